@@ -1,0 +1,73 @@
+// Package blob is where bytes live: the seam FS between the file formats and a
+// file system or object store, and Local, the disk of this machine.
+//
+// Outputs appear whole or not at all. An Upload writes under a temporary name
+// and Commit gives it the real one once every byte is safe; whatever happens
+// before leaves nothing under that name.
+package blob
+
+import (
+	"context"
+	"io"
+	"path"
+	"strings"
+)
+
+// FS is a place where named byte strings live. It is safe for concurrent use.
+// Its errors about names are *Error.
+type FS interface {
+	// Open opens the named file for reading. ctx also governs later reads
+	// where these go over a network.
+	Open(ctx context.Context, name string) (File, error)
+
+	// Create begins writing the named file. A file of that name that exists is
+	// refused with ErrExists here, and again by Commit if it appeared
+	// meanwhile, unless opts.Overwrite.
+	Create(ctx context.Context, name string, opts CreateOptions) (Upload, error)
+
+	// List returns the files that a pattern stands for, at least one: the file
+	// of that name; or all part files directly in the directory of that name;
+	// or all matches of the glob (*, ? and [...]). They come in byte order of
+	// their names, which open as they are.
+	List(ctx context.Context, pattern string) ([]string, error)
+}
+
+// File is an open file. Several goroutines may call ReadAt at a time.
+type File interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64 // bytes, when it was opened
+}
+
+// Upload is a file being written, by one goroutine.
+type Upload interface {
+	// Write appends. After an error the upload can only be aborted.
+	io.Writer
+
+	// Commit forces the bytes to stable storage and gives the file its name,
+	// atomically. When it fails, the upload is aborted, and the name stands
+	// for what it stood for before.
+	Commit(ctx context.Context) error
+
+	// Abort discards what was written. After Commit, or a second time, it does
+	// nothing, so that it can be deferred.
+	Abort() error
+}
+
+// CreateOptions say how to create a file.
+type CreateOptions struct {
+	Overwrite bool // replace a file that exists
+	Private   bool // readable by the owner only (mode 0600, otherwise 0644 less the umask): for secrets
+}
+
+// Ext returns the extension of a file's name in lower case, with that of the
+// file inside when it is compressed: ".csv", ".csv.gz", "" if there is none.
+func Ext(name string) string {
+	name = strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:])
+	ext := path.Ext(name)
+	switch ext {
+	case ".gz", ".bgz", ".zst", ".bz2", ".xz":
+		return path.Ext(strings.TrimSuffix(name, ext)) + ext
+	}
+	return ext
+}

@@ -1,0 +1,73 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Local is the file system of this machine; names are its paths. The zero
+// value is ready to use.
+type Local struct{}
+
+// Open opens a regular file.
+func (Local) Open(ctx context.Context, name string) (File, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		e := wrap(name, "open", err)
+		if e.Kind == ErrNotFound {
+			e.What = "no such file"
+			e.Hint = "Check the path."
+		}
+		return nil, e
+	}
+	// Asked before opening: opening a pipe would wait for its writer.
+	if !info.Mode().IsRegular() {
+		return nil, notRegular(name, info)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		e := wrap(name, "open", err)
+		if e.Kind == ErrPermission {
+			e.Hint = "Check who may read the file."
+		}
+		return nil, e
+	}
+	info, err = f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = notRegular(name, info)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &localFile{File: f, size: info.Size()}, nil
+}
+
+func notRegular(name string, info fs.FileInfo) *Error {
+	if info.IsDir() {
+		return &Error{Path: name, Kind: ErrNotFile, What: "is a directory, not a file"}
+	}
+	return &Error{Path: name, Kind: ErrNotFile, What: fmt.Sprintf("is not a regular file (%v)", info.Mode().Type()),
+		Hint: "Pipes and devices cannot be used here; write to a file first."}
+}
+
+type localFile struct {
+	*os.File
+	size int64
+}
+
+func (f *localFile) Size() int64 { return f.size }
+
+// clean names a path in an error; "" reads badly.
+func clean(path string) string {
+	if path == "" {
+		return filepath.Clean(path)
+	}
+	return path
+}

@@ -1,0 +1,217 @@
+package blob
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"unicode/utf8"
+)
+
+type linkError = os.LinkError
+
+// link is link(2), replaced in tests by one that a file system lacks.
+var link = os.Link
+
+// tempMark is in the name of every temporary file: .NAME.cipherfold-tmp-RANDOM.
+const tempMark = ".cipherfold-tmp-"
+
+// Create writes next to the target under a hidden temporary name. Commit syncs
+// the file, gives it its name by link (which never replaces a file) or, to
+// overwrite, by rename, and syncs the directory. A target that is a symbolic
+// link is followed when overwriting and refused otherwise. The directory must
+// exist.
+func (Local) Create(ctx context.Context, name string, opts CreateOptions) (Upload, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, &Error{Path: `""`, Kind: ErrNotFound, What: "an output needs a name"}
+	}
+	target := name
+	if info, err := os.Lstat(name); err == nil {
+		if info.Mode()&fs.ModeSymlink != 0 && opts.Overwrite {
+			if target, err = filepath.EvalSymlinks(name); err != nil {
+				return nil, wrap(name, "follow the symbolic link", err)
+			}
+			if info, err = os.Lstat(target); err != nil {
+				return nil, wrap(name, "follow the symbolic link", err)
+			}
+		}
+		if info.Mode()&fs.ModeSymlink == 0 && !info.Mode().IsRegular() {
+			e := notRegular(name, info)
+			e.Hint = "Give the output the name of a file."
+			return nil, e
+		}
+		if !opts.Overwrite {
+			return nil, exists(name)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, wrap(name, "create", err)
+	}
+	dir := filepath.Dir(target)
+	if info, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{Path: name, Kind: ErrNotFound, Err: err, What: "cannot create: there is no directory " + dir, Hint: "Create the directory first."}
+	} else if err != nil {
+		return nil, wrap(name, "create", err)
+	} else if !info.IsDir() {
+		return nil, &Error{Path: name, Kind: ErrNotFound, What: "cannot create: " + dir + " is not a directory"}
+	}
+	mode := fs.FileMode(0o644)
+	if opts.Private {
+		mode = 0o600
+	}
+	temp := filepath.Join(dir, tempName(filepath.Base(target)))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		e := wrap(name, "create", err)
+		if e.Kind == ErrPermission {
+			e.Hint = "Check who may write to the directory " + dir + "."
+		}
+		return nil, e
+	}
+	return &localUpload{f: f, name: name, target: target, temp: temp, overwrite: opts.Overwrite}, nil
+}
+
+func exists(name string) *Error {
+	return &Error{Path: name, Kind: ErrExists, Hint: "Choose another name, or pass --overwrite to replace it."}
+}
+
+// tempName returns .BASE.cipherfold-tmp-RANDOM, with BASE cut so that the whole
+// is a legal file name wherever BASE is.
+func tempName(base string) string {
+	const nameMax = 255
+	var random [8]byte
+	rand.Read(random[:])
+	end := tempMark + hex.EncodeToString(random[:])
+	if room := nameMax - 1 - len(end); len(base) > room {
+		for room > 0 && !utf8.RuneStart(base[room]) {
+			room--
+		}
+		base = base[:room]
+	}
+	return "." + base + end
+}
+
+type localUpload struct {
+	f         *os.File // nil when committed or aborted
+	name      string   // as the user gave it
+	target    string   // where it goes: name, or what that links to
+	temp      string
+	overwrite bool
+	err       error // of the first failed write
+}
+
+func (u *localUpload) Write(p []byte) (int, error) {
+	if u.f == nil {
+		return 0, wrap(u.name, "write", fs.ErrClosed)
+	}
+	if u.err != nil {
+		return 0, u.err
+	}
+	n, err := u.f.Write(p)
+	if err != nil {
+		u.err = wrap(u.name, "write", err)
+	}
+	return n, u.err
+}
+
+func (u *localUpload) Commit(ctx context.Context) error {
+	if u.f == nil {
+		return wrap(u.name, "commit", fs.ErrClosed)
+	}
+	err := u.err
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		if serr := u.f.Sync(); serr != nil {
+			err = wrap(u.name, "write to disk", serr)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, u.Abort())
+	}
+	f := u.f
+	u.f = nil
+	if cerr := f.Close(); cerr != nil {
+		return errors.Join(wrap(u.name, "write to disk", cerr), u.remove())
+	}
+	if u.overwrite {
+		if err := os.Rename(u.temp, u.target); err != nil {
+			return errors.Join(wrap(u.name, "rename into place", err), u.remove())
+		}
+	} else if err := u.place(); err != nil {
+		return errors.Join(err, u.remove())
+	}
+	if err := syncDir(filepath.Dir(u.target)); err != nil {
+		return wrap(u.name, "write its directory to disk", err)
+	}
+	return nil
+}
+
+// place gives the temporary file its name unless something has that name.
+func (u *localUpload) place() error {
+	err := link(u.temp, u.target)
+	switch {
+	case err == nil:
+		// The file is in place. A temporary name that stays is clutter, not
+		// failure; it is hidden and marked.
+		_ = os.Remove(u.temp)
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return exists(u.name)
+	}
+	// No hard links here. Claim the name with an empty file, which fails when
+	// there is one, and replace it at once.
+	claim, err := os.OpenFile(u.target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return exists(u.name)
+	} else if err != nil {
+		return wrap(u.name, "create", err)
+	}
+	if err := claim.Close(); err != nil {
+		return errors.Join(wrap(u.name, "create", err), os.Remove(u.target))
+	}
+	if err := os.Rename(u.temp, u.target); err != nil {
+		return errors.Join(wrap(u.name, "rename into place", err), os.Remove(u.target))
+	}
+	return nil
+}
+
+func (u *localUpload) Abort() error {
+	if u.f == nil {
+		return nil
+	}
+	f := u.f
+	u.f = nil
+	// What close says about bytes that are discarded does not matter.
+	_ = f.Close()
+	return u.remove()
+}
+
+func (u *localUpload) remove() error {
+	if err := os.Remove(u.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return wrap(u.temp, "remove the temporary file", err)
+	}
+	return nil
+}
+
+// syncDir makes a rename in dir durable, where the system offers that.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // a directory may be writable but not readable; the rename stands
+	} else if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}

@@ -1,0 +1,136 @@
+package column
+
+import (
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+)
+
+// CheckNames returns an InputError when two of a file's columns have the same
+// name: a column could then not be told by its name.
+func CheckNames(file string, names []string) error {
+	first := make(map[string]int, len(names))
+	for i, name := range names {
+		if j, ok := first[name]; ok {
+			return Refuse(file, "%w: columns %d and %d are both called %s", ErrDuplicateColumn, j+1, i+1, Quote(name)).
+				InColumn(name).WithHint("Rename or drop one of them.")
+		}
+		first[name] = i
+	}
+	return nil
+}
+
+// Names returns the names of a schema's columns, in order.
+func Names(schema *arrow.Schema) []string {
+	names := make([]string, schema.NumFields())
+	for i := range names {
+		names[i] = schema.Field(i).Name
+	}
+	return names
+}
+
+// MissingColumn returns the InputError for a column that a file lacks, with
+// the nearest of the names that it has as a hint.
+func MissingColumn(file, name string, have []string) *InputError {
+	e := Refuse(file, "%w: %s", ErrMissingColumn, Quote(name))
+	if near, ok := Nearest(name, have); ok {
+		return e.WithHint("Did you mean %s?", Quote(near))
+	}
+	if len(have) == 0 {
+		return e.WithHint("The file has no columns.")
+	}
+	const listed = 12
+	var quoted []string
+	for _, h := range have[:min(len(have), listed)] {
+		quoted = append(quoted, Quote(h))
+	}
+	more := ""
+	if len(have) > listed {
+		more = ", ..."
+	}
+	return e.WithHint("The file has %s%s.", strings.Join(quoted, ", "), more)
+}
+
+// Select returns the indices in have of the wanted names, in the order wanted;
+// all of them when none are wanted. It refuses a name that have lacks, a name
+// wanted twice, and names that have holds twice.
+func Select(file string, have, wanted []string) ([]int, error) {
+	if err := CheckNames(file, have); err != nil {
+		return nil, err
+	}
+	at := make(map[string]int, len(have))
+	for i, name := range have {
+		at[name] = i
+	}
+	if len(wanted) == 0 {
+		all := make([]int, len(have))
+		for i := range all {
+			all[i] = i
+		}
+		return all, nil
+	}
+	out := make([]int, len(wanted))
+	taken := make(map[string]bool, len(wanted))
+	for k, name := range wanted {
+		i, ok := at[name]
+		if !ok {
+			return nil, MissingColumn(file, name, have)
+		}
+		if taken[name] {
+			return nil, Refuse(file, "%w: %s is asked for twice", ErrDuplicateColumn, Quote(name)).InColumn(name)
+		}
+		taken[name] = true
+		out[k] = i
+	}
+	return out, nil
+}
+
+// Nearest returns the name in have that name was most likely meant to be:
+// equal but for case and surrounding space, or few enough typing errors away.
+func Nearest(name string, have []string) (string, bool) {
+	want := []rune(strings.ToLower(strings.TrimSpace(name)))
+	if len(want) > nearestRunesMax {
+		return "", false
+	}
+	best, bestDistance := "", len(want)/3+2 // one error is allowed in any name, one more for every three letters
+	if len(want) <= 1 {
+		bestDistance = 1
+	}
+	for _, h := range have {
+		r := []rune(strings.ToLower(strings.TrimSpace(h)))
+		if len(r) > nearestRunesMax {
+			continue
+		}
+		if d := typingDistance(want, r); d < bestDistance {
+			best, bestDistance = h, d
+		}
+	}
+	return best, best != ""
+}
+
+// nearestRunesMax bounds the names compared, as the comparison is quadratic.
+const nearestRunesMax = 200
+
+// typingDistance is the number of insertions, deletions, substitutions and
+// swaps of neighbours from a to b (optimal string alignment).
+func typingDistance(a, b []rune) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(row[j-1]+1, last[j]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

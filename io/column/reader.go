@@ -1,0 +1,138 @@
+package column
+
+import (
+	"context"
+	"io"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// Reader delivers the rows of a table in order.
+type Reader interface {
+	// Schema is the schema of every batch that Read returns. It may be called
+	// at any time.
+	Schema() *arrow.Schema
+
+	// Read returns the next batch, of at least one row; the caller releases
+	// it. After the last one it returns io.EOF, at once when the table has no
+	// rows. After any error the reader is good only for Close.
+	Read(ctx context.Context) (Batch, error)
+
+	// Close frees what the reader holds; batches already returned stay valid.
+	// Calling it again does nothing.
+	Close() error
+}
+
+// Writer takes the rows of a table in order and writes one file.
+type Writer interface {
+	// Write appends the batch, which has the schema that the writer was
+	// created with. The caller keeps the batch and releases it. After an error
+	// the writer is good only for Close.
+	Write(ctx context.Context, b Batch) error
+
+	// Commit finishes the file, forces it to disk and gives it its name. Until
+	// then there is no file of that name (or the previous one is untouched).
+	Commit(ctx context.Context) error
+
+	// Close discards the file unless it was committed. Calling it again, or
+	// after Commit, does nothing, so that it can be deferred.
+	Close() error
+}
+
+// BatchRowsDefault is how many rows a batch has when ReadOptions do not say.
+const BatchRowsDefault = 16 << 10
+
+// ReadOptions say what to read. The zero value reads everything.
+type ReadOptions struct {
+	// Columns are the names of the columns to read, in the order wanted. Empty
+	// means all, in file order.
+	Columns []string
+
+	// BatchRows is the largest number of rows in a batch; 0 means
+	// BatchRowsDefault. Batches may be shorter anywhere in a file: use Rechunk
+	// where an exact number matters.
+	BatchRows int
+
+	// Threads is how many goroutines the reader may use to decode; 0 or 1
+	// means none but the caller's.
+	Threads int
+
+	// Nulls are the texts that text formats read as null, in every column,
+	// whether quoted or not. Nil means NullsDefault; an empty list that is not
+	// nil means that nothing is null.
+	Nulls []string
+
+	// Mem allocates the batches; nil means Arrow's default.
+	Mem memory.Allocator
+}
+
+// NullsDefault are the texts that text formats read as null unless told
+// otherwise: nothing at all, and R's NA.
+var NullsDefault = []string{"", "NA"}
+
+// WithDefaults returns o with its zero fields replaced by their defaults
+// (Columns stays empty: only the file can say what is in it).
+func (o ReadOptions) WithDefaults() ReadOptions {
+	if o.BatchRows <= 0 {
+		o.BatchRows = BatchRowsDefault
+	}
+	if o.Threads <= 0 {
+		o.Threads = 1
+	}
+	if o.Nulls == nil {
+		o.Nulls = NullsDefault
+	}
+	if o.Mem == nil {
+		o.Mem = memory.DefaultAllocator
+	}
+	return o
+}
+
+// WriteOptions say how to write.
+type WriteOptions struct {
+	// Overwrite allows replacing a file that exists.
+	Overwrite bool
+
+	// Mem allocates what the writer needs of Arrow memory; nil means Arrow's
+	// default.
+	Mem memory.Allocator
+}
+
+// WithDefaults returns o with its zero fields replaced by their defaults.
+func (o WriteOptions) WithDefaults() WriteOptions {
+	if o.Mem == nil {
+		o.Mem = memory.DefaultAllocator
+	}
+	return o
+}
+
+// Copy writes everything that r still delivers to w and returns how many rows
+// that was. It neither commits w nor closes either.
+func Copy(ctx context.Context, w Writer, r Reader) (rows int64, err error) {
+	for {
+		b, err := r.Read(ctx)
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return rows, err
+		}
+		err = w.Write(ctx, b)
+		n := b.NumRows()
+		b.Release()
+		if err != nil {
+			return rows, err
+		}
+		rows += n
+	}
+}
+
+// FileOf returns the name of the file that r reads, or "" when r does not know
+// one. Readers of files tell it by a method File() string.
+func FileOf(r Reader) string {
+	if f, ok := r.(interface{ File() string }); ok {
+		return f.File()
+	}
+	return ""
+}
