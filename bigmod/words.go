@@ -35,6 +35,17 @@ func SelectWords(z []uint64, mask uint64, x, y []uint64) {
 	}
 }
 
+// MulWords sets z = x·y. len(z) = len(x)+len(y); z aliases neither operand. Constant time.
+func MulWords(z, x, y []uint64) {
+	if len(z) != len(x)+len(y) {
+		panic(fmt.Sprintf("bigmod: MulWords: %d words for a product of %d and %d", len(z), len(x), len(y)))
+	}
+	clear(z)
+	for i, v := range y {
+		z[i+len(x)] = addMulWord(z[i:i+len(x)], x, v)
+	}
+}
+
 // EqualWords returns all ones when x = y and 0 otherwise. The lengths are equal. Constant time.
 func EqualWords(x, y []uint64) uint64 {
 	checkWords("EqualWords", len(x), len(y), len(y))
@@ -92,7 +103,6 @@ func BytesFromWords(be []byte, x []uint64) {
 			n--
 			be[n] = byte(v)
 			v >>= 8
-			// A full word leaves here before all its bytes are written only when n < 8, so v keeps the rest.
 		}
 		lost |= v
 	}

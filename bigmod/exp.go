@@ -1,0 +1,142 @@
+package bigmod
+
+import "math/bits"
+
+// digit returns bits pos to pos+width-1 of the big-endian e, zeros above its end. width <= 8. Constant time in e.
+func digit(e []byte, pos, width int) uint64 {
+	i := len(e) - 1 - pos/8
+	if i < 0 {
+		return 0
+	}
+	v := uint64(e[i])
+	if i > 0 {
+		v |= uint64(e[i-1]) << 8
+	}
+	return v >> (pos % 8) & (1<<width - 1)
+}
+
+// selectRow sets z to row d of a table with rows of len(z) words, reading all of it: constant time in d and the table.
+func selectRow(z, table []uint64, d uint64) {
+	clear(z)
+	for row := uint64(0); len(table) >= len(z); row++ {
+		mask := zeroMask(row ^ d)
+		for j, v := range table[:len(z)] {
+			z[j] |= mask & v
+		}
+		table = table[len(z):]
+	}
+}
+
+// expWindow is the width of the windows for a variable base and exponents of the given length.
+func expWindow(bits int) int {
+	switch {
+	case bits <= 8:
+		return 2
+	case bits <= 80:
+		return 3
+	case bits <= 240:
+		return 4
+	case bits <= 1536:
+		return 5
+	default:
+		return 6
+	}
+}
+
+// Exp is the fixed-window method (Handbook of Applied Cryptography, algorithm 14.82) with masked table reads. Each
+// element runs alone, so that its table stays in the first-level cache.
+func (r *generic) Exp(z, x *Vec, e []byte) {
+	r.check("Exp", z.Len, z, x)
+	n, w := r.n, expWindow(8*len(e))
+	buf := r.buffer((1<<w + 1) * n)
+	defer r.scratch.Put(buf)
+	table, row := (*buf)[:n<<w], (*buf)[n<<w:n<<w+n]
+	var t [2 * wordsMax]uint64
+	windows := (8*len(e) + w - 1) / w
+	for i := range z.Len {
+		r.powers(table, r.at(x, i), t[:])
+		acc := r.at(z, i)
+		copy(acc, r.one)
+		for j := windows - 1; j >= 0; j-- {
+			d := digit(e, j*w, w)
+			if j == windows-1 {
+				selectRow(acc, table, d)
+				continue
+			}
+			for range w {
+				montSqr(acc, acc, r.m, r.inv, t[:])
+			}
+			selectRow(row, table, d)
+			montMul(acc, acc, row, r.m, r.inv, t[:])
+		}
+	}
+}
+
+// powers sets row d of the table to x^d.
+func (r *generic) powers(table, x, t []uint64) {
+	n := r.n
+	copy(table[:n], r.one)
+	copy(table[n:2*n], x)
+	for d := 2; d < len(table)/n; d++ {
+		if row := table[d*n : (d+1)*n]; d%2 == 0 {
+			montSqr(row, table[d/2*n:(d/2+1)*n], r.m, r.inv, t)
+		} else {
+			montMul(row, table[(d-1)*n:d*n], table[n:2*n], r.m, r.inv, t)
+		}
+	}
+}
+
+// ExpVarTime is the sliding-window method (Handbook of Applied Cryptography, algorithm 14.85). It leaks e.
+func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
+	r.check("ExpVarTime", z.Len, z, x)
+	for len(e) > 0 && e[0] == 0 {
+		e = e[1:]
+	}
+	if len(e) == 0 {
+		for i := range z.Len {
+			copy(r.at(z, i), r.one)
+		}
+		return
+	}
+	length := 8*(len(e)-1) + bits.Len8(e[0])
+	n, w := r.n, expWindow(length)
+	if length <= 4 {
+		w = 1
+	}
+	buf := r.buffer(n<<(w-1) + n)
+	defer r.scratch.Put(buf)
+	odd, square := (*buf)[:n<<(w-1)], (*buf)[n<<(w-1):n<<(w-1)+n] // odd[k] = x^(2k+1)
+	var t [2 * wordsMax]uint64
+	for i := range z.Len {
+		copy(odd[:n], r.at(x, i))
+		if w > 1 {
+			montSqr(square, odd[:n], r.m, r.inv, t[:])
+		}
+		for k := n; k < len(odd); k += n {
+			montMul(odd[k:k+n], odd[k-n:k], square, r.m, r.inv, t[:])
+		}
+		acc, started := r.at(z, i), false
+		for pos := length - 1; pos >= 0; {
+			if digit(e, pos, 1) == 0 {
+				montSqr(acc, acc, r.m, r.inv, t[:])
+				pos--
+				continue
+			}
+			low := max(0, pos-w+1) // the window is pos..low, made to end in a one
+			for digit(e, low, 1) == 0 {
+				low++
+			}
+			d := int(digit(e, low, pos-low+1)) / 2
+			if !started {
+				copy(acc, odd[d*n:(d+1)*n])
+				started = true
+			} else {
+				for range pos - low + 1 {
+					montSqr(acc, acc, r.m, r.inv, t[:])
+				}
+				montMul(acc, acc, odd[d*n:(d+1)*n], r.m, r.inv, t[:])
+			}
+			pos = low - 1
+		}
+	}
+}
