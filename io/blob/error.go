@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 	"unicode"
@@ -72,7 +73,7 @@ func wrap(path, doing string, err error) *Error {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		cause = pe.Err // the path, and not a temporary name, is told once
 	}
-	if le := (*linkError)(nil); errors.As(err, &le) {
+	if le := (*os.LinkError)(nil); errors.As(err, &le) {
 		cause = le.Err
 	}
 	e.What = fmt.Sprintf("cannot %s: %v", doing, cause)

@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // Local is the file system of this machine; names are its paths. The zero
 // value is ready to use.
-type Local struct{}
+type Local struct {
+	link func(from, to string) error // link(2); nil means os.Link, tests set one that the file system lacks
+}
 
 // Open opens a regular file.
 func (Local) Open(ctx context.Context, name string) (File, error) {
@@ -63,11 +64,3 @@ type localFile struct {
 }
 
 func (f *localFile) Size() int64 { return f.size }
-
-// clean names a path in an error; "" reads badly.
-func clean(path string) string {
-	if path == "" {
-		return filepath.Clean(path)
-	}
-	return path
-}

@@ -12,11 +12,6 @@ import (
 	"unicode/utf8"
 )
 
-type linkError = os.LinkError
-
-// link is link(2), replaced in tests by one that a file system lacks.
-var link = os.Link
-
 // tempMark is in the name of every temporary file: .NAME.cipherfold-tmp-RANDOM.
 const tempMark = ".cipherfold-tmp-"
 
@@ -25,7 +20,7 @@ const tempMark = ".cipherfold-tmp-"
 // overwrite, by rename, and syncs the directory. A target that is a symbolic
 // link is followed when overwriting and refused otherwise. The directory must
 // exist.
-func (Local) Create(ctx context.Context, name string, opts CreateOptions) (Upload, error) {
+func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -74,7 +69,11 @@ func (Local) Create(ctx context.Context, name string, opts CreateOptions) (Uploa
 		}
 		return nil, e
 	}
-	return &localUpload{f: f, name: name, target: target, temp: temp, overwrite: opts.Overwrite}, nil
+	u := &localUpload{f: f, name: name, target: target, temp: temp, overwrite: opts.Overwrite, link: l.link}
+	if u.link == nil {
+		u.link = os.Link
+	}
+	return u, nil
 }
 
 func exists(name string) *Error {
@@ -103,6 +102,7 @@ type localUpload struct {
 	target    string   // where it goes: name, or what that links to
 	temp      string
 	overwrite bool
+	link      func(from, to string) error
 	err       error // of the first failed write
 }
 
@@ -156,7 +156,7 @@ func (u *localUpload) Commit(ctx context.Context) error {
 
 // place gives the temporary file its name unless something has that name.
 func (u *localUpload) place() error {
-	err := link(u.temp, u.target)
+	err := u.link(u.temp, u.target)
 	switch {
 	case err == nil:
 		// The file is in place. A temporary name that stays is clutter, not

@@ -1,0 +1,43 @@
+// Package csvio reads and writes delimited text: .csv and .tsv, either also
+// gzip-compressed (.csv.gz, .tsv.gz).
+//
+// A file is UTF-8 text with a header row of distinct names. Fields may be
+// quoted as in RFC 4180, in TSV as well; a field that does not begin with a
+// quote may contain one in TSV, but not in CSV. Lines end in LF or CRLF. A byte
+// order mark is skipped. Every row has as many fields as the header. Blank
+// lines are allowed after the last row only, as they could otherwise be rows.
+//
+// All columns are read as strings: what is a number is the business of whoever
+// wants one, who can say in which row and line it was not.
+package csvio
+
+import (
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// Extensions are the file name extensions of this format, as blob.Ext gives
+// them.
+var Extensions = []string{".csv", ".tsv", ".csv.gz", ".tsv.gz"}
+
+// dialect is what differs between the kinds of delimited text.
+type dialect struct {
+	delim      byte
+	bareQuotes bool // a quote within an unquoted field is data
+	gzip       bool
+}
+
+func dialectOf(name string) (dialect, error) {
+	switch blob.Ext(name) {
+	case ".csv":
+		return dialect{delim: ','}, nil
+	case ".csv.gz":
+		return dialect{delim: ',', gzip: true}, nil
+	case ".tsv":
+		return dialect{delim: '\t', bareQuotes: true}, nil
+	case ".tsv.gz":
+		return dialect{delim: '\t', bareQuotes: true, gzip: true}, nil
+	}
+	return dialect{}, column.Refuse(name, "not a name of a delimited text file").
+		WithHint("The extension says what is inside: .csv, .tsv, .csv.gz or .tsv.gz.")
+}

@@ -1,0 +1,287 @@
+package csvio
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+)
+
+// batchBytesMax ends a batch before it has all its rows, so that long values
+// do not make it large: at most this and one more record.
+const batchBytesMax = 64 << 20
+
+// Reader reads a delimited text file. Its columns are nullable strings.
+type Reader struct {
+	name    string
+	file    blob.File
+	scanner *scanner
+	source  *source
+	opts    column.ReadOptions
+	header  []string
+	schema  *arrow.Schema
+	at      []int // the field that each column is read from
+	columns []stringColumn
+	nulls   nulls
+	rows    int64 // delivered
+	err     error
+}
+
+// Open opens the named file and reads its header. The name's extension says
+// the kind. A file without a byte is refused (column.ErrEmptyFile); one with a
+// header and no row is a table without rows.
+func Open(ctx context.Context, fs blob.FS, name string, opts column.ReadOptions) (column.Reader, error) {
+	d, err := dialectOf(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := fs.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{name: name, file: f, opts: opts.WithDefaults()}
+	if err := r.open(d); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return r, nil
+}
+
+func (r *Reader) open(d dialect) error {
+	r.source = &source{file: r.file}
+	if r.file.Size() == 0 {
+		return column.Refuse(r.name, "%w", column.ErrEmptyFile).WithHint("Check that the export that wrote it ran to its end.")
+	}
+	var src io.Reader = r.source
+	if d.gzip {
+		z, err := gzip.NewReader(bufio.NewReaderSize(r.source, bufferBytes))
+		if err != nil {
+			return r.place(err, 1)
+		}
+		src = z
+	}
+	r.scanner = newScanner(src, d, bufferBytes)
+	if err := r.readHeader(); err != nil {
+		return err
+	}
+	var err error
+	if r.at, err = column.Select(r.name, r.header, r.opts.Columns); err != nil {
+		return placeHeader(err)
+	}
+	fields := make([]arrow.Field, len(r.at))
+	for k, i := range r.at {
+		fields[k] = arrow.Field{Name: r.header[i], Type: arrow.BinaryTypes.String, Nullable: true}
+	}
+	r.schema = arrow.NewSchema(fields, nil)
+	r.columns = make([]stringColumn, len(r.at))
+	r.nulls = newNulls(r.opts.Nulls)
+	r.scanner.want = len(r.header)
+	return nil
+}
+
+// foreign are the beginnings of files that are often mistaken for text.
+var foreign = []struct{ magic, what, hint string }{
+	{"\x1f\x8b", "is compressed with gzip", "Add .gz to its name."},
+	{"PK\x03\x04", "is a zip archive or a spreadsheet", "Extract it, or export the sheet as CSV."},
+	{"\xff\xfe", "is UTF-16 text", "Convert the file to UTF-8, for example with iconv."},
+	{"\xfe\xff", "is UTF-16 text", "Convert the file to UTF-8, for example with iconv."},
+	{"PAR1", "is a Parquet file", "Name it .parquet."},
+	{"ARROW1\x00\x00", "is an Arrow file", "Name it .arrow."},
+	{"\x28\xb5\x2f\xfd", "is compressed with zstd", "Decompress it, or compress it with gzip."},
+}
+
+func (r *Reader) readHeader() error {
+	s := r.scanner
+	for !s.eof && s.end < 8 {
+		if err := s.fill(); err != nil {
+			return r.place(err, 1)
+		}
+	}
+	for _, f := range foreign {
+		if bytes.HasPrefix(s.buf[:s.end], []byte(f.magic)) {
+			return column.Refuse(r.name, "not delimited text: it %s", f.what).WithHint("%s", f.hint)
+		}
+	}
+	if bytes.HasPrefix(s.buf[:s.end], []byte("\ufeff")) {
+		s.start = len("\ufeff")
+	}
+	switch err := s.next(); {
+	case err == io.EOF:
+		return column.Refuse(r.name, "%w: no header row", column.ErrEmptyFile).WithHint("Check that the export that wrote it ran to its end.")
+	case err != nil:
+		return r.place(err, s.line)
+	}
+	r.header = make([]string, len(s.fields))
+	for i := range r.header {
+		r.header[i] = string(s.field(i))
+	}
+	if bytes.IndexByte(s.rec, '\r') >= 0 && bytes.IndexByte(s.rec, '\n') < 0 {
+		return column.Refuse(r.name, "a carriage return within the header").AtLine(1).
+			WithHint("Lines must end in LF or CRLF; convert the line ends.")
+	}
+	return nil
+}
+
+// placeHeader adds the header's line to an error about a column name.
+func placeHeader(err error) error {
+	if e := (*column.InputError)(nil); errors.As(err, &e) {
+		e.AtLine(1)
+	}
+	return err
+}
+
+// File returns the file's name.
+func (r *Reader) File() string { return r.name }
+
+// Schema returns the columns read: nullable strings.
+func (r *Reader) Schema() *arrow.Schema { return r.schema }
+
+// Rows returns how many rows were delivered so far.
+func (r *Reader) Rows() int64 { return r.rows }
+
+// Read returns the next rows, at most ReadOptions.BatchRows.
+func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
+	if r.err == nil {
+		r.err = ctx.Err()
+	}
+	if r.err != nil {
+		return column.Batch{}, r.err
+	}
+	for k := range r.columns {
+		r.columns[k].reset()
+	}
+	spans, n := []column.Span(nil), 0
+	for held := 0; n < r.opts.BatchRows && held < batchBytesMax; n++ {
+		if err := r.next(); err != nil {
+			if err != io.EOF {
+				r.err = r.placeRow(err, r.rows+int64(n)+1)
+				return column.Batch{}, r.err
+			}
+			r.err = io.EOF
+			break
+		}
+		s := r.scanner
+		held += len(s.rec)
+		for k, i := range r.at {
+			if value := s.field(i); r.nulls.has(value) {
+				r.columns[k].appendNull()
+			} else {
+				r.columns[k].append(value)
+			}
+		}
+		if last := len(spans) - 1; last >= 0 && spans[last].Line+int64(spans[last].Len) == s.recLine {
+			spans[last].Len++
+		} else {
+			spans = append(spans, column.Span{File: r.name, Row: r.rows + int64(n) + 1, Line: s.recLine, Len: 1})
+		}
+	}
+	if n == 0 {
+		return column.Batch{}, r.err
+	}
+	cols := make([]arrow.Array, len(r.columns))
+	for k := range cols {
+		cols[k] = r.columns[k].array(r.opts.Mem)
+		defer cols[k].Release()
+	}
+	b := column.Batch{Record: array.NewRecord(r.schema, cols, int64(n)), File: r.name, Row: r.rows + 1, Spans: spans}
+	r.rows += int64(n)
+	return b, nil
+}
+
+// next moves the scanner to the next row and checks its number of fields.
+func (r *Reader) next() error {
+	s := r.scanner
+	if err := s.next(); err != nil {
+		return err
+	}
+	if len(s.fields) != s.want {
+		return s.ragged(fmt.Sprint(len(s.fields)))
+	}
+	return nil
+}
+
+// placeRow adds the place of a row to an error of the scanner.
+func (r *Reader) placeRow(err error, row int64) error {
+	err = r.place(err, r.scanner.line)
+	if e := (*column.InputError)(nil); errors.As(err, &e) {
+		e.AtRow(row)
+		if i, ok := fieldOf(err); ok && i < len(r.header) {
+			e.InColumn(r.header[i])
+		}
+	}
+	return err
+}
+
+// place adds the file, and the line when it has none, to an error of the
+// scanner, and says what an error of the decompressor means.
+func (r *Reader) place(err error, line int64) error {
+	if e := (*column.InputError)(nil); errors.As(err, &e) {
+		e.File = r.name
+		return err
+	}
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, errShrank):
+		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).AtLine(line)
+	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
+		return column.Refuse(r.name, "%w: the compressed data breaks off", column.ErrTruncated).AtLine(line).
+			WithHint("Copy the file again, and compare its size or checksum with the original.")
+	case errors.Is(err, gzip.ErrHeader):
+		return column.Refuse(r.name, "not gzip data").AtLine(line).
+			WithHint("If the file is not compressed, drop .gz from its name.")
+	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+		return column.Refuse(r.name, "the compressed data is damaged: %w", err).AtLine(line).
+			WithHint("Copy the file again, and compare its size or checksum with the original.")
+	}
+	return fmt.Errorf("%s: reading near line %d: %w", r.name, line, err)
+}
+
+// Close closes the file.
+func (r *Reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	f := r.file
+	r.file = nil
+	r.err = errors.New("csvio: read after Close")
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("%s: closing: %w", r.name, err)
+	}
+	return nil
+}
+
+// errShrank says that a file ended before the size it had when opened.
+var errShrank = errors.New("file became shorter")
+
+// source reads a file from the start to the size that it was opened with.
+type source struct {
+	file blob.File
+	at   int64
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	left := s.file.Size() - s.at
+	if left == 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > left {
+		p = p[:left]
+	}
+	n, err := s.file.ReadAt(p, s.at)
+	s.at += int64(n)
+	if n > 0 {
+		return n, nil // an error comes again
+	}
+	if err == io.EOF {
+		err = errShrank
+	}
+	return n, err
+}
