@@ -1,0 +1,217 @@
+package job
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// Keys are record ids, or the columns of --by, as bytes: for each column the value's length as a varint and its bytes.
+// Equal keys are equal ids, and a key can be turned back into values of the columns' types (keyBuilder).
+
+// idTypes are the types an id column may have: those whose values are equal when their bytes are.
+func checkIDType(file string, f arrow.Field) error {
+	switch f.Type.ID() {
+	case arrow.BOOL, arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64,
+		arrow.STRING, arrow.LARGE_STRING, arrow.BINARY, arrow.FIXED_SIZE_BINARY, arrow.DATE32, arrow.TIMESTAMP:
+		return nil
+	}
+	return column.Refuse(file, "a column of type %s cannot be an id", f.Type).InColumn(f.Name).
+		WithHint("Ids are text, integers, dates, time stamps or booleans; convert the column first.")
+}
+
+// appendKey appends the key part of row i of an id column, which is not null.
+func appendKey(key []byte, arr arrow.Array, i int) []byte {
+	switch a := arr.(type) {
+	case *array.String:
+		return appendBytes(key, a.Value(i))
+	case *array.LargeString:
+		return appendBytes(key, a.Value(i))
+	case *array.Binary:
+		return appendBytes(key, string(a.Value(i)))
+	case *array.FixedSizeBinary:
+		return appendBytes(key, string(a.Value(i)))
+	}
+	key = append(key, 8)
+	return binary.LittleEndian.AppendUint64(key, integerID(arr, i))
+}
+
+func appendBytes(key []byte, s string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(s))), s...)
+}
+
+// integerID is the value of an id that is a number, sign-extended.
+func integerID(arr arrow.Array, i int) uint64 {
+	switch a := arr.(type) {
+	case *array.Boolean:
+		if a.Value(i) {
+			return 1
+		}
+		return 0
+	case *array.Int8:
+		return uint64(a.Value(i))
+	case *array.Int16:
+		return uint64(a.Value(i))
+	case *array.Int32:
+		return uint64(a.Value(i))
+	case *array.Int64:
+		return uint64(a.Value(i))
+	case *array.Uint8:
+		return uint64(a.Value(i))
+	case *array.Uint16:
+		return uint64(a.Value(i))
+	case *array.Uint32:
+		return uint64(a.Value(i))
+	case *array.Uint64:
+		return a.Value(i)
+	case *array.Date32:
+		return uint64(a.Value(i))
+	case *array.Timestamp:
+		return uint64(a.Value(i))
+	}
+	panic(fmt.Sprintf("job: id of type %s passed checkIDType", arr.DataType()))
+}
+
+// rowKey appends the key of row i: all id columns of it.
+func rowKey(key []byte, ids []arrow.Array, i int) []byte {
+	for _, arr := range ids {
+		key = appendKey(key, arr, i)
+	}
+	return key
+}
+
+// keyText writes a key for messages.
+func keyText(ids []arrow.Array, i int) string {
+	text := ""
+	for k, arr := range ids {
+		if k > 0 {
+			text += ", "
+		}
+		text += arr.ValueStr(i)
+	}
+	return column.Quote(text)
+}
+
+// keyBuilder turns keys back into id columns.
+type keyBuilder struct {
+	builders []array.Builder
+}
+
+func newKeyBuilder(fields []arrow.Field) *keyBuilder {
+	b := &keyBuilder{}
+	for _, f := range fields {
+		b.builders = append(b.builders, array.NewBuilder(memory.DefaultAllocator, f.Type))
+	}
+	return b
+}
+
+func (b *keyBuilder) append(key []byte) {
+	for _, builder := range b.builders {
+		n, size := binary.Uvarint(key)
+		value := key[size : size+int(n)]
+		key = key[size+int(n):]
+		var v uint64
+		if n == 8 {
+			v = binary.LittleEndian.Uint64(value)
+		}
+		switch x := builder.(type) {
+		case *array.StringBuilder:
+			x.Append(string(value))
+		case *array.LargeStringBuilder:
+			x.Append(string(value))
+		case *array.BinaryBuilder:
+			x.Append(value)
+		case *array.FixedSizeBinaryBuilder:
+			x.Append(value)
+		case *array.BooleanBuilder:
+			x.Append(v != 0)
+		case *array.Int8Builder:
+			x.Append(int8(v))
+		case *array.Int16Builder:
+			x.Append(int16(v))
+		case *array.Int32Builder:
+			x.Append(int32(v))
+		case *array.Int64Builder:
+			x.Append(int64(v))
+		case *array.Uint8Builder:
+			x.Append(uint8(v))
+		case *array.Uint16Builder:
+			x.Append(uint16(v))
+		case *array.Uint32Builder:
+			x.Append(uint32(v))
+		case *array.Uint64Builder:
+			x.Append(v)
+		case *array.Date32Builder:
+			x.Append(arrow.Date32(v))
+		case *array.TimestampBuilder:
+			x.Append(arrow.Timestamp(v))
+		}
+	}
+}
+
+// arrays returns the columns built so far and starts anew.
+func (b *keyBuilder) arrays() []arrow.Array {
+	out := make([]arrow.Array, len(b.builders))
+	for i, builder := range b.builders {
+		out[i] = builder.NewArray()
+	}
+	return out
+}
+
+// checkIDs refuses a batch with a null id. The id columns come first.
+func checkIDs(b column.Batch, ids int) error {
+	for c := range ids {
+		arr := b.Column(c)
+		if arr.NullN() == 0 {
+			continue
+		}
+		for i := range arr.Len() {
+			if arr.IsNull(i) {
+				return b.Refuse(i, b.ColumnName(c), "the id is missing").
+					WithHint("Every record needs an id. If %q or another null token is a real id, set --null.", "NA")
+			}
+		}
+	}
+	return nil
+}
+
+// lists wraps id columns into lists of `each` consecutive records, the last one shorter: one list per block.
+func lists(ids []arrow.Array, each int) []arrow.Array {
+	out := make([]arrow.Array, len(ids))
+	for k, arr := range ids {
+		n := arr.Len()
+		rows := (n + each - 1) / each
+		offsets := make([]int32, rows+1)
+		for i := range offsets {
+			offsets[i] = int32(min(i*each, n))
+		}
+		buffer := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets))
+		data := array.NewData(arrow.ListOfNonNullable(arr.DataType()), rows, []*memory.Buffer{nil, buffer}, []arrow.ArrayData{arr.Data()}, 0, 0)
+		out[k] = array.NewListData(data)
+		data.Release()
+	}
+	return out
+}
+
+// flattened returns the records' ids of blocks: the values of all lists, one after the other. The caller releases them.
+func flattened(blocks []arrow.Array) []arrow.Array {
+	out := make([]arrow.Array, len(blocks))
+	for k, arr := range blocks {
+		l := arr.(*array.List)
+		from, _ := l.ValueOffsets(0)
+		_, to := l.ValueOffsets(l.Len() - 1)
+		out[k] = array.NewSlice(l.ListValues(), from, to)
+	}
+	return out
+}
+
+func releaseArrays(arrays []arrow.Array) {
+	for _, a := range arrays {
+		a.Release()
+	}
+}

@@ -1,0 +1,97 @@
+// Package job wires columns, codec and kernels into jobs: Encrypt, Fuse and Decrypt. It is the only place where numbers
+// of a table meet cryptography.
+//
+// The way of a number goes in one direction. Encrypt reads batches of a table (io/<format>), scales them to exact
+// integers and packs them (kernels/codec), encrypts whole batches (kernels/paillier) and writes an encrypted table
+// (io/ctfile). Fuse multiplies ciphertexts of several encrypted tables without a key. Decrypt goes back the same way
+// and divides, at the very end, exact sums by exact counts.
+//
+// Every job writes its output under a temporary name and gives it its name when it is complete and right; every error
+// leaves no output. Bad input is a *column.InputError, a wrong request a *UsageError.
+package job
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/blob"
+)
+
+// MemoryDefault is the memory budget when none is given.
+const MemoryDefault = 512 << 20
+
+// Options are common to all jobs. The zero value is ready to use.
+type Options struct {
+	FS        blob.FS // where paths live; nil means this machine's disk
+	Threads   int     // workers; 0 means one per CPU
+	Memory    int64   // bytes for buffers, tables and group state; 0 means MemoryDefault
+	Overwrite bool    // replace an output that exists
+	Kernel    string  // arithmetic to use instead of the best available; "" chooses
+
+	// Watch is called when a stage begins, with its name and the counters that it advances (in records); it returns what
+	// to call when the stage ends. Nil means nobody watches.
+	Watch func(stage string, progress *engine.Progress) (done func())
+
+	Log *slog.Logger // nil discards
+}
+
+func (o Options) withDefaults() Options {
+	if o.FS == nil {
+		o.FS = blob.Local{}
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.Memory <= 0 {
+		o.Memory = MemoryDefault
+	}
+	if o.Watch == nil {
+		o.Watch = func(string, *engine.Progress) func() { return func() {} }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Report says what a job did.
+type Report struct {
+	Out         string           `json:"out"`
+	Records     int64            `json:"records"`     // rows of the source, or records of the result
+	Ciphertexts int64            `json:"ciphertexts"` // made, folded or opened
+	Values      int64            `json:"values"`      // measures times records
+	Seconds     float64          `json:"seconds"`
+	Kernel      string           `json:"kernel"`
+	Missing     map[string]int64 `json:"missing,omitempty"`      // per measure: nulls, and records that a source lacks
+	Unlisted    int64            `json:"unlisted,omitempty"`     // records outside the universe, dropped on request
+	SmallGroups int64            `json:"small_groups,omitempty"` // groups below the minimum, dropped on request
+	Stages      []StageReport    `json:"stages,omitempty"`
+}
+
+// StageReport is the account of one stage of a job.
+type StageReport struct {
+	Name    string  `json:"name"`
+	Workers int     `json:"workers"`
+	Busy    float64 `json:"busy_seconds"` // summed over workers
+	Wall    float64 `json:"wall_seconds"`
+}
+
+// finish fills in times and stages.
+func (r *Report) finish(start time.Time, stats engine.Stats) {
+	r.Seconds = time.Since(start).Seconds()
+	for _, s := range stats.Stages {
+		r.Stages = append(r.Stages, StageReport{Name: s.Name, Workers: s.Workers, Busy: s.Busy.Seconds(), Wall: s.Wall.Seconds()})
+	}
+}
+
+// UsageError is a request that makes no sense whatever the data are.
+type UsageError struct{ Cause, Hint string }
+
+func (e *UsageError) Error() string { return e.Cause }
+
+func usage(hint, format string, args ...any) error {
+	return &UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint}
+}

@@ -1,0 +1,180 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"filippo.io/age"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// Key is a key as read from a file: a public key, and the secret one when the file had it.
+type Key struct {
+	Public *paillier.PublicKey
+	Secret *paillier.SecretKey // nil for a public key
+	File   string
+}
+
+// KeyOf returns a key that did not come from a file.
+func KeyOf(k paillier.Key) Key {
+	secret, _ := k.(*paillier.SecretKey)
+	return Key{Public: k.Public(), Secret: secret}
+}
+
+// encryptor makes one worker's encryptor: by CRT when the secret key is there.
+func (k Key) encryptor() (*paillier.Encryptor, error) {
+	if k.Secret != nil {
+		return k.Secret.NewEncryptor()
+	}
+	return k.Public.NewEncryptor()
+}
+
+// useKernel chooses the arithmetic; "" leaves the best available.
+func (k Key) useKernel(name string) error {
+	if k.Secret != nil {
+		return k.Secret.UseKernel(name)
+	}
+	return k.Public.UseKernel(name)
+}
+
+// keyFileMax is far above the size of any key file.
+const keyFileMax = 1 << 20
+
+// ageMagic starts a file encrypted by age.
+const ageMagic = "age-encryption.org/v1"
+
+// ReadKey reads a key file of ours or a JWK of python-paillier, encrypted under a passphrase or not. passphrase is called
+// only when the file needs one.
+func ReadKey(ctx context.Context, fs blob.FS, name string, insecureTestKey bool, passphrase func() ([]byte, error)) (Key, error) {
+	f, err := fs.Open(ctx, name)
+	if err != nil {
+		return Key{}, err
+	}
+	defer f.Close()
+	if f.Size() > keyFileMax {
+		return Key{}, column.Refuse(name, "not a key file: it has %d bytes", f.Size())
+	}
+	data := make([]byte, f.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(f, 0, f.Size()), data); err != nil {
+		return Key{}, column.Refuse(name, "cannot read the key: %w", err)
+	}
+	if bytes.HasPrefix(data, []byte(ageMagic)) {
+		if data, err = openAge(name, data, passphrase); err != nil {
+			return Key{}, err
+		}
+	}
+	key, err := parseAnyKey(data, insecureTestKey)
+	if err != nil {
+		return Key{}, refuseKey(name, err)
+	}
+	k := KeyOf(key)
+	k.File = name
+	return k, nil
+}
+
+// parseAnyKey tells the two forms of key file apart: a JWK has a key type.
+func parseAnyKey(data []byte, insecureTestKey bool) (paillier.Key, error) {
+	if bytes.Contains(data, []byte(`"kty"`)) {
+		return paillier.ParseJWK(data, insecureTestKey)
+	}
+	return paillier.ParseKey(data)
+}
+
+// refuseKey gives a key's error its file.
+func refuseKey(name string, err error) error {
+	e := column.Refuse(name, "%w", err)
+	var key *paillier.KeyError
+	if errors.As(err, &key) {
+		e.Hint = key.Hint
+	}
+	return e
+}
+
+func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byte, error) {
+	if passphrase == nil {
+		return nil, column.Refuse(name, "the key is encrypted under a passphrase").WithHint("Give --passphrase-file.")
+	}
+	secret, err := passphrase()
+	if err != nil {
+		return nil, err
+	}
+	identity, err := age.NewScryptIdentity(string(secret))
+	if err != nil {
+		return nil, column.Refuse(name, "passphrase refused: %w", err)
+	}
+	r, err := age.Decrypt(bytes.NewReader(data), identity)
+	var none *age.NoIdentityMatchError
+	if errors.As(err, &none) {
+		return nil, column.Refuse(name, "the passphrase is wrong").WithHint("The key file was encrypted under another passphrase.")
+	}
+	if err != nil {
+		return nil, column.Refuse(name, "damaged key file: %w", err)
+	}
+	out, err := io.ReadAll(io.LimitReader(r, keyFileMax))
+	if err != nil {
+		return nil, column.Refuse(name, "damaged key file: %w", err)
+	}
+	return out, nil
+}
+
+// WriteKey writes a key's two files into dir: public.json and secret.age, encrypted under the passphrase (scrypt), or
+// secret.json when there is none. Both are readable by their owner only where they are secret. It returns their names.
+func WriteKey(ctx context.Context, fs blob.FS, dir string, key *paillier.SecretKey, passphrase []byte, overwrite bool) (public, secret string, err error) {
+	public, secret = dir+"/public.json", dir+"/secret.json"
+	data := key.MarshalSecret()
+	if passphrase != nil {
+		secret = dir + "/secret.age"
+		if data, err = sealAge(data, passphrase); err != nil {
+			return "", "", err
+		}
+	}
+	// Both are begun before either is finished, so that a refusal leaves none.
+	files := []struct {
+		name    string
+		data    []byte
+		private bool
+	}{{secret, data, true}, {public, key.Public().MarshalPublic(), false}}
+	var uploads []blob.Upload
+	for _, f := range files {
+		u, err := fs.Create(ctx, f.name, blob.CreateOptions{Overwrite: overwrite, Private: f.private})
+		if err != nil {
+			return "", "", err
+		}
+		defer u.Abort()
+		if _, err := u.Write(f.data); err != nil {
+			return "", "", err
+		}
+		uploads = append(uploads, u)
+	}
+	for _, u := range uploads {
+		if err := u.Commit(ctx); err != nil {
+			return "", "", err
+		}
+	}
+	return public, secret, nil
+}
+
+func sealAge(data, passphrase []byte) ([]byte, error) {
+	recipient, err := age.NewScryptRecipient(string(passphrase))
+	if err != nil {
+		return nil, fmt.Errorf("passphrase: %w", err)
+	}
+	var out bytes.Buffer
+	w, err := age.Encrypt(&out, recipient)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}

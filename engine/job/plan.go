@@ -1,0 +1,147 @@
+package job
+
+import (
+	"cmp"
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/codec"
+)
+
+// Layouts of an encrypted table.
+const (
+	Records = "records" // one row per record, whose measures share ciphertexts
+	Blocks  = "blocks"  // one row per block of consecutive records; each measure has its own ciphertexts
+)
+
+// layOut places the quantities of measures in ciphertexts of keyBits-bit keys: it fills in the columns, measures and
+// block size of t, whose Layout and MaxAdds are given. Every sum is shown to fit before anything is encrypted.
+func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantity) error {
+	type slot struct {
+		quantity
+		bound    codec.Bound
+		decimals int
+		width    int
+	}
+	slots := make([][]slot, len(tuples))
+	widths := make([]codec.Tuple, len(tuples))
+	maxAdds := codec.BoundOf(uint64(t.MaxAdds))
+	for i, tuple := range tuples {
+		for _, q := range tuple {
+			s := slot{quantity: q, bound: codec.BoundOf(1)}
+			for _, m := range q.terms {
+				s.bound = s.bound.Times(codec.BoundOf(uint64(measures[m].Bound)))
+				s.decimals += measures[m].Decimals
+			}
+			what := quantityName(names(measures, q.terms), names(measures, q.given))
+			sum := s.bound.Times(maxAdds)
+			if sum.Cmp(codec.PowerOfTen(codec.MaxDigits)) >= 0 {
+				return usage("Lower max, decimals or --max-adds.",
+					"no headroom: a sum of %d values of %s, each up to %s, can exceed %d digits", t.MaxAdds, column.Quote(what), s.bound, codec.MaxDigits)
+			}
+			if s.decimals > codec.MaxDigits {
+				return usage("Lower decimals.", "%s has %d decimals and a result can have %d", column.Quote(what), s.decimals, codec.MaxDigits)
+			}
+			s.width = codec.SlotWidth(s.bound.BitLen(), t.MaxAdds)
+			slots[i] = append(slots[i], s)
+			widths[i] = append(widths[i], s.width)
+		}
+	}
+	var places []codec.Place
+	var columns int
+	var err error
+	if t.Layout == Blocks {
+		places, columns, t.BlockRecords, err = codec.PlanBlocks(keyBits, widths)
+	} else {
+		places, columns, err = codec.PlanRecords(keyBits, widths)
+	}
+	if err != nil {
+		return usage("Use a larger key, or lower max, decimals or --max-adds.", "no headroom: %v", err)
+	}
+	for c := range columns {
+		t.Columns = append(t.Columns, fmt.Sprintf("ct%d", c))
+	}
+	for i, tuple := range slots {
+		p := places[i]
+		offset := p.Offset
+		count := quantityName(nil, names(measures, tuple[0].given))
+		for _, s := range tuple {
+			m := ctfile.Measure{
+				Name: quantityName(names(measures, s.terms), names(measures, s.given)), Terms: names(measures, s.terms), Given: names(measures, s.given),
+				Decimals: s.decimals, Bound: s.bound.String(), Width: s.width,
+				Slots: p.Slots, Stride: p.Stride, Offset: offset, InColumns: t.Columns[p.First : p.First+p.Columns],
+			}
+			if len(s.terms) > 0 {
+				m.Count = count
+			}
+			t.Measures = append(t.Measures, m)
+			offset += s.width
+		}
+	}
+	return nil
+}
+
+func names(measures []Measure, indices []int) []string {
+	out := make([]string, len(indices))
+	for i, m := range indices {
+		out[i] = measures[m].Name
+	}
+	return out
+}
+
+// A plan is a table's layout made ready for packing and unpacking: for every ciphertext column, what its slots hold.
+type plan struct {
+	records int // per row of the table
+	columns []packedColumn
+}
+
+type packedColumn struct {
+	packer *codec.Packer
+	cells  []cell // one per slot of the packer
+}
+
+// cell is one slot: a quantity (an index into Table.Measures) of one record of the row.
+type cell struct{ quantity, record int }
+
+// newPlan reads the layout from a table. n is N in little-endian words.
+func newPlan(t *ctfile.Table, n []uint64) (*plan, error) {
+	p := &plan{records: max(1, t.BlockRecords), columns: make([]packedColumn, len(t.Columns))}
+	type placed struct {
+		cell
+		codec.Slot
+	}
+	slots := make([][]placed, len(t.Columns))
+	for q, m := range t.Measures {
+		for r := range p.records {
+			c := slices.Index(t.Columns, m.InColumns[r/m.Slots])
+			slots[c] = append(slots[c], placed{cell{q, r}, codec.Slot{Offset: m.Offset + r%m.Slots*m.Stride, Width: m.Width}})
+		}
+	}
+	for c, list := range slots {
+		slices.SortFunc(list, func(a, b placed) int { return cmp.Compare(a.Offset, b.Offset) })
+		at := make([]codec.Slot, len(list))
+		for i, s := range list {
+			at[i] = s.Slot
+			p.columns[c].cells = append(p.columns[c].cells, s.cell)
+		}
+		packer, err := codec.NewPacker(n, at)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", t.Columns[c], err)
+		}
+		p.columns[c].packer = packer
+	}
+	return p, nil
+}
+
+// roundedBound is the smallest 2^(8j) - 1 that v fits in. A bound found in the data is rounded up to it, so that the
+// table tells the size of its largest value only roughly, and owners with data alike arrive at the same layout.
+func roundedBound(v int64) int64 {
+	n := (bits.Len64(uint64(v)) + 7) / 8 * 8
+	if n >= 64 {
+		return 1<<63 - 1
+	}
+	return max(1, 1<<n-1)
+}

@@ -1,0 +1,102 @@
+package job
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/cipherfold/cipherfold/io/arrowio"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/csvio"
+	"github.com/cipherfold/cipherfold/io/parquetio"
+)
+
+// A format reads and writes plain tables.
+type format struct {
+	open   func(context.Context, blob.FS, string, column.ReadOptions) (column.Reader, error)
+	create func(context.Context, blob.FS, string, *arrow.Schema, column.WriteOptions) (column.Writer, error) // nil: read only
+}
+
+var (
+	csvFormat     = format{open: csvio.Open, create: csvio.Create}
+	arrowFormat   = format{open: arrowio.Open, create: arrowio.Create}
+	parquetFormat = format{open: parquetio.Open, create: parquetio.Create}
+)
+
+// formats by the extension of the file's name.
+var formats = map[string]format{
+	".parquet": parquetFormat,
+	".arrow":   arrowFormat, ".feather": arrowFormat,
+	".csv": csvFormat, ".csv.gz": csvFormat, ".tsv": csvFormat, ".tsv.gz": csvFormat,
+}
+
+func formatOf(name string) (format, error) {
+	if f, ok := formats[blob.Ext(name)]; ok {
+		return f, nil
+	}
+	var known []string
+	for ext := range formats {
+		known = append(known, ext)
+	}
+	slices.Sort(known)
+	return format{}, usage("Formats go by the extension: "+strings.Join(known, ", ")+".", "%s: unknown format %q", name, blob.Ext(name))
+}
+
+// source is the plain table of one owner: one file or several part files.
+type source struct {
+	opts  Options
+	files []string
+	nulls []string
+}
+
+// listSource expands paths, globs and directories, in the order given.
+func listSource(ctx context.Context, o Options, patterns, nulls []string) (source, error) {
+	s := source{opts: o, nulls: nulls}
+	for _, p := range patterns {
+		files, err := o.FS.List(ctx, p)
+		if err != nil {
+			return s, err
+		}
+		s.files = append(s.files, files...)
+	}
+	if len(s.files) == 0 {
+		return s, usage("Name at least one file.", "no input")
+	}
+	return s, nil
+}
+
+// open reads the named columns of all files, one after the other; none means all columns. A table without a row is
+// refused.
+func (s source) open(ctx context.Context, columns []string) (column.Reader, error) {
+	r, err := column.OpenParts(ctx, s.files, func(ctx context.Context, name string) (column.Reader, error) {
+		f, err := formatOf(name)
+		if err != nil {
+			return nil, err
+		}
+		return f.open(ctx, s.opts.FS, name, column.ReadOptions{Columns: columns, Threads: s.opts.Threads, Nulls: s.nulls, BatchRows: readRows})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return column.RequireRows(r, s.files[0]), nil
+}
+
+// readRows is how many rows a reader decodes at a time.
+const readRows = 8 << 10
+
+// schema returns the columns of the first file.
+func (s source) schema(ctx context.Context) (*arrow.Schema, error) {
+	f, err := formatOf(s.files[0])
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.open(ctx, s.opts.FS, s.files[0], column.ReadOptions{Nulls: s.nulls})
+	if err != nil {
+		return nil, err
+	}
+	schema := r.Schema()
+	return schema, r.Close()
+}

@@ -1,0 +1,28 @@
+package engine
+
+import "context"
+
+// Reduction is a source, stages and the tree that combines what they put out.
+type Reduction[In, T any] struct {
+	Source Source[In]
+	Stages Stages[In, T] // Pass[T]() when the source produces what is combined
+	Tree   Tree[T]
+	Queue  int // most items in flight; 0 means two for each worker
+}
+
+// Reduce combines all items of the source into one by the tree, whose shape [Tree] describes; a single item is returned as
+// it is, none at all is [ErrEmpty]. The rules are those of the package comment. The caller owns the result.
+//
+// The tree holds at most FanIn-1 values on each of its log(items) levels, times the places where something is missing:
+// the end of what has come, an item in flight that others overtook, a node that a worker is combining.
+func Reduce[In, T any](ctx context.Context, d Reduction[In, T]) (T, Stats, error) {
+	mustHave(d.Source.Next != nil, "Source.Next")
+	var result T
+	r := newRun(ctx, d.Queue, d.Stages.crew()+d.Tree.crew())
+	d.Tree.start(r, d.Stages.start(r, d.Source.start(r)), &result)
+	stats, err := r.wait()
+	if err == nil && r.total == 0 {
+		err = ErrEmpty
+	}
+	return result, stats, err
+}
