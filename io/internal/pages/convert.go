@@ -1,0 +1,116 @@
+package pages
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// conversion turns fixed-width values as the file has them (little-endian,
+// packed) into values as Arrow has them. Nil for types that need another shape:
+// booleans and values of varying length.
+type conversion interface {
+	width() int                    // bytes of a value in Arrow
+	same() bool                    // the bytes are the same: nothing to do
+	convert(dst, src []byte) error // all of src; len(dst) == values x width()
+}
+
+// keep is the conversion of values of n bytes that stay as they are.
+type keep int
+
+func (k keep) width() int                    { return int(k) }
+func (k keep) same() bool                    { return true }
+func (k keep) convert(dst, src []byte) error { copy(dst, src); return nil }
+
+// narrow is the conversion of INT32 values to integers of 1 or 2 bytes.
+func narrow(low, high int32, bytes int) conversion { return narrowing{low, high, bytes} }
+
+type narrowing struct {
+	low, high int32
+	bytes     int
+}
+
+func (n narrowing) width() int { return n.bytes }
+func (n narrowing) same() bool { return false }
+
+func (n narrowing) convert(dst, src []byte) error {
+	for i := 0; i+4 <= len(src); i += 4 {
+		v := int32(binary.LittleEndian.Uint32(src[i:]))
+		if v < n.low || v > n.high {
+			return fmt.Errorf("the value %d is outside the column's type (%d to %d)", v, n.low, n.high)
+		}
+		if n.bytes == 1 {
+			dst[i/4] = byte(v)
+		} else {
+			binary.LittleEndian.PutUint16(dst[i/2:], uint16(v))
+		}
+	}
+	return nil
+}
+
+const decimalBytes = 16 // of an Arrow decimal128: little-endian, two's complement
+
+// decimalOf is the conversion of INT32 (4) and INT64 (8) values to decimal128.
+type decimalOf int
+
+func (d decimalOf) width() int { return decimalBytes }
+func (d decimalOf) same() bool { return false }
+
+func (d decimalOf) convert(dst, src []byte) error {
+	for i := 0; i+int(d) <= len(src); i += int(d) {
+		var v int64
+		if d == 4 {
+			v = int64(int32(binary.LittleEndian.Uint32(src[i:])))
+		} else {
+			v = int64(binary.LittleEndian.Uint64(src[i:]))
+		}
+		out := dst[i/int(d)*decimalBytes:]
+		binary.LittleEndian.PutUint64(out, uint64(v))
+		binary.LittleEndian.PutUint64(out[8:], uint64(v>>63))
+	}
+	return nil
+}
+
+// decimalOfBytes is the conversion of big-endian two's complement values of n
+// bytes to decimal128.
+type decimalOfBytes int
+
+func (d decimalOfBytes) width() int { return decimalBytes }
+func (d decimalOfBytes) same() bool { return false }
+
+func (d decimalOfBytes) convert(dst, src []byte) error {
+	for i := 0; (i+1)*int(d) <= len(src); i++ {
+		if err := putDecimal(dst[i*decimalBytes:], src[i*int(d):(i+1)*int(d)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errDecimalRange = errors.New("a DECIMAL value has more than 38 digits")
+
+// putDecimal writes a big-endian two's complement value of any length, the
+// empty one being 0, as a decimal128.
+func putDecimal(dst, be []byte) error {
+	sign := byte(0)
+	if len(be) > 0 && be[0]&0x80 != 0 {
+		sign = 0xff
+	}
+	for len(be) > decimalBytes {
+		if be[0] != sign {
+			return errDecimalRange
+		}
+		be = be[1:]
+	}
+	if len(be) == decimalBytes && be[0]&0x80 != sign&0x80 {
+		return errDecimalRange
+	}
+	for i := range decimalBytes {
+		if i < len(be) {
+			dst[i] = be[len(be)-1-i]
+		} else {
+			dst[i] = sign
+		}
+	}
+	return nil
+}

@@ -1,0 +1,242 @@
+package pages
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// Limits on what a file may make the reader hold.
+const (
+	// FooterBytesMax bounds the metadata at the end of a file. Decoded, it
+	// takes up to about a hundred times as much memory.
+	FooterBytesMax = 64 << 20
+
+	// PageBytesMax bounds one page, decompressed.
+	PageBytesMax = 256 << 20
+
+	// ColumnBytesMax bounds the values of one column in one batch.
+	ColumnBytesMax = 256 << 20
+
+	// ListValuesMax bounds the list elements of one column in one batch.
+	ListValuesMax = 1 << 25
+
+	rowGroupsMax      = math.MaxInt16 // the format's own: ordinals are 16-bit
+	schemaElementsMax = math.MaxUint16
+	schemaDepthMax    = 64
+)
+
+const magic = "PAR1"
+
+// File is an open Parquet file: its metadata, read and checked. It may be used
+// by several goroutines at a time.
+type File struct {
+	name    string
+	r       io.ReaderAt
+	size    int64
+	end     int64 // where the footer begins: no page reaches beyond
+	meta    format.FileMetaData
+	columns []*Column
+	leaves  int
+}
+
+// Open reads the footer of a file of the given size. name is the file's name in
+// errors, all of which are *column.InputError unless reading itself failed.
+func Open(name string, r io.ReaderAt, size int64) (f *File, err error) {
+	f = &File{name: name, r: tagged{r}, size: size}
+	defer func() {
+		if p := recover(); p != nil {
+			f, err = nil, column.Refuse(name, "malformed Parquet metadata: %v", p).WithHint("%s", hintDamaged)
+		}
+	}()
+	if err := f.readFooter(); err != nil {
+		return nil, f.refuse(err)
+	}
+	if err := f.checkRowGroups(); err != nil {
+		return nil, f.refuse(err)
+	}
+	return f, nil
+}
+
+const (
+	hintDamaged   = "The file is damaged. Copy or export it again."
+	hintTruncated = "Copy or export the file again: its end, where Parquet keeps its table of contents, is missing."
+)
+
+func (f *File) readFooter() error {
+	if f.size == 0 {
+		return column.Refuse(f.name, "%w", column.ErrEmptyFile)
+	}
+	var head [4]byte
+	if f.size >= 4 {
+		if err := readFull(f.r, head[:], 0); err != nil {
+			return err
+		}
+	}
+	if string(head[:]) == "PARE" {
+		return column.Refuse(f.name, "the file uses Parquet's own encryption").
+			WithHint("Export it without Parquet modular encryption.")
+	}
+	if string(head[:]) != magic {
+		return column.Refuse(f.name, "not a Parquet file")
+	}
+	if f.size < 12 {
+		return column.Refuse(f.name, "%w", column.ErrTruncated).WithHint("%s", hintTruncated)
+	}
+	var tail [8]byte
+	if err := readFull(f.r, tail[:], f.size-8); err != nil {
+		return err
+	}
+	if string(tail[4:]) != magic {
+		return column.Refuse(f.name, "%w: there is no Parquet footer", column.ErrTruncated).WithHint("%s", hintTruncated)
+	}
+	length := int64(binary.LittleEndian.Uint32(tail[:4]))
+	if length > f.size-12 {
+		return fmt.Errorf("the footer claims %d bytes in a file of %d", length, f.size)
+	}
+	if length > FooterBytesMax {
+		return fmt.Errorf("the footer has %d bytes, more than %d", length, FooterBytesMax)
+	}
+	f.end = f.size - 8 - length
+	footer := make([]byte, length)
+	if err := readFull(f.r, footer, f.end); err != nil {
+		return err
+	}
+	n, elements, err := scanThrift(footer)
+	if err != nil {
+		return err
+	}
+	if n != len(footer) {
+		return fmt.Errorf("%d bytes follow the metadata in the footer", len(footer)-n)
+	}
+	// The smallest structures that occur in lists take 3 to 7 bytes each, the
+	// bulk of them 50 and more; decoded, they take up to some hundreds.
+	if elements > len(footer)/6+16 {
+		return fmt.Errorf("the footer claims %d structures in %d bytes", elements, len(footer))
+	}
+	if err := thrift.Unmarshal(new(thrift.CompactProtocol), footer, &f.meta); err != nil {
+		return fmt.Errorf("malformed Parquet metadata: %w", err)
+	}
+	f.columns, f.leaves, err = columnsOf(f.meta.Schema)
+	return err
+}
+
+func (f *File) checkRowGroups() error {
+	if f.meta.NumRows < 0 {
+		return fmt.Errorf("the footer claims %d rows", f.meta.NumRows)
+	}
+	if n := len(f.meta.RowGroups); n > rowGroupsMax {
+		return fmt.Errorf("the footer claims %d row groups, more than %d", n, rowGroupsMax)
+	}
+	left := f.meta.NumRows
+	for i := range f.meta.RowGroups {
+		g := &f.meta.RowGroups[i]
+		if len(g.Columns) != f.leaves {
+			return column.Refuse(f.name, "%d column chunks for %d columns", len(g.Columns), f.leaves).
+				InRowGroup(i+1).WithHint("%s", hintDamaged)
+		}
+		if g.NumRows < 0 || g.NumRows > left {
+			return column.Refuse(f.name, "%d rows, more than the footer leaves for it (%d)", g.NumRows, left).
+				InRowGroup(i+1).WithHint("%s", hintDamaged)
+		}
+		left -= g.NumRows
+	}
+	if left != 0 {
+		return fmt.Errorf("the row groups have %d rows fewer than the footer claims", left)
+	}
+	return nil
+}
+
+// Name returns the file's name.
+func (f *File) Name() string { return f.name }
+
+// NumRows returns the number of rows in the file.
+func (f *File) NumRows() int64 { return f.meta.NumRows }
+
+// NumRowGroups returns the number of row groups, at most 32767.
+func (f *File) NumRowGroups() int { return len(f.meta.RowGroups) }
+
+// RowGroupRows returns the number of rows in row group i, from 0.
+func (f *File) RowGroupRows(i int) int64 { return f.meta.RowGroups[i].NumRows }
+
+// Columns returns the top-level columns in file order, readable or not.
+func (f *File) Columns() []*Column { return f.columns }
+
+// Values returns the values of a key in the footer's list of keys and values,
+// of which the format does not say that a key occurs but once.
+func (f *File) Values(key string) []string {
+	var out []string
+	for _, kv := range f.meta.KeyValueMetadata {
+		if kv.Key == key {
+			out = append(out, kv.Value)
+		}
+	}
+	return out
+}
+
+// refuse turns an error met in the file into an InputError that names the file,
+// unless it is one, or is about reading rather than about what was read.
+func (f *File) refuse(err error) error {
+	var refused *column.InputError
+	if errors.As(err, &refused) {
+		return err
+	}
+	var failed *readError
+	if errors.As(err, &failed) {
+		return fmt.Errorf("reading %s: %w", f.name, failed.err)
+	}
+	return &column.InputError{File: f.name, Cause: err, Hint: hintDamaged}
+}
+
+// refuseAt is refuse for a column of a row group, from 0.
+func (f *File) refuseAt(group int, name string, err error) error {
+	err = f.refuse(err)
+	var refused *column.InputError
+	if errors.As(err, &refused) {
+		if refused.RowGroup == 0 {
+			refused.RowGroup = group + 1
+		}
+		if refused.Column == "" {
+			refused.Column = name
+		}
+	}
+	return err
+}
+
+// tagged marks the errors of an io.ReaderAt other than io.EOF as failures of
+// reading, so that a broken connection is not taken for a broken file.
+type tagged struct{ r io.ReaderAt }
+
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
+func (t tagged) ReadAt(p []byte, off int64) (int, error) {
+	n, err := t.r.ReadAt(p, off)
+	if n == len(p) {
+		return n, nil
+	}
+	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
+		return n, io.EOF
+	}
+	return n, &readError{err}
+}
+
+// readFull fills p from offset off.
+func readFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == io.EOF {
+		return column.ErrTruncated // shorter than it said it was
+	}
+	return err
+}
