@@ -91,7 +91,7 @@ func (c *concat) Read(ctx context.Context) (Batch, error) {
 				break
 			}
 			p.reader = r
-			if !sameColumns(c.schema, r.Schema()) {
+			if !SameColumns(c.schema, r.Schema()) {
 				c.err = Refuse(p.name, "%w: its columns changed while it was being read", ErrSchemaMismatch)
 				break
 			}
@@ -131,19 +131,6 @@ func (c *concat) Close() error {
 	}
 	c.parts = nil
 	return errors.Join(errs...)
-}
-
-// sameColumns says whether names, order and types agree.
-func sameColumns(a, b *arrow.Schema) bool {
-	if a.NumFields() != b.NumFields() {
-		return false
-	}
-	for i := range a.NumFields() {
-		if a.Field(i).Name != b.Field(i).Name || !arrow.TypeEqual(a.Field(i).Type, b.Field(i).Type) {
-			return false
-		}
-	}
-	return true
 }
 
 // mergeSchemas returns a with every column nullable that is so in b, or an

@@ -29,6 +29,23 @@ func Names(schema *arrow.Schema) []string {
 	return names
 }
 
+// SameColumns says whether two schemas have columns of the same names and types
+// in the same order. Whether these are nullable, and metadata, may differ.
+func SameColumns(a, b *arrow.Schema) bool {
+	if a == b {
+		return true
+	}
+	if a.NumFields() != b.NumFields() {
+		return false
+	}
+	for i := range a.NumFields() {
+		if a.Field(i).Name != b.Field(i).Name || !arrow.TypeEqual(a.Field(i).Type, b.Field(i).Type) {
+			return false
+		}
+	}
+	return true
+}
+
 // MissingColumn returns the InputError for a column that a file lacks, with
 // the nearest of the names that it has as a hint.
 func MissingColumn(file, name string, have []string) *InputError {

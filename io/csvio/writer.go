@@ -1,0 +1,179 @@
+package csvio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/klauspost/compress/gzip"
+)
+
+// flushBytes is how much text a Writer gathers before it passes it on.
+const flushBytes = 256 << 10
+
+// Writer writes a delimited text file: a header row, then the rows; lines end
+// in LF. A value is in quotes where it must be. A null is an empty field and an
+// empty string is "", so that readers that can tell them apart do (Open reads
+// both as null unless ReadOptions.Nulls say otherwise). In a table of one
+// column a null is "" as well, as a blank line would not be a row.
+type Writer struct {
+	name   string
+	upload blob.Upload
+	zip    *gzip.Writer // nil unless compressed
+	out    io.Writer    // zip or upload
+	schema *arrow.Schema
+	delim  byte
+	null   string // what stands for a null
+	buf    []byte
+	cells  []cell
+	err    error // of the first failure
+	done   bool
+}
+
+// Create begins the named file. The name's extension says the kind. The
+// columns may be booleans, integers, floats, decimals, strings, dates,
+// timestamps, dictionaries of strings, and nulls; others are refused.
+func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, opts column.WriteOptions) (column.Writer, error) {
+	d, err := dialectOf(name)
+	if err != nil {
+		return nil, err
+	}
+	if schema.NumFields() == 0 {
+		return nil, column.Refuse(name, "a table without columns cannot be written as text")
+	}
+	if err := column.CheckNames(name, column.Names(schema)); err != nil {
+		return nil, err
+	}
+	for _, f := range schema.Fields() {
+		if !writable(f.Type) {
+			return nil, column.Refuse(name, "text cannot hold values of type %s", f.Type).InColumn(f.Name).
+				WithHint("Write a .parquet or .arrow file instead.")
+		}
+	}
+	upload, err := fs.Create(ctx, name, blob.CreateOptions{Overwrite: opts.Overwrite})
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{name: name, upload: upload, out: upload, schema: schema, delim: d.delim}
+	if schema.NumFields() == 1 {
+		w.null = `""`
+	}
+	if d.gzip {
+		w.zip = gzip.NewWriter(upload)
+		w.out = w.zip
+	}
+	for i, f := range schema.Fields() {
+		if i > 0 {
+			w.buf = append(w.buf, w.delim)
+		}
+		w.buf = w.appendString(w.buf, f.Name)
+	}
+	w.buf = append(w.buf, '\n')
+	return w, nil
+}
+
+// Write appends the rows of b.
+func (w *Writer) Write(ctx context.Context, b column.Batch) error {
+	if w.err == nil {
+		w.err = w.write(ctx, b)
+	}
+	return w.err
+}
+
+func (w *Writer) write(ctx context.Context, b column.Batch) error {
+	if w.done {
+		return fmt.Errorf("%s: write after Commit or Close", w.name)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !column.SameColumns(b.Schema(), w.schema) {
+		return fmt.Errorf("%s: a batch of %v cannot be written to a file of %v", w.name, b.Schema(), w.schema)
+	}
+	w.cells = w.cells[:0]
+	for i := range int(b.NumCols()) {
+		w.cells = append(w.cells, w.cellOf(b.Column(i)))
+	}
+	for row := range int(b.NumRows()) {
+		for i, cell := range w.cells {
+			if i > 0 {
+				w.buf = append(w.buf, w.delim)
+			}
+			if b.Column(i).IsNull(row) {
+				w.buf = append(w.buf, w.null...)
+			} else {
+				w.buf = cell(w.buf, row)
+			}
+		}
+		w.buf = append(w.buf, '\n')
+		if len(w.buf) >= flushBytes {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *Writer) flush() error {
+	_, err := w.out.Write(w.buf)
+	w.buf = w.buf[:0]
+	return err
+}
+
+// appendString appends a string value, in quotes where it must be.
+func (w *Writer) appendString(dst []byte, s string) []byte {
+	bare := s != "" && !strings.HasPrefix(s, "\ufeff") // which would be taken for the file's own
+	for i := 0; i < len(s) && bare; i++ {
+		c := s[i]
+		bare = c != w.delim && c != '"' && c != '\n' && c != '\r'
+	}
+	if bare {
+		return append(dst, s...)
+	}
+	dst = append(dst, '"')
+	for {
+		i := strings.IndexByte(s, '"')
+		if i < 0 {
+			break
+		}
+		dst = append(dst, s[:i+1]...)
+		dst = append(dst, '"')
+		s = s[i+1:]
+	}
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+// Commit writes what is left and gives the file its name.
+func (w *Writer) Commit(ctx context.Context) error {
+	if w.done {
+		return fmt.Errorf("%s: commit after Commit or Close", w.name)
+	}
+	if w.err == nil {
+		w.err = w.flush()
+	}
+	if w.err == nil && w.zip != nil {
+		w.err = w.zip.Close()
+	}
+	if w.err != nil {
+		return errors.Join(w.err, w.Close())
+	}
+	w.done = true
+	w.err = w.upload.Commit(ctx)
+	return w.err
+}
+
+// Close discards the file unless it was committed.
+func (w *Writer) Close() error {
+	if w.done {
+		return nil
+	}
+	w.done = true
+	return w.upload.Abort()
+}
