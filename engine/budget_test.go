@@ -199,8 +199,8 @@ func TestBudgetInPipeline(t *testing.T) {
 	if !errors.Is(err, errFault) {
 		t.Errorf("got %v", err)
 	}
-	if now, peak := b.Used(); now != 0 || peak != 40 {
-		t.Errorf("used %d at the end, %d at most; want 0 and 40", now, peak)
+	if now, peak := b.Used(); now != 0 || peak > 40 {
+		t.Errorf("used %d at the end, %d at most; want 0 and no more than 40", now, peak)
 	}
 }
 
