@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -98,6 +99,10 @@ func (c *checker) check(source []byte) error {
 		if err != nil {
 			return err
 		}
+		if name == "math/big" {
+			c.checkBig(tree, spec)
+			continue
+		}
 		c.checkImport(spec.Pos(), r, head, name)
 	}
 	if r.noGoroutines {
@@ -117,10 +122,6 @@ func (c *checker) check(source []byte) error {
 }
 
 func (c *checker) checkImport(at token.Pos, r *room, head, name string) {
-	if name == "math/big" {
-		c.checkBig(at)
-		return
-	}
 	if target, ours := strings.CutPrefix(name, modulePath+"/"); ours {
 		if isTestSupport(target) {
 			c.violate(at, "imports %s: only tests may import test support", target)
@@ -142,12 +143,38 @@ func (c *checker) checkImport(at token.Pos, r *room, head, name string) {
 	}
 }
 
-func (c *checker) checkBig(at token.Pos) {
+// checkBig checks an import of math/big.
+func (c *checker) checkBig(tree *ast.File, spec *ast.ImportSpec) {
 	for _, allowed := range bigFiles {
-		if matches(allowed.pattern, c.file) {
-			c.bigUsed[allowed.pattern] = true
-			return
+		if !matches(allowed.pattern, c.file) {
+			continue
 		}
+		c.bigUsed[allowed.pattern] = true
+		if allowed.functions != nil {
+			c.checkBigUses(tree, spec, allowed.functions)
+		}
+		return
 	}
-	c.violate(at, "imports math/big: allowed only in the files that bigFiles of rules_test.go lists with a reason, where no rows are")
+	c.violate(spec.Pos(), "imports math/big: allowed only in the files that bigFiles of rules_test.go lists with a reason, where no rows are")
+}
+
+// checkBigUses refuses math/big outside the given functions.
+func (c *checker) checkBigUses(tree *ast.File, spec *ast.ImportSpec, functions []string) {
+	local := "big"
+	if spec.Name != nil {
+		local = spec.Name.Name
+	}
+	for _, decl := range tree.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && slices.Contains(functions, f.Name.Name) {
+			continue
+		}
+		ast.Inspect(decl, func(n ast.Node) bool {
+			if selector, ok := n.(*ast.SelectorExpr); ok {
+				if name, ok := selector.X.(*ast.Ident); ok && name.Name == local {
+					c.violate(n.Pos(), "uses math/big: in this file only %s may", strings.Join(functions, ", "))
+				}
+			}
+			return true
+		})
+	}
 }

@@ -54,20 +54,26 @@ var rooms = []room{
 	{folder: "internal/houserules"},
 }
 
-// bigFiles are the files that may import math/big, each with the reason why no loop over rows can meet it there.
-var bigFiles = []struct{ pattern, reason string }{
-	{"kernels/paillier/generate.go", "key generation"},
-	{"kernels/paillier/primes.go", "key generation"},
-	{"kernels/paillier/keyfile.go", "key files"},
-	{"kernels/paillier/jwk.go", "key files of python-paillier"},
-	{"kernels/paillier/public_key.go", "checks of a key, once when it is read"},
-	{"kernels/paillier/secret_key.go", "checks of a key, once when it is read"},
-	{"kernels/paillier/rings.go", "constants of a key, once when it is first used"},
-	{"kernels/paillier/evaluator.go", "one scalar for a whole batch"},
-	{"kernels/paillier/scalars.go", "scalars as the caller gives them"},
-	{"kernels/*/vectors/*.go", "known-answer files"},
-	{"bench/*.go", "the peer to measure against"},
-	{"bench/*/*.go", "the peer to measure against"},
+// bigFile is a file that may import math/big, with the reason why no row of a batch meets it there.
+type bigFile struct {
+	pattern   string // path.Match
+	reason    string
+	functions []string // the only functions that may use it; nil means all
+}
+
+var bigFiles = []bigFile{
+	{"kernels/paillier/generate.go", "key generation", nil},
+	{"kernels/paillier/primes.go", "key generation", nil},
+	{"kernels/paillier/keyfile.go", "key files", nil},
+	{"kernels/paillier/jwk.go", "key files of python-paillier", nil},
+	{"kernels/paillier/public_key.go", "checks of a key, once when it is read", nil},
+	{"kernels/paillier/secret_key.go", "checks of a key, once when it is read", nil},
+	{"kernels/paillier/rings.go", "constants of a key, once when it is first used", nil},
+	{"kernels/paillier/evaluator.go", "one scalar for a whole batch", []string{"MulPlain"}},
+	{"kernels/paillier/scalars.go", "scalars as callers may have them, on the way to flat words", []string{"BigScalars"}},
+	{"kernels/*/vectors/*.go", "known-answer files", nil},
+	{"bench/*.go", "the peer to measure against", nil},
+	{"bench/*/*.go", "the peer to measure against", nil},
 }
 
 // roomOf returns the room that a folder of the module belongs to and the folder at its head, or nil.
@@ -86,10 +92,12 @@ func roomOf(folder string) (*room, string) {
 	return nil, ""
 }
 
-// isTestSupport reports whether a folder holds code for the tests of others, which by convention is named like its parent:
-// bigmod/bigmodtest, io/blob/blobtest. It is as free as a test is, and only tests may import it.
+// isTestSupport reports whether a folder holds code for the tests of others, which by convention has a name that ends in
+// test: bigmod/bigmodtest, io/blob/blobtest. It is as free as a test is, and only tests may import it. A self-test is part of
+// the program.
 func isTestSupport(folder string) bool {
-	return path.Base(folder) == path.Base(path.Dir(folder))+"test"
+	base := path.Base(folder)
+	return strings.HasSuffix(base, "test") && base != "selftest"
 }
 
 // mayImport reports whether a package in `folder` may import the module's package in `target`.
