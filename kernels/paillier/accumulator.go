@@ -18,6 +18,9 @@ type Accumulator struct {
 	counts []uint32 // of a piece of groups
 }
 
+// AccumulatorOverhead is about what a group costs an Accumulator beyond its residue of CiphertextSize() bytes.
+const AccumulatorOverhead = 16
+
 // NewAccumulator makes a worker with n groups.
 func (pk *PublicKey) NewAccumulator(n int) *Accumulator {
 	rings := pk.rings.get()
@@ -89,20 +92,30 @@ func (a *Accumulator) Merge(b *Accumulator) error {
 // It returns a *CiphertextError whose Index is the first group that got a ciphertext sharing a factor with N;
 // Evaluator.Check on the inputs tells which one that was.
 func (a *Accumulator) Finish(dst []byte) error {
+	checkLen("sums", len(dst), a.Groups()*a.pk.CiphertextSize())
+	err := a.Sums(dst, 0)
+	a.sums.reset()
+	return err
+}
+
+// Sums writes the sums of the groups from first on, as many as dst has room for, as Finish does, and keeps them. The
+// error's index counts from first.
+func (a *Accumulator) Sums(dst []byte, first int) error {
 	size := a.pk.CiphertextSize()
-	checkLen("sums", len(dst), a.Groups()*size)
+	n := len(dst) / size
+	checkLen("sums", len(dst), n*size)
 	square := a.rings.square
 	// The loop returns no error.
-	_ = pieces(a.Groups(), pieceMax, func(first, rows, class int) error {
+	_ = pieces(n, pieceMax, func(done, rows, class int) error {
 		x := a.x.get(class)
 		from := a.sums.next[:0]
 		for i := range rows {
-			from = append(from, int32(first+i))
+			from = append(from, int32(first+done+i))
 		}
 		square.CopyAt(x, iota32[:rows], a.sums.buckets, from)
 		empty := a.sums.zi[:0]
 		for i := range rows {
-			n := a.sums.counts[first+i]
+			n := a.sums.counts[first+done+i]
 			a.counts[i] = n - min(n, 1)
 			if n == 0 {
 				empty = append(empty, int32(i))
@@ -111,10 +124,9 @@ func (a *Accumulator) Finish(dst []byte) error {
 		square.CopyAt(x, empty, a.rings.one, zeros32[:len(empty)])
 		a.units.add(x, class)
 		square.MulRPow(x, a.counts[:rows])
-		square.Bytes(dst[first*size:(first+rows)*size], x)
+		square.Bytes(dst[done*size:(done+rows)*size], x)
 		return nil
 	})
-	a.sums.reset()
 	if a.units.passed() {
 		return nil
 	}
