@@ -42,6 +42,9 @@ func newPublicRings(pk *PublicKey, impl bigmod.Implementation) *publicRings {
 // UseKernel chooses the arithmetic of workers made from now on by its name in Kernels; "" is the preferred one.
 func (pk *PublicKey) UseKernel(name string) error { return pk.rings.use(name) }
 
+// Kernel is the name of the arithmetic in use.
+func (pk *PublicKey) Kernel() string { return pk.rings.get().square.Name() }
+
 // TableBytes is the memory held by the tables of powers that the key's workers share, as far as they exist.
 func (pk *PublicKey) TableBytes() int64 {
 	if r := pk.rings.peek(); r != nil {
