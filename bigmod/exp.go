@@ -51,10 +51,10 @@ func (r *generic) Exp(z, x *Vec, e []byte) {
 	buf := r.buffer((1<<w + 1) * n)
 	defer r.scratch.Put(buf)
 	table, row := (*buf)[:n<<w], (*buf)[n<<w:n<<w+n]
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	windows := (8*len(e) + w - 1) / w
 	for i := range z.Len {
-		r.powers(table, r.at(x, i), t[:])
+		r.powers(table, r.at(x, i), &t)
 		acc := r.at(z, i)
 		copy(acc, r.one)
 		for j := windows - 1; j >= 0; j-- {
@@ -64,16 +64,16 @@ func (r *generic) Exp(z, x *Vec, e []byte) {
 				continue
 			}
 			for range w {
-				montSqr(acc, acc, r.m, r.inv, t[:])
+				montSqr(acc, acc, r.m, r.inv, &t)
 			}
 			selectRow(row, table, d)
-			montMul(acc, acc, row, r.m, r.inv, t[:])
+			montMul(acc, acc, row, r.m, r.inv, &t)
 		}
 	}
 }
 
 // powers sets row d of the table to x^d.
-func (r *generic) powers(table, x, t []uint64) {
+func (r *generic) powers(table, x []uint64, t *montScratch) {
 	n := r.n
 	copy(table[:n], r.one)
 	copy(table[n:2*n], x)
@@ -106,19 +106,19 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 	buf := r.buffer(n<<(w-1) + n)
 	defer r.scratch.Put(buf)
 	odd, square := (*buf)[:n<<(w-1)], (*buf)[n<<(w-1):n<<(w-1)+n] // odd[k] = x^(2k+1)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for i := range z.Len {
 		copy(odd[:n], r.at(x, i))
 		if w > 1 {
-			montSqr(square, odd[:n], r.m, r.inv, t[:])
+			montSqr(square, odd[:n], r.m, r.inv, &t)
 		}
 		for k := n; k < len(odd); k += n {
-			montMul(odd[k:k+n], odd[k-n:k], square, r.m, r.inv, t[:])
+			montMul(odd[k:k+n], odd[k-n:k], square, r.m, r.inv, &t)
 		}
 		acc, started := r.at(z, i), false
 		for pos := length - 1; pos >= 0; {
 			if digit(e, pos, 1) == 0 {
-				montSqr(acc, acc, r.m, r.inv, t[:])
+				montSqr(acc, acc, r.m, r.inv, &t)
 				pos--
 				continue
 			}
@@ -132,9 +132,9 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 				started = true
 			} else {
 				for range pos - low + 1 {
-					montSqr(acc, acc, r.m, r.inv, t[:])
+					montSqr(acc, acc, r.m, r.inv, &t)
 				}
-				montMul(acc, acc, odd[d*n:(d+1)*n], r.m, r.inv, t[:])
+				montMul(acc, acc, odd[d*n:(d+1)*n], r.m, r.inv, &t)
 			}
 			pos = low - 1
 		}

@@ -32,16 +32,16 @@ func (r *generic) NewTable(base []byte, bits int) Table {
 	if len(base) > r.modulus.Size() || LessWords(x, r.m) == 0 {
 		panic("bigmod: NewTable: the base is not below the modulus")
 	}
-	var t [2 * wordsMax]uint64
-	montMul(x, x, r.rr, r.m, r.inv, t[:])
+	var t montScratch
+	montMul(x, x, r.rr, r.m, r.inv, &t)
 	table := &genericTable{ring: r, bits: bits}
 	for pos := 0; pos < bits; pos += tableWindow {
 		// The topmost window is as wide as the exponents need.
 		w := min(tableWindow, bits-pos)
 		rows := make([]uint64, r.n<<w)
-		r.powers(rows, x, t[:])
+		r.powers(rows, x, &t)
 		table.rows = append(table.rows, rows)
-		montSqr(x, rows[r.n<<(w-1):][:r.n], r.m, r.inv, t[:])
+		montSqr(x, rows[r.n<<(w-1):][:r.n], r.m, r.inv, &t)
 	}
 	return table
 }
@@ -61,7 +61,7 @@ func (t *genericTable) Exp(z *Vec, e []byte) {
 	r.checkVec("Table.Exp", z)
 	size := (t.bits + 7) / 8
 	checkLen("Table.Exp", len(e), size*z.Len)
-	var prod [2 * wordsMax]uint64
+	var prod montScratch
 	var row [wordsMax]uint64
 	for first := 0; first < z.Len; first += tableGroup {
 		last := min(first+tableGroup, z.Len)
@@ -74,7 +74,7 @@ func (t *genericTable) Exp(z *Vec, e []byte) {
 					continue
 				}
 				selectRow(row[:r.n], rows, d)
-				montMul(acc, acc, row[:r.n], r.m, r.inv, prod[:])
+				montMul(acc, acc, row[:r.n], r.m, r.inv, &prod)
 			}
 		}
 	}
