@@ -1,7 +1,6 @@
 package paillier
 
 import (
-	"math/big"
 	"math/bits"
 
 	"github.com/cipherfold/cipherfold/bigmod"
@@ -10,11 +9,11 @@ import (
 // Decryptor decrypts batches modulo p² and q² (Paillier, section 7). It is constant time in the secret key and the
 // plaintexts; which ciphertexts are refused leaks. It serves one goroutine at a time.
 type Decryptor struct {
-	pk    *PublicKey
-	rings *secretRings
-	n2    []uint64 // N²
-	wide  []uint64 // ciphertexts of a piece
-	sides [2]decryptorSide
+	pk     *PublicKey
+	rings  *secretRings
+	public *publicRings
+	wide   []uint64 // ciphertexts of a piece
+	sides  [2]decryptorSide
 }
 
 // decryptorSide is the scratch of a worker modulo one prime.
@@ -30,8 +29,7 @@ type decryptorSide struct {
 func (sk *SecretKey) NewDecryptor() *Decryptor {
 	pk, rings := sk.public, sk.rings.get()
 	d := &Decryptor{
-		pk: pk, rings: rings, n2: wordsOf(new(big.Int).Mul(pk.n, pk.n), 2*pk.PlaintextLimbs()),
-		wide: make([]uint64, pieceMax*2*pk.PlaintextLimbs()),
+		pk: pk, rings: rings, public: pk.rings.get(), wide: make([]uint64, pieceMax*2*pk.PlaintextLimbs()),
 	}
 	for i := range d.sides {
 		side := &rings.sides[i]
@@ -48,7 +46,7 @@ func (sk *SecretKey) NewDecryptor() *Decryptor {
 
 // Bytes is the memory held by this worker.
 func (d *Decryptor) Bytes() int64 {
-	n := 8 * int64(len(d.wide)+len(d.n2))
+	n := 8 * int64(len(d.wide))
 	for i := range d.sides {
 		s := &d.sides[i]
 		n += s.u.bytes() + s.m.bytes() + 8*int64(len(s.powers)+len(s.residues))
@@ -94,13 +92,13 @@ func (d *Decryptor) decrypt(m []uint64, ct []byte, short bool) error {
 // checkRange refuses ciphertexts that are not in 0 < c < N².
 func (d *Decryptor) checkRange(ct []byte) error {
 	size := d.pk.CiphertextSize()
-	w := d.wide[:len(d.n2)]
+	w := d.wide[:len(d.public.n2Words)]
 	for i := range len(ct) / size {
 		bigmod.WordsFromBytes(w, ct[i*size:(i+1)*size])
 		switch {
 		case isZero(w) != 0:
 			return &CiphertextError{Index: i, Reason: reasonZero}
-		case bigmod.LessWords(w, d.n2) == 0:
+		case bigmod.LessWords(w, d.public.n2Words) == 0:
 			return &CiphertextError{Index: i, Reason: reasonRange}
 		}
 	}
@@ -172,11 +170,11 @@ func decrement(z []uint64) {
 	}
 }
 
-// reason says why a ciphertext in range does not open. Only ciphertexts come to light here, and no secret.
+// reason says why a ciphertext in range does not open.
 func (d *Decryptor) reason(ct []byte) string {
-	c := new(big.Int).SetBytes(ct)
-	if c.GCD(nil, nil, c, d.pk.n).Cmp(one) != 0 {
-		return reasonFactor
+	c := d.public.square.NewVec(1)
+	if d.public.square.SetBytes(c, ct) == nil && newUnitTest(d.public).isUnit(c) {
+		return reasonForeign
 	}
-	return reasonForeign
+	return reasonFactor
 }

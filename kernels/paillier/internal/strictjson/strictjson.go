@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 )
 
 // depthMax bounds the nesting of a document.
@@ -236,6 +237,19 @@ func (v Value) Int() (int64, error) {
 		return 0, &Error{v.path, fmt.Sprintf("%.40q is not an integer of 64 bits in canonical form", n.String())}
 	}
 	return i, nil
+}
+
+// Integer returns an integer of any size, written canonically.
+func (v Value) Integer() (string, error) {
+	n, ok := v.v.(json.Number)
+	if !ok {
+		return "", &Error{v.path, "not a number"}
+	}
+	s := n.String()
+	if digits := strings.TrimPrefix(s, "-"); strings.Trim(digits, "0123456789") != "" || s == "-0" {
+		return "", &Error{v.path, fmt.Sprintf("%.40q is not an integer in canonical form", s)}
+	}
+	return s, nil
 }
 
 // Bool returns true or false.
