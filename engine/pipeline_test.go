@@ -279,6 +279,42 @@ func TestDeadlineIsReturnedAsTheCause(t *testing.T) {
 	}
 }
 
+// foreignContext is a context that package context does not know: it tells the contexts made from it in a goroutine of its
+// own, a little late.
+type foreignContext struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c foreignContext) Done() <-chan struct{} { return c.done }
+
+func (c foreignContext) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// A function that sees the caller's context end before the run's own does is not taken for the culprit.
+func TestCancellationIsNoError(t *testing.T) {
+	noLeak(t)
+	for range 50 {
+		caller := foreignContext{context.Background(), make(chan struct{})}
+		_, err := engine.ForEach(caller, engine.Loop[int]{
+			Source: count(5),
+			Stages: engine.Stage[int, engine.None]{Workers: 1, New: engine.Shared(func(context.Context, int) (engine.None, error) {
+				close(caller.done)
+				return engine.None{}, fmt.Errorf("while sealing: %w", caller.Err())
+			})},
+		})
+		if err != context.Canceled {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
 func TestCancelAfterTheLastItemIsSuccess(t *testing.T) {
 	noLeak(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
