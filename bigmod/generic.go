@@ -35,9 +35,8 @@ type generic struct {
 
 func newGeneric(modulus *Modulus) *generic {
 	n := modulus.Limbs()
-	r := &generic{modulus: modulus, n: n, m: make([]uint64, n), one: make([]uint64, n), rr: make([]uint64, n)}
+	r := &generic{modulus: modulus, n: n, m: modulus.words, one: make([]uint64, n), rr: make([]uint64, n)}
 	r.scratch.New = func() any { return new([]uint64) }
-	copy(r.m, modulus.words)
 	r.inv = negInverse(r.m[0])
 
 	// one: 2^(BitLen-1) is below m; double it up to R.

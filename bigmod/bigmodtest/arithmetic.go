@@ -29,7 +29,8 @@ func (s *setup) testMul(t *testing.T) {
 	x, z = s.vec(edges...), s.ring.NewVec(len(edges))
 	s.ring.Sqr(z, x)
 	s.expect(t, "Sqr", z, func(i int) *big.Int { return s.product(edges[i], edges[i]) })
-	for _, c := range edges {
+	for k := 1; k < len(edges); k += 5 {
+		c := edges[k]
 		s.ring.MulElem(z, x, s.vec(c))
 		s.expect(t, "MulElem", z, func(i int) *big.Int { return s.product(edges[i], c) })
 	}

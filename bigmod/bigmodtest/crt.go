@@ -3,7 +3,6 @@ package bigmodtest
 import (
 	"errors"
 	"math/big"
-	"math/bits"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/bigmod"
@@ -60,7 +59,7 @@ func checkCRT(t *testing.T, p, q *setup) {
 		}
 	}
 	for range 140 { // more than one batch
-		xs = append(xs, new(big.Int).Mod(randomBits(p.rand, pq.BitLen()+bits.UintSize), pq))
+		xs = append(xs, new(big.Int).Mod(randomBits(p.rand, pq.BitLen()+64), pq))
 	}
 	xp, xq := make([]*big.Int, len(xs)), make([]*big.Int, len(xs))
 	for i, x := range xs {

@@ -9,7 +9,8 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// exponents returns short exponents in bytes: none, zero, with leading zeros, and those with windows of zeros and ones.
+// exponents returns short exponents in bytes: none, zero, with leading zeros, and those with windows of zeros and ones;
+// fewer for long moduli, because how an exponent is cut into windows has nothing to do with the modulus.
 func (s *setup) exponents() [][]byte {
 	es := [][]byte{
 		nil, {0}, {0, 0, 0}, {1}, {0, 1}, {2}, {3}, {5}, {0x80}, {0xff}, {0, 0, 0xff}, {1, 0}, {0xff, 0xff}, {0x80, 0, 0},
@@ -19,6 +20,9 @@ func (s *setup) exponents() [][]byte {
 		e := make([]byte, n)
 		s.fill(e)
 		es = append(es, e)
+	}
+	if s.m.BitLen() > 2048 {
+		return [][]byte{nil, {0}, {1}, {0, 0, 0xff}, es[len(es)-2]}
 	}
 	return es
 }
