@@ -26,7 +26,7 @@ type Encryption struct {
 	IDs          []string // columns that name a record; kept in the clear
 	Measures     []Measure
 	Squares      []string
-	Products     [][2]string
+	Products     []string // A*B
 	Layout       string   // Records or Blocks; "" is Records
 	MaxAdds      int64    // additions that the slots have room for; 0 is 1024 for blocks, 2^20 for records
 	Universe     []string // public reference list: the ids of all records and their order; none: the source's own
@@ -61,11 +61,19 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err := e.resolve(src.files[0], schema); err != nil {
 		return nil, err
 	}
-	tuples, err := quantities(e.Measures, e.Squares, e.Products)
+	var products [][2]string
+	for _, spec := range e.Products {
+		p, err := ParseProduct(spec, e.Measures)
+		if err != nil {
+			return nil, err
+		}
+		products = append(products, p)
+	}
+	tuples, err := quantities(e.Measures, e.Squares, products)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOutputNames(e.IDs, e.Measures, e.Squares, e.Products); err != nil {
+	if err := checkOutputNames(e.IDs, e.Measures, e.Squares, products); err != nil {
 		return nil, err
 	}
 	idFields, err := e.idFields(src.files[0], schema)
@@ -134,6 +142,7 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	report.Ciphertexts = s.ciphertexts.Load()
 	report.Values = report.Records * int64(len(e.Measures))
 	for i, m := range e.Measures {
+		report.Measures = append(report.Measures, m.Name)
 		report.Missing[m.Name] += s.missing[i].Load()
 	}
 	report.finish(start, stats)

@@ -191,7 +191,7 @@ func lists(ids []arrow.Array, each int) []arrow.Array {
 			offsets[i] = int32(min(i*each, n))
 		}
 		buffer := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets))
-		data := array.NewData(arrow.ListOfNonNullable(arr.DataType()), rows, []*memory.Buffer{nil, buffer}, []arrow.ArrayData{arr.Data()}, 0, 0)
+		data := array.NewData(arrow.ListOf(arr.DataType()), rows, []*memory.Buffer{nil, buffer}, []arrow.ArrayData{arr.Data()}, 0, 0)
 		out[k] = array.NewListData(data)
 		data.Release()
 	}

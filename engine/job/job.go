@@ -68,6 +68,7 @@ type Report struct {
 	Values      int64            `json:"values"`      // measures times records
 	Seconds     float64          `json:"seconds"`
 	Kernel      string           `json:"kernel"`
+	Measures    []string         `json:"measures,omitempty"`
 	Missing     map[string]int64 `json:"missing,omitempty"`      // per measure: nulls, and records that a source lacks
 	Unlisted    int64            `json:"unlisted,omitempty"`     // records outside the universe, dropped on request
 	SmallGroups int64            `json:"small_groups,omitempty"` // groups below the minimum, dropped on request

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 
 	"filippo.io/age"
 
@@ -123,26 +124,32 @@ func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byt
 	return out, nil
 }
 
-// WriteKey writes a key's two files into dir: public.json and secret.age, encrypted under the passphrase (scrypt), or
-// secret.json when there is none. Both are readable by their owner only where they are secret. It returns their names.
-func WriteKey(ctx context.Context, fs blob.FS, dir string, key *paillier.SecretKey, passphrase []byte, overwrite bool) (public, secret string, err error) {
-	public, secret = dir+"/public.json", dir+"/secret.json"
-	data := key.MarshalSecret()
-	if passphrase != nil {
-		secret = dir + "/secret.age"
-		if data, err = sealAge(data, passphrase); err != nil {
-			return "", "", err
-		}
-	}
-	// Both are begun before either is finished, so that a refusal leaves none.
-	files := []struct {
+// WriteKey writes a key into dir: public.json and, for a secret key, secret.age, encrypted under the passphrase (scrypt),
+// or secret.json when there is none, both with mode 0600. It returns their names, "" for a secret file that is not there.
+func WriteKey(ctx context.Context, o Options, dir string, key paillier.Key, passphrase []byte) (public, secret string, err error) {
+	o = o.withDefaults()
+	type file struct {
 		name    string
 		data    []byte
 		private bool
-	}{{secret, data, true}, {public, key.Public().MarshalPublic(), false}}
+	}
+	public = path.Join(dir, "public.json")
+	files := []file{{public, key.Public().MarshalPublic(), false}}
+	if sk, ok := key.(*paillier.SecretKey); ok {
+		data := sk.MarshalSecret()
+		secret = path.Join(dir, "secret.json")
+		if passphrase != nil {
+			secret = path.Join(dir, "secret.age")
+			if data, err = sealAge(data, passphrase); err != nil {
+				return "", "", err
+			}
+		}
+		files = append(files, file{secret, data, true})
+	}
+	// All are begun before any is finished, so that a refusal leaves none.
 	var uploads []blob.Upload
 	for _, f := range files {
-		u, err := fs.Create(ctx, f.name, blob.CreateOptions{Overwrite: overwrite, Private: f.private})
+		u, err := o.FS.Create(ctx, f.name, blob.CreateOptions{Overwrite: o.Overwrite, Private: f.private})
 		if err != nil {
 			return "", "", err
 		}

@@ -3,6 +3,7 @@ package job
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -139,11 +140,11 @@ func newPlan(t *ctfile.Table, n []uint64) (*plan, error) {
 // roundedBound is the smallest 2^(8j) - 1 that v fits in. A bound found in the data is rounded up to it, so that the
 // table tells the size of its largest value only roughly, and owners with data alike arrive at the same layout.
 func roundedBound(v int64) int64 {
-	n := (bits.Len64(uint64(v)) + 7) / 8 * 8
+	n := max(8, (bits.Len64(uint64(v))+7)/8*8)
 	if n >= 64 {
-		return 1<<63 - 1
+		return math.MaxInt64
 	}
-	return max(1, 1<<n-1)
+	return 1<<n - 1
 }
 
 // columnName is the name of a table's c-th ciphertext column. Ids come first and keep their names.
