@@ -130,6 +130,17 @@ func (s *setup) edges() []*big.Int {
 	return append(xs, s.residues(2)...)
 }
 
+// units returns n residues that have inverses.
+func (s *setup) units(n int) []*big.Int {
+	var xs []*big.Int
+	for len(xs) < n {
+		if x := s.residues(1)[0]; new(big.Int).GCD(nil, nil, x, s.m).Cmp(big.NewInt(1)) == 0 {
+			xs = append(xs, x)
+		}
+	}
+	return xs
+}
+
 // vec makes a vector of canonical residues.
 func (s *setup) vec(xs ...*big.Int) *bigmod.Vec {
 	v := s.ring.NewVec(len(xs))
