@@ -146,19 +146,17 @@ func (s *source) textOf(values arrow.Array) func(i int) (string, bool) {
 	}
 }
 
-// textBytesMax bounds the text of one column in one batch (at least one value
-// is delivered): a dictionary can hold few long strings that many rows name.
-const textBytesMax = 64 << 20
-
-// fit returns how many of the n rows from i on make one batch.
-func (s *source) fit(i, n int) int {
+// fit returns how many of the n rows from i on make one batch, of no more than
+// the given bytes of copied strings but at least one row: a dictionary can hold
+// few long strings that many rows name.
+func (s *source) fit(i, n, bytes int) int {
 	if s.text == nil {
 		return n
 	}
 	size := 0
 	for k := range n {
 		value, _ := s.text(i + k)
-		if size += len(value); size > textBytesMax && k > 0 {
+		if size += len(value); size > bytes && k > 0 {
 			return k
 		}
 	}

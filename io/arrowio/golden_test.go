@@ -77,6 +77,7 @@ kind utf8: case control case case (null)
 		"polars_lz4":          polars,
 		"polars_zstd":         polars,
 		"js_dictionary":       "id utf8: a b (null) a string longer than twelve bytes ü\nkind utf8: case control case (null) control\nday date32: 1970-01-01 1970-01-02 1970-01-03 1970-01-04 1970-01-05\n",
+		"js_delta":            "kind utf8: x y x z (null) y\n",
 		"js_batches":          "n int32: 0 1 2 3 4 5 6\nx float64: 0 0.5 1 1.5 2 2.5 3\n",
 	} {
 		for _, rows := range []int{0, 1, 2} {

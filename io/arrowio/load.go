@@ -17,6 +17,9 @@ import (
 // dictionary), as the Arrow format advises.
 const rowsMax = math.MaxInt32
 
+// valueBytesMax is the largest string, so that every one fits a batch.
+const valueBytesMax = 1 << 30
+
 // loader reads the arrays of one message, in the order of the schema.
 type loader struct {
 	batch batch
@@ -216,6 +219,9 @@ func checkOffsets[T int32 | int64](offsets []T, rows int, buffers []*memory.Buff
 	for _, at := range offsets {
 		if at < last {
 			return errOffsets
+		}
+		if int64(at)-int64(last) > valueBytesMax {
+			return fmt.Errorf("a value of %d bytes", int64(at)-int64(last))
 		}
 		last = at
 	}

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -346,8 +347,9 @@ func (r *Reader) Schema() *arrow.Schema { return r.schema }
 // Rows returns how many rows were delivered so far.
 func (r *Reader) Rows() int64 { return r.row }
 
-// Read returns the next rows, at most ReadOptions.BatchRows, all of one record
-// batch of the file.
+// Read returns the next rows, all of one record batch of the file: at most
+// ReadOptions.BatchRows, and of no more than ReadOptions.BatchBytes in a column
+// whose strings are copied, but for the last row.
 func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	if r.err == nil {
 		r.err = ctx.Err()
@@ -431,7 +433,7 @@ func inColumn(err error, name string) error {
 func (r *Reader) cutBatch() (b column.Batch, err error) {
 	n := min(r.rows-r.cut, r.opts.BatchRows)
 	for _, s := range r.sources {
-		n = s.fit(r.cut, n)
+		n = s.fit(r.cut, n, min(r.opts.BatchBytes, math.MaxInt32))
 	}
 	cols := make([]arrow.Array, len(r.sources))
 	for k, s := range r.sources {

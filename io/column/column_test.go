@@ -488,7 +488,7 @@ func TestCopy(t *testing.T) {
 
 func TestOptionsDefaults(t *testing.T) {
 	o := ReadOptions{}.WithDefaults()
-	if o.BatchRows != BatchRowsDefault || o.Threads != 1 || fmt.Sprintf("%q", o.Nulls) != `["" "NA"]` || o.Mem == nil {
+	if o.BatchRows != BatchRowsDefault || o.BatchBytes != BatchBytesDefault || o.Threads != 1 || fmt.Sprintf("%q", o.Nulls) != `["" "NA"]` || o.Mem == nil {
 		t.Errorf("defaults %+v", o)
 	}
 	if o := (ReadOptions{Nulls: []string{}}).WithDefaults(); o.Nulls == nil || len(o.Nulls) != 0 {

@@ -236,12 +236,12 @@ func TestReadTruncated(t *testing.T) {
 }
 
 func TestReadBoundsBatches(t *testing.T) {
-	value := strings.Repeat("v", 8<<20)
+	value := strings.Repeat("v", 1000)
 	text := "id,n\n" + strings.Repeat("x,"+value+"\n", 10)
 	var fs blobtest.Mem
 	fs.Put("a.csv", []byte(text))
 	mem := checked(t)
-	r, err := Open(ctx, &fs, "a.csv", column.ReadOptions{Mem: mem})
+	r, err := Open(ctx, &fs, "a.csv", column.ReadOptions{Mem: mem, BatchBytes: 8000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,3 +31,12 @@ const days = arrow.vectorFromArray([0, 1, 2, 3, 4].map((d) => new Date(d * 86400
 const one = new arrow.Table({ id: ids, kind: kinds, day: days });
 writeFileSync("js_dictionary.arrow", arrow.tableToIPC(one, "file"));
 writeFileSync("js_batches.arrow", arrow.tableToIPC(batch(0, 3).concat(batch(3, 7)), "file"));
+
+// A dictionary that grows between record batches (a delta).
+const builder = arrow.makeBuilder({ type: new arrow.Dictionary(new arrow.Utf8(), new arrow.Int16(), 7), nullValues: [null] });
+const chunk = (...values) => {
+  for (const v of values) builder.append(v);
+  return builder.flush();
+};
+const grown = new arrow.Vector([chunk("x", "y", "x"), chunk("z", null, "y")]);
+writeFileSync("js_delta.arrow", arrow.tableToIPC(new arrow.Table({ kind: grown }), "file"));
