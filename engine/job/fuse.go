@@ -436,6 +436,9 @@ func (f *fusing) total(ctx context.Context) (engine.Stats, error) {
 	}
 	defer out.Close()
 	defer f.Watch("fuse", &f.progress)()
+	for _, in := range f.inputs {
+		f.progress.Total.Add(in.table.Rows)
+	}
 	size := f.pk.CiphertextSize()
 	evaluator := f.pk.NewEvaluator()
 	result := make([][]byte, len(columns))
