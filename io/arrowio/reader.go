@@ -104,7 +104,7 @@ func (r *Reader) open() (err error) {
 		return err
 	}
 	if len(r.at) == 0 {
-		return column.Refuse(r.name, "the file has no columns")
+		return column.Refuse(r.name, "the file has no columns").WithHint("Check the export that wrote it.")
 	}
 	r.want = make([]int, len(r.fields))
 	for i := range r.want {
@@ -333,7 +333,8 @@ func (r *Reader) readAt(p []byte, at int64) error {
 	case n == len(p):
 		return nil
 	case err == io.EOF:
-		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated)
+		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).
+			WithHint("Read a file that nothing writes to.")
 	}
 	return &readError{r.name, err}
 }

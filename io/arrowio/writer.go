@@ -32,7 +32,7 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 		return nil, err
 	}
 	if schema.NumFields() == 0 {
-		return nil, column.Refuse(name, "a table without columns cannot be read back")
+		return nil, column.Refuse(name, "a table without columns cannot be read back").WithHint("Select at least one column.")
 	}
 	if err := column.CheckNames(name, column.Names(schema)); err != nil {
 		return nil, err

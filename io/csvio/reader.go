@@ -232,7 +232,8 @@ func (r *Reader) place(err error, line int64) error {
 	var corrupt flate.CorruptInputError
 	switch {
 	case errors.Is(err, errShrank):
-		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).AtLine(line)
+		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).AtLine(line).
+			WithHint("Read a file that nothing writes to.")
 	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
 		return column.Refuse(r.name, "%w: the compressed data breaks off", column.ErrTruncated).AtLine(line).
 			WithHint("Copy the file again, and compare its size or checksum with the original.")

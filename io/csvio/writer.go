@@ -46,7 +46,7 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 		return nil, err
 	}
 	if schema.NumFields() == 0 {
-		return nil, column.Refuse(name, "a table without columns cannot be written as text")
+		return nil, column.Refuse(name, "a table without columns cannot be written as text").WithHint("Select at least one column.")
 	}
 	if err := column.CheckNames(name, column.Names(schema)); err != nil {
 		return nil, err
