@@ -37,6 +37,9 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := notAnInput(d.Out, []string{d.In}); err != nil {
+		return nil, err
+	}
 	if err := d.Key.useKernel(d.Kernel); err != nil {
 		return nil, err
 	}

@@ -40,8 +40,8 @@ func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantit
 			what := quantityName(names(measures, q.terms), names(measures, q.given))
 			sum := s.bound.Times(maxAdds)
 			if sum.Cmp(codec.PowerOfTen(codec.MaxDigits)) >= 0 {
-				return usage("Lower max, decimals or --max-adds.",
-					"no headroom: a sum of %d values of %s, each up to %s, can exceed %d digits", t.MaxAdds, column.Quote(what), s.bound, codec.MaxDigits)
+				return column.Refuse("", "no headroom: a sum of %d values of %s, each up to %s, can exceed %d digits", t.MaxAdds, column.Quote(what), s.bound, codec.MaxDigits).
+					WithHint("Lower max, decimals or --max-adds.")
 			}
 			if s.decimals > codec.MaxDigits {
 				return usage("Lower decimals.", "%s has %d decimals and a result can have %d", column.Quote(what), s.decimals, codec.MaxDigits)
@@ -60,7 +60,7 @@ func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantit
 		places, columns, err = codec.PlanRecords(keyBits, widths)
 	}
 	if err != nil {
-		return usage("Use a larger key, or lower max, decimals or --max-adds.", "no headroom: %v", err)
+		return column.Refuse("", "no headroom: %w", err).WithHint("Use a larger key, or lower max, decimals or --max-adds.")
 	}
 	for c := range columns {
 		t.Columns = append(t.Columns, columnName(t.IDs, c))
