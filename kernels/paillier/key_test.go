@@ -18,7 +18,7 @@ func TestGenerateKey(t *testing.T) {
 		bits, rbits int
 	}{
 		{Textbook, 512, 0}, {DJN, 512, 256}, {MHL, 512, 160}, {MHL, 640, 200}, {MHL, 1024, 320},
-		{Textbook, 2048, 0}, {DJN, 3072, 1536}, {MHL, 2048, 448}, {MHL, 3072, 512},
+		{Textbook, 3072, 0}, {DJN, 2048, 1024}, {MHL, 2048, 448}, {MHL, 3072, 512},
 	} {
 		start := time.Now()
 		sk, err := GenerateKey(context.Background(), nil, c.variant, c.bits, c.bits < 2048)

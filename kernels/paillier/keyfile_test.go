@@ -1,6 +1,7 @@
 package paillier
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,14 +61,25 @@ func forge(t testing.TB, sk *SecretKey, changes map[string]*big.Int) []byte {
 	return edit(t, sk.MarshalSecret(), fields)
 }
 
-// nextPrime returns the least prime above x of a residue class modulo 4.
-func nextPrime(x *big.Int, mod4 uint) *big.Int {
-	p := new(big.Int).Add(x, two)
-	p.SetBit(p, 0, 1)
-	for !(p.Bit(1)*2+1 == mod4 && isPrime(p)) {
-		p.Add(p, two)
+// nextPrime returns the least prime above x of an odd residue class modulo 4.
+func nextPrime(x *big.Int, mod4 int64) *big.Int {
+	residue := int64(x.Bit(1)<<1 | x.Bit(0))
+	start := new(big.Int).Add(x, big.NewInt((mod4-residue+3)%4+1))
+	return primeFrom(start, big.NewInt(4))
+}
+
+// primeFrom returns the first prime among start + i·step.
+func primeFrom(start, step *big.Int) *big.Int {
+	for {
+		p, err := firstPrime(context.Background(), start, step)
+		if err != nil {
+			panic(err)
+		}
+		if p != nil {
+			return p
+		}
+		start = new(big.Int).Add(start, new(big.Int).Mul(step, big.NewInt(sieveLength)))
 	}
-	return p
 }
 
 // refused checks that a key file is refused for the right reason.
@@ -159,7 +171,7 @@ func TestBadKeyFiles(t *testing.T) {
 func badFactors(t *testing.T, sk *SecretKey) {
 	half := uint(sk.public.bits / 2)
 	// above is the least suitable prime above x·2^(length-bits of x).
-	above := func(x int64, length uint, mod4 uint) *big.Int {
+	above := func(x int64, length uint, mod4 int64) *big.Int {
 		v := big.NewInt(x)
 		return nextPrime(v.Lsh(v, length-uint(v.BitLen())), mod4)
 	}
@@ -193,9 +205,7 @@ func badFactors(t *testing.T, sk *SecretKey) {
 		v := big.NewInt(x)
 		v.Lsh(v, half-4)
 		v.Sub(v, new(big.Int).Mod(v, step)).Add(v, new(big.Int).Lsh(r, 1)).Add(v, one)
-		for ; !isPrime(v); v.Add(v, step) {
-		}
-		return v
+		return primeFrom(v, step)
 	}
 	refused(t, "gcd(p-1, q-1) > 2", factors(share(13), share(15)), ErrKeyPrime, "q")
 }
@@ -256,8 +266,7 @@ func TestSharedShortPrime(t *testing.T) {
 	if q.Bit(1) == 0 {
 		q.Add(q, step)
 	}
-	for step.Lsh(step, 1); !isPrime(q); q.Add(q, step) {
-	}
+	q = primeFrom(q, step.Lsh(step, 1))
 	public, err := newPublicKey(MHL, 512, new(big.Int).Mul(sk.p, q), big.NewInt(4), 160)
 	ok(t, err)
 	public.h = sk.public.h
