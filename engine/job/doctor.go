@@ -53,6 +53,9 @@ func Diagnose(ctx context.Context, o Options, quick bool) (*Diagnosis, error) {
 			d.Chosen = k.Name
 		}
 	}
+	if d.Chosen == "" {
+		return nil, noKernel(o.Kernel)
+	}
 	if quick {
 		return d, nil
 	}

@@ -70,13 +70,13 @@ func refuseValue(b column.Batch, i int, m Measure, text string, err error) error
 	case errors.Is(err, codec.ErrDecimals):
 		return refuse(fmt.Sprintf("has more than the declared %s", count(m.Decimals, "decimal")), "Declare as many as the data have (%s:decimals=D), or round the data first.", m.Name)
 	case errors.Is(err, codec.ErrNotFinite):
-		return refuse("is not a finite number", missing)
+		return refuse("is not a finite number", "%s", missing)
 	case errors.Is(err, codec.ErrOverflow) && m.Decimals == 0:
 		return refuse("overflows: it does not fit in 64 bits", "Scale the column down first.")
 	case errors.Is(err, codec.ErrOverflow):
 		return refuse(fmt.Sprintf("overflows: times 10^%d it does not fit in 64 bits", m.Decimals), "Declare fewer decimals.")
 	}
-	return refuse("is not a number", missing)
+	return refuse("is not a number", "%s", missing)
 }
 
 // count writes a number of things.

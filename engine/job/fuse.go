@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -60,6 +61,11 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if !slices.Contains([]string{"auto", "always", "never"}, u.Rerandomize) {
 		return nil, usage("Choose auto, always or never.", "unknown --rerandomize %s", u.Rerandomize)
 	}
+	for i, name := range u.By {
+		if slices.Contains(u.By[:i], name) {
+			return nil, usage("Name every column once.", "column %s is twice in --by", column.Quote(name))
+		}
+	}
 	if u.MinGroup < 0 {
 		return nil, usage("It is a number of records.", "--min-group %d is negative", u.MinGroup)
 	}
@@ -85,7 +91,7 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	case total:
 		stats, err = f.total(ctx)
 	case u.By != nil:
-		return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %v", u.By)
+		return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
 	case u.MinGroup > 0:
 		return nil, usage("Encrypt with --layout records, where a group is a number of rows.", "--min-group needs the records layout")
 	default:
@@ -130,7 +136,7 @@ func (u *Fusion) inputs(ctx context.Context) ([]input, error) {
 		case !ok:
 			return nil, usage("Write the file as in --in.", "--weight for %s, which is no input", w.File)
 		case weighted[i]:
-			return nil, usage("", "two weights for %s", w.File)
+			return nil, usage("Give a file one weight.", "two weights for %s", w.File)
 		case w.Weight == 0:
 			return nil, usage("Leave the input out.", "weight 0 for %s", w.File)
 		}
@@ -180,8 +186,11 @@ func headroom(t *ctfile.Table, inputs []input, adds int64, what string) error {
 			break
 		}
 	}
-	return column.Refuse(file, "no headroom: %s adds up to %d records and the slots have room for %d", what, adds, t.MaxAdds).
-		WithHint("Encrypt again with --max-adds %d or more, for every owner alike.", adds)
+	e := column.Refuse(file, "no headroom: %s takes %d additions, a weight counting as many, and the slots have room for %d", what, adds, t.MaxAdds)
+	if adds > maxAddsLimit {
+		return e.WithHint("Use smaller weights or fewer records: slots can be made for 2^40 additions at most.")
+	}
+	return e.WithHint("Encrypt again with --max-adds %d or more, for every owner alike.", adds)
 }
 
 func saturatingAdd(a, b int64) int64 {

@@ -41,7 +41,7 @@ func Inspect(ctx context.Context, o Options, name string, passphrase func() ([]b
 	_, err = io.ReadFull(io.NewSectionReader(f, 0, f.Size()), magic)
 	f.Close()
 	if err != nil {
-		return nil, column.Refuse(name, "neither a key file nor an encrypted table: it has %d bytes", f.Size())
+		return nil, column.Refuse(name, "neither a key file nor an encrypted table: it has %d bytes", f.Size()).WithHint("Name a key file or a .cf.parquet.")
 	}
 	x := &Inspection{File: name, Scheme: "paillier"}
 	var pk *paillier.PublicKey

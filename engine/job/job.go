@@ -96,6 +96,11 @@ type UsageError struct{ Cause, Hint string }
 
 func (e *UsageError) Error() string { return e.Cause }
 
+// noKernel refuses a kernel that is unknown or that this machine cannot run.
+func noKernel(name string) error {
+	return usage("See cipherfold doctor.", "kernel %s is not available", name)
+}
+
 func usage(hint, format string, args ...any) error {
 	return &UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint}
 }

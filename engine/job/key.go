@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 
 	"filippo.io/age"
 
@@ -46,6 +47,8 @@ func (k Key) useKernel(name string) error {
 
 // keyFileMax is far above the size of any key file.
 const keyFileMax = 1 << 20
+
+const damagedKey = "Copy the key file again from where it is kept."
 
 // ageMagic starts a file encrypted by age.
 const ageMagic = "age-encryption.org/v1"
@@ -89,12 +92,21 @@ func parseAnyKey(data []byte, insecureTestKey bool) (paillier.Key, error) {
 
 // refuseKey gives a key's error its file.
 func refuseKey(name string, err error) error {
-	e := column.Refuse(name, "%w", err)
+	e := column.Refuse(name, "%w", err).WithHint("The key is damaged, or was not made by cipherfold.")
 	var key *paillier.KeyError
-	if errors.As(err, &key) {
-		e.Hint = key.Hint
+	switch {
+	case !errors.As(err, &key):
+	case errors.Is(err, paillier.ErrKeySyntax) && key.Field == "":
+		e.Hint = "Give a key file as keygen wrote it, or a JWK of python-paillier."
+	case key.Hint != "":
+		e.Hint = sentence(key.Hint)
 	}
 	return e
+}
+
+// sentence begins a hint with a capital and ends it with a full stop, as ours do.
+func sentence(hint string) string {
+	return strings.ToUpper(hint[:1]) + strings.TrimSuffix(hint[1:], ".") + "."
 }
 
 func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byte, error) {
@@ -115,11 +127,11 @@ func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byt
 		return nil, column.Refuse(name, "the passphrase is wrong").WithHint("The key file was encrypted under another passphrase.")
 	}
 	if err != nil {
-		return nil, column.Refuse(name, "damaged key file: %w", err)
+		return nil, column.Refuse(name, "damaged key file: %w", err).WithHint(damagedKey)
 	}
 	out, err := io.ReadAll(io.LimitReader(r, keyFileMax))
 	if err != nil {
-		return nil, column.Refuse(name, "damaged key file: %w", err)
+		return nil, column.Refuse(name, "damaged key file: %w", err).WithHint(damagedKey)
 	}
 	return out, nil
 }

@@ -36,7 +36,7 @@ func Selftest(ctx context.Context, o Options, files []string) (*SelftestReport, 
 		}
 	}
 	if len(r.Kernels) == 0 {
-		return nil, usage("See doctor.", "kernel %s is not available", o.Kernel)
+		return nil, noKernel(o.Kernel)
 	}
 	for _, b := range vectors.BuiltIn() {
 		if err := r.check(ctx, b.Name, b.Data); err != nil {

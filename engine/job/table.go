@@ -97,8 +97,7 @@ func merge(inputs []input) (*merger, error) {
 			}
 			if had, ok := columnOf[q.Name]; ok {
 				if decimals[q.Name] != q.Decimals {
-					return nil, column.Refuse(in.file, "measure %s has %d decimals, in %s it has %d", column.Quote(q.Name), q.Decimals, owner[q.Name], decimals[q.Name]).
-						InColumn(q.Name).WithHint("All owners must encrypt a measure with the same decimals.")
+					return nil, otherDecimals(in.file, q, owner[q.Name], decimals[q.Name])
 				}
 				if !slices.Equal(had, at) {
 					return nil, column.Refuse(in.file, "measure %s is packed differently than in %s", column.Quote(q.Name), owner[q.Name]).
@@ -141,6 +140,11 @@ func comparable(a, b input) error {
 		return err
 	}
 	s, t := a.table, b.table
+	for _, q := range t.Measures { // asked before the size of blocks, which follows from it
+		if i := slices.IndexFunc(s.Measures, func(x ctfile.Measure) bool { return x.Name == q.Name }); i >= 0 && s.Measures[i].Decimals != q.Decimals {
+			return otherDecimals(b.file, q, a.file, s.Measures[i].Decimals)
+		}
+	}
 	if s.BlockRecords != t.BlockRecords {
 		return column.Refuse(b.file, "blocks of %d records, but %s has blocks of %d", t.BlockRecords, a.file, s.BlockRecords).
 			WithHint("All owners must give the same measures, max, --square, --product and --max-adds, so that blocks are of one size.")
@@ -156,6 +160,12 @@ func comparable(a, b input) error {
 		}
 	}
 	return nil
+}
+
+// otherDecimals refuses a measure that another table has with other decimals.
+func otherDecimals(file string, q ctfile.Measure, other string, had int) error {
+	return column.Refuse(file, "measure %s has %s, in %s it has %d", column.Quote(q.Name), count(q.Decimals, "decimal"), other, had).
+		InColumn(q.Name).WithHint("All owners must encrypt a measure with the same decimals.")
 }
 
 // sameKeyAndLayout refuses two tables that no fusion can bring together.

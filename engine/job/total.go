@@ -44,8 +44,7 @@ func (f *fusing) totalTable() (*ctfile.Table, []totalColumn, error) {
 			}
 			had := &t.Measures[at]
 			if had.Decimals != m.Decimals {
-				return nil, nil, column.Refuse(in.file, "measure %s has %d decimals, in %s it has %d", column.Quote(m.Name), m.Decimals, f.inputs[0].file, had.Decimals).
-					InColumn(m.Name).WithHint("All owners must encrypt a measure with the same decimals.")
+				return nil, nil, otherDecimals(in.file, m, f.inputs[0].file, had.Decimals)
 			}
 			if had.Width != m.Width || had.Stride != m.Stride || had.Offset != m.Offset {
 				return nil, nil, column.Refuse(in.file, "measure %s is packed differently than in the other tables", column.Quote(m.Name)).
@@ -78,7 +77,8 @@ func (f *fusing) total(ctx context.Context) (engine.Stats, error) {
 			records += in.table.Rows
 		}
 		if records < f.MinGroup {
-			return engine.Stats{}, column.Refuse(f.inputs[0].file, "the total is of %d records, fewer than --min-group %d", records, f.MinGroup)
+			return engine.Stats{}, column.Refuse(f.inputs[0].file, "the total is of %d records, fewer than --min-group %d", records, f.MinGroup).
+				WithHint("Lower --min-group, or add more tables.")
 		}
 	}
 	out, err := ctfile.Create(ctx, f.FS, f.Out, *t, nil, ctfile.Options{Overwrite: f.Overwrite})
