@@ -2,7 +2,6 @@ package ctfile
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,28 +14,19 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// memFS has one file, for tests that read many damaged ones.
-type memFS []byte
-
-func (m memFS) Open(context.Context, string) (blob.File, error) {
-	return memFile{bytes.NewReader(m)}, nil
+// memFS has one file, f.
+func memFS(b []byte) blob.FS {
+	fs := new(blobtest.Mem)
+	fs.Put("f", b)
+	return fs
 }
-
-func (m memFS) Create(context.Context, string, blob.CreateOptions) (blob.Upload, error) {
-	return nil, errors.New("read only")
-}
-
-func (m memFS) List(context.Context, string) ([]string, error) { return []string{"f"}, nil }
-
-type memFile struct{ *bytes.Reader }
-
-func (memFile) Close() error { return nil }
 
 // readBytes reads a file to its end.
 func readBytes(file []byte, opts column.ReadOptions) ([]column.Batch, error) {

@@ -194,7 +194,7 @@ func (k *chunk) dictionaryPage(h *format.PageHeader) error {
 	if k.plainOnly {
 		return errors.New("the values have a dictionary")
 	}
-	if d.V.Encoding != format.Plain && d.V.Encoding != format.PlainDictionary {
+	if d.V.Encoding != format.Plain && d.V.Encoding != plainDictionary {
 		return fmt.Errorf("a dictionary encoded as %s cannot be read", d.V.Encoding)
 	}
 	src, err := k.expand(k.raw, int(h.UncompressedPageSize), true)

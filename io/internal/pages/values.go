@@ -63,11 +63,15 @@ type dictionary struct {
 	n     int
 }
 
+// plainDictionary is PLAIN_DICTIONARY, which nobody should write any more, but
+// some do.
+const plainDictionary format.Encoding = 2
+
 // values returns the decoder of the values of a page. Exactly one of the two is
 // not nil. width is that of Column.physicalWidth.
 func values(kind format.Type, width int, encoding format.Encoding, src []byte, dict *dictionary) (fixedDecoder, bytesDecoder, error) {
 	switch encoding {
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		return indexed(kind, src, dict)
 	}
 	switch kind {

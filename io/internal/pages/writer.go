@@ -34,7 +34,7 @@ const PageBytes = 1 << 20
 // are those of one row group. It is not for concurrent use, though it uses a
 // second goroutine for the check.
 type Writer struct {
-	out    *parquet.Writer
+	out    *parquet.GenericWriter[any]
 	fields []arrow.Field
 	cols   []*columnWriter
 	group  *parquet.ConcurrentRowGroupWriter
@@ -62,7 +62,7 @@ func NewWriter(w io.Writer, fields []arrow.Field, opts WriterOptions) (*Writer, 
 			raw = append(raw, parquet.SkipPageBounds(f.Name), parquet.SkipPageStatistics(f.Name))
 		}
 	}
-	out.out = parquet.NewWriter(w, append(raw,
+	out.out = parquet.NewGenericWriter[any](w, append(raw,
 		parquet.NewSchema("schema", root),
 		parquet.CreatedBy("cipherfold", "1", ""),
 		parquet.Compression(&parquet.Snappy),

@@ -114,7 +114,7 @@ func appendValue(r *rand.Rand, b array.Builder) {
 	case *array.Float32Builder:
 		b.Append(float32(int32(v)) / 8)
 	case *array.Float64Builder:
-		b.Append([]float64{float64(int64(v)) / 8, math.Inf(1), -0.0, math.MaxFloat64}[r.IntN(4)])
+		b.Append([]float64{float64(int64(v)) / 8, math.Inf(1), math.Copysign(0, -1), math.MaxFloat64}[r.IntN(4)])
 	case *array.StringBuilder:
 		b.Append([]string{"", "Größe", "x\x00y", fmt.Sprintf("gene-%d", v), "日本"}[r.IntN(5)])
 	case *array.BinaryBuilder:
