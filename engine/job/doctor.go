@@ -41,7 +41,7 @@ type Estimate struct {
 
 // Diagnose lists the machine's features and kernels and, unless quick, measures what one core does.
 func Diagnose(ctx context.Context, o Options, quick bool) (*Diagnosis, error) {
-	d := &Diagnosis{CPU: cpuid.CPU.BrandName, Cores: runtime.NumCPU(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
+	d := &Diagnosis{Features: []string{}, CPU: cpuid.CPU.BrandName, Cores: runtime.NumCPU(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
 	for _, f := range []cpuid.FeatureID{cpuid.BMI2, cpuid.ADX, cpuid.AVX2, cpuid.AVX512F, cpuid.AVX512IFMA} {
 		if cpuid.CPU.Has(f) {
 			d.Features = append(d.Features, f.String())

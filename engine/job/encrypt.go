@@ -2,7 +2,9 @@ package job
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -276,10 +278,23 @@ func (e *Encryption) findBounds(ctx context.Context, src source) error {
 	if err != nil {
 		return err
 	}
+	var texts []string // of the bounds, in order of their first measure
+	found := map[string][]string{}
 	for k, i := range find {
 		m := &e.Measures[i]
 		m.Bound = roundedBound(most[k])
-		e.Log.Info("bound found in the data; other owners must use the same", "measure", m.Name, "max", decimalText(m.Bound, m.Decimals))
+		text := decimalText(m.Bound, m.Decimals)
+		if found[text] == nil {
+			texts = append(texts, text)
+		}
+		found[text] = append(found[text], m.Name)
+	}
+	for _, text := range texts {
+		names := found[text]
+		if more := len(names) - 8; more > 0 {
+			names = append(slices.Clone(names[:8]), fmt.Sprintf("and %d more", more))
+		}
+		e.Log.Info("bound found in the data; other owners must use the same", "max", text, "measures", strings.Join(names, ", "))
 	}
 	return nil
 }

@@ -75,7 +75,11 @@ func ReadKey(ctx context.Context, fs blob.FS, name string, insecureTestKey bool,
 	}
 	key, err := parseAnyKey(data, insecureTestKey)
 	if err != nil {
-		return Key{}, refuseKey(name, err)
+		e := refuseKey(name, err)
+		if errors.Is(err, paillier.ErrKeySize) && !insecureTestKey {
+			e.Hint = "Use 2048 bits or more; --insecure-test-key allows fewer, for tests without real data."
+		}
+		return Key{}, e
 	}
 	k := KeyOf(key)
 	k.File = name
@@ -91,7 +95,7 @@ func parseAnyKey(data []byte, insecureTestKey bool) (paillier.Key, error) {
 }
 
 // refuseKey gives a key's error its file.
-func refuseKey(name string, err error) error {
+func refuseKey(name string, err error) *column.InputError {
 	e := column.Refuse(name, "%w", err).WithHint("The key is damaged, or was not made by cipherfold.")
 	var key *paillier.KeyError
 	switch {
