@@ -41,6 +41,26 @@ func (e *Evaluator) setOne(z *bigmod.Vec) {
 	e.rings.square.CopyAt(z, iota32[:z.Len], e.rings.one, zeros32[:z.Len])
 }
 
+// Bytes is the memory held by this worker, without the tables that it shares (see Key.TableBytes). A weighted sum leaves
+// up to 32 MiB for the next one.
+func (e *Evaluator) Bytes() int64 {
+	n := e.x.bytes() + e.y.bytes() + e.acc.bytes() + e.units.product.acc.bytes() + e.sum.acc.bytes()
+	n += 8*int64(len(e.wide)+len(e.units.words)) + 4*int64(len(e.counts))
+	if e.randomizer != nil {
+		n += e.randomizer.bytes()
+	}
+	if e.straus != nil {
+		n += e.straus.bytes()
+	}
+	if e.powers != nil {
+		n += 8*int64(len(e.powers.table.Words)) + e.powers.selected.bytes()
+	}
+	if e.pippenger != nil {
+		n += e.pippenger.row.bytes() + e.pippenger.buckets.bytes()
+	}
+	return n
+}
+
 // load reads a piece of a batch.
 func (e *Evaluator) load(z *bigmod.Vec, ct []byte, batch, first int) error {
 	size := e.pk.CiphertextSize()

@@ -46,14 +46,17 @@ func testKey(t testing.TB, variant Variant, bits int) *SecretKey {
 }
 
 // forKeys runs a test once for each variant and registered kernel.
-func forKeys(t *testing.T, test func(t *testing.T, sk *SecretKey)) {
+func forKeys(t *testing.T, test func(t *testing.T, sk *SecretKey)) { forKeysOf(t, testBits, test) }
+
+// forKeysOf is forKeys for keys of another size.
+func forKeysOf(t *testing.T, bits int, test func(t *testing.T, sk *SecretKey)) {
 	for _, impl := range Kernels() {
 		for _, variant := range []Variant{Textbook, DJN, MHL} {
 			t.Run(impl.Name+"/"+string(variant), func(t *testing.T) {
 				if !impl.Available {
 					t.Skip(impl.Why)
 				}
-				sk := testKey(t, variant, testBits)
+				sk := testKey(t, variant, bits)
 				if err := sk.UseKernel(impl.Name); err != nil {
 					t.Fatal(err)
 				}

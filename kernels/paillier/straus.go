@@ -33,6 +33,17 @@ type strausSign struct {
 // strausTerm is the odd power 2k+1 of a batch.
 type strausTerm struct{ batch, k int }
 
+// bytes is the memory held.
+func (s *straus) bytes() int64 {
+	n := s.signs[0].acc.bytes() + s.signs[1].acc.bytes()
+	for _, powers := range s.odd {
+		for i := range powers {
+			n += powers[i].bytes()
+		}
+	}
+	return n
+}
+
 // strausWindow returns the window that needs the fewest multiplications for a weight of that many bits: 2^(w-1) for the
 // odd powers and their ratio, and about bits/(w+1) for the digits.
 func strausWindow(length int) int {
