@@ -8,12 +8,14 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// pairs returns every edge value with every other.
+// pairs returns every edge value with itself and every other; of the longest moduli, with each fourth other.
 func (s *setup) pairs() (xs, ys []*big.Int) {
 	edges := s.edges()
-	for _, x := range edges {
-		for _, y := range edges {
-			xs, ys = append(xs, x), append(ys, y)
+	for i, x := range edges {
+		for j, y := range edges {
+			if !s.long() || (i-j)%4 == 0 {
+				xs, ys = append(xs, x), append(ys, y)
+			}
 		}
 	}
 	return xs, ys
