@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -60,7 +62,7 @@ func (a *app) begin() error {
 	case "text":
 		a.log = slog.New(&plainHandler{w: a.err, level: level})
 	default:
-		return &commandLineError{fmt.Errorf("--log-format %s is neither text nor json", a.logFormat), ""}
+		return &commandLineError{fmt.Errorf("--log-format %s is neither text nor json", a.logFormat), "Leave it out for text."}
 	}
 	return nil
 }
@@ -111,13 +113,34 @@ func explain(ctx context.Context, err error) job.Failure {
 	if errors.As(err, &line) {
 		return job.Failure{Kind: job.Usage, Message: line.Error(), Hint: line.hint}
 	}
-	if strings.HasPrefix(err.Error(), "unknown command") {
-		return job.Failure{Kind: job.Usage, Message: strings.ReplaceAll(strings.SplitN(err.Error(), "\n", 2)[0], `"`, `'`), Hint: "See: cipherfold --help"}
+	var output *outputError
+	if errors.As(err, &output) {
+		return job.Failure{Kind: job.Refused, Message: output.Error(), Hint: output.hint, File: output.name}
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	return job.Explain(err)
+}
+
+// outputError is a file or directory that cannot be written.
+type outputError struct{ name, cause, hint string }
+
+func (e *outputError) Error() string { return e.name + ": " + e.cause }
+
+// makeDirectory makes a directory for output and those above it, as far as they are not there.
+func makeDirectory(name string) error {
+	err := os.MkdirAll(name, 0o755)
+	var path *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return &outputError{name, "cannot create the directory: part of the path is a file", "Name another directory."}
+	case errors.As(err, &path):
+		return &outputError{name, fmt.Sprintf("cannot create the directory: %v", path.Err), "Check who may write there, or name another directory."}
+	}
+	return err
 }
 
 // bytesFlag is a number of bytes written with a binary or decimal unit.

@@ -35,7 +35,7 @@ func spread(root *cobra.Command, args []string) []string {
 			if f != nil && !hasValue && f.NoOptDefVal == "" {
 				take = 1
 			}
-		case list != "" && !strings.HasPrefix(arg, "-"):
+		case list != "" && !isFlag(arg):
 			out = append(out, list, arg)
 		default:
 			list = ""
@@ -43,6 +43,11 @@ func spread(root *cobra.Command, args []string) []string {
 		}
 	}
 	return out
+}
+
+// isFlag tells a flag from a value such as "-" or "-9", as null tokens go.
+func isFlag(arg string) bool {
+	return strings.HasPrefix(arg, "-") && arg != "-" && !(arg[1] >= '0' && arg[1] <= '9')
 }
 
 func lookup(cmd *cobra.Command, name string) *pflag.Flag {

@@ -37,16 +37,16 @@ A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
 				return err
 			}
 			return a.print(report, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: %s records, %s ciphertexts opened, %.1f s (%s values/s)\n",
-					report.Out, thousands(report.Records), thousands(report.Ciphertexts), report.Seconds, rate(report))
+				fmt.Fprintf(w, "%s: %s, %s opened, %.1f s (%s values/s)\n",
+					report.Out, count(report.Records, "record"), count(report.Ciphertexts, "ciphertext"), report.Seconds, rate(report))
 			})
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&key, "key", "", "secret key file")
-	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of secret.age")
-	f.StringVar(&d.In, "in", "", "encrypted table")
-	f.StringVar(&d.Out, "out", "", "table to write: .parquet, .arrow, .csv, .tsv")
+	f.StringVar(&key, "key", "", "`FILE` secret key")
+	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
+	f.StringVar(&d.In, "in", "", "`FILE` encrypted table")
+	f.StringVar(&d.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

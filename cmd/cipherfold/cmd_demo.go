@@ -23,7 +23,10 @@ each party saw.`,
 		Example: "  cipherfold demo\n  cipherfold demo --rows 5000 --dir demo-files",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if rows < 10 {
-				return &commandLineError{fmt.Errorf("--rows %d is fewer than 10", rows), ""}
+				return &commandLineError{fmt.Errorf("--rows %d is fewer than 10", rows), "Give 10 or more."}
+			}
+			if _, err := keyKind(variant, bits, false); err != nil {
+				return err
 			}
 			if dir == "" {
 				temp, err := os.MkdirTemp("", "cipherfold-demo-")
@@ -32,7 +35,7 @@ each party saw.`,
 				}
 				defer os.RemoveAll(temp)
 				dir = temp
-			} else if err := os.MkdirAll(dir, 0o755); err != nil {
+			} else if err := emptyDirectory(dir); err != nil {
 				return err
 			}
 			d := &demo{app: a, ctx: cmd.Context(), dir: dir, rows: rows, variant: variant, bits: bits}
@@ -43,11 +46,26 @@ each party saw.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&rows, "rows", 500, "patients of each hospital")
-	f.StringVar(&dir, "dir", "", "keep all files in this directory (default: a temporary one, removed at the end)")
-	f.StringVar(&variant, "variant", "djn", "key variant: djn, mhl or textbook")
-	f.IntVar(&bits, "bits", 3072, "key size: 2048, 3072 or 4096")
+	f.IntVar(&rows, "rows", 500, "`N` patients of each hospital")
+	f.StringVar(&dir, "dir", "", "`DIR` new or empty directory to keep all files in (default: a temporary one, removed at the end)")
+	f.StringVar(&variant, "variant", "djn", "`NAME` key variant: djn, mhl or textbook")
+	f.IntVar(&bits, "bits", 3072, "`N` key size: 2048, 3072 or 4096")
 	return cmd
+}
+
+// emptyDirectory makes a directory, or takes one without files: the demo must not replace anyone's keys.
+func emptyDirectory(dir string) error {
+	if err := makeDirectory(dir); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		return &outputError{dir, "the directory is not empty", "Name a new directory."}
+	}
+	return nil
 }
 
 // write prints the demo's report.

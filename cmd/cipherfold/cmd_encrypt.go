@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,6 +41,9 @@ that list the same records in the same order, or are brought into one order by -
 			if err := required(cmd, "key", "in", "out", "id", "measure"); err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("max-adds") && e.MaxAdds == 0 {
+				return &commandLineError{errors.New("--max-adds 0 leaves no room for a single record"), "Leave it out for the default."}
+			}
 			for _, spec := range measures {
 				m, err := job.ParseMeasure(spec)
 				if err != nil {
@@ -60,40 +66,59 @@ that list the same records in the same order, or are brought into one order by -
 				return err
 			}
 			return a.print(report, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: %s records, %s ciphertexts, %.1f s (%s values/s)\n",
-					report.Out, thousands(report.Records), thousands(report.Ciphertexts), report.Seconds, rate(report))
-				var missing []string
-				for _, m := range report.Measures {
-					if n := report.Missing[m]; n > 0 {
-						missing = append(missing, fmt.Sprintf("%s %s", m, thousands(n)))
-					}
-				}
-				if len(missing) > 0 {
-					fmt.Fprintf(w, "  missing values: %s\n", strings.Join(missing, ", "))
-				}
+				fmt.Fprintf(w, "%s: %s, %s, %.1f s (%s values/s)\n",
+					report.Out, count(report.Records, "record"), count(report.Ciphertexts, "ciphertext"), report.Seconds, rate(report))
+				writeMissing(w, report)
 				if report.Unlisted > 0 {
-					fmt.Fprintf(w, "  dropped outside the universe: %s records\n", thousands(report.Unlisted))
+					fmt.Fprintf(w, "  dropped outside the universe: %s\n", count(report.Unlisted, "record"))
 				}
 			})
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&key, "key", "", "key file")
-	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of secret.age")
-	f.StringArrayVar(&e.In, "in", nil, "files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, also .csv.gz and .tsv.gz")
-	f.StringVar(&e.Out, "out", "", "encrypted table to write (.cf.parquet by habit)")
-	f.StringSliceVar(&e.IDs, "id", nil, "columns that name a record, separated by commas; they stay in the clear")
-	f.StringArrayVar(&measures, "measure", nil, "what to encrypt: NAME[:decimals=D][:max=M]")
-	f.StringArrayVar(&squares, "square", nil, "also encrypt the squares of measure NAME, for its variance")
-	f.StringArrayVar(&product, "product", nil, "also encrypt products A*B, for covariance and correlation")
-	f.StringVar(&e.Layout, "layout", job.Records, "records or blocks")
-	f.Int64Var(&e.MaxAdds, "max-adds", 0, "records that may ever be added up in one sum (default: 1024 for blocks, 2^20 for records)")
-	f.StringArrayVar(&e.Universe, "universe", nil, "public reference list of all record ids in order; records the source lacks become missing values")
+	f.StringVar(&key, "key", "", "`FILE` public.json, or the secret key")
+	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
+	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz")
+	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
+	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear")
+	f.StringArrayVar(&measures, "measure", nil, "`SPEC...` what to encrypt: NAME[:decimals=D][:max=M]")
+	f.StringArrayVar(&squares, "square", nil, "`NAME...` also encrypt the squares of a measure, for its variance")
+	f.StringArrayVar(&product, "product", nil, "`A*B...` also encrypt products of two measures, for covariance and correlation")
+	f.StringVar(&e.Layout, "layout", job.Records, "`NAME` records or blocks")
+	f.Int64Var(&e.MaxAdds, "max-adds", 0, "`N` records that may ever be added up in one sum (default: 1024 for blocks, 2^20 for records)")
+	f.StringArrayVar(&e.Universe, "universe", nil, "`FILE...` public list of all record ids in order; records that the source lacks become missing values")
 	f.BoolVar(&e.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
-	f.StringArrayVar(&e.Nulls, "null", nil, "text that means a missing value in CSV and TSV (default: empty and NA)")
-	f.StringVar(&e.Source, "source", "", "name of this owner, noted in the table")
+	f.StringArrayVar(&e.Nulls, "null", nil, "`TEXT...` what means a missing value in CSV and TSV (default: empty and NA)")
+	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
+}
+
+// missingListed is how many measures are named that miss values.
+const missingListed = 4
+
+// writeMissing says how many values are missing, and of which measures most.
+func writeMissing(w io.Writer, r *job.Report) {
+	total := int64(0)
+	var names []string
+	for _, name := range r.Measures {
+		if r.Missing[name] > 0 {
+			total += r.Missing[name]
+			names = append(names, name)
+		}
+	}
+	if total == 0 {
+		return
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(r.Missing[b], r.Missing[a]) })
+	var listed []string
+	for _, name := range names[:min(len(names), missingListed)] {
+		listed = append(listed, fmt.Sprintf("%s %s", name, thousands(r.Missing[name])))
+	}
+	if more := len(names) - len(listed); more > 0 {
+		listed = append(listed, fmt.Sprintf("and %s", count(int64(more), "more measure")))
+	}
+	fmt.Fprintf(w, "  missing: %s of %s (%s)\n", thousands(total), count(r.Values, "value"), strings.Join(listed, ", "))
 }
 
 func rate(r *job.Report) string { return thousands(int64(float64(r.Values) / max(r.Seconds, 1e-9))) }

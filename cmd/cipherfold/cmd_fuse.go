@@ -55,21 +55,21 @@ first multiplication. Owners may hold different measures: a measure that one lac
 				return err
 			}
 			return a.print(report, func(w io.Writer) {
-				fmt.Fprintf(w, "%s: %s records, %s ciphertexts folded, %.1f s (%s ciphertexts/s)\n", report.Out, thousands(report.Records),
-					thousands(report.Ciphertexts), report.Seconds, thousands(int64(float64(report.Ciphertexts)/max(report.Seconds, 1e-9))))
+				fmt.Fprintf(w, "%s: %s, %s folded, %.1f s (%s ciphertexts/s)\n", report.Out, count(report.Records, "record"),
+					count(report.Ciphertexts, "ciphertext"), report.Seconds, thousands(int64(float64(report.Ciphertexts)/max(report.Seconds, 1e-9))))
 				if report.SmallGroups > 0 {
-					fmt.Fprintf(w, "  dropped below --min-group: %s groups\n", thousands(report.SmallGroups))
+					fmt.Fprintf(w, "  dropped below --min-group: %s\n", count(report.SmallGroups, "group"))
 				}
 			})
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&u.In, "in", nil, "encrypted tables: files, globs or directories")
-	f.StringVar(&u.Out, "out", "", "encrypted table to write")
-	f.StringVar(&by, "by", "", "id columns to group by, separated by commas; '' for one total (default: per record id)")
-	f.StringArrayVar(&weights, "weight", nil, "FILE=W: multiply the values of an input by the integer W")
-	f.Int64Var(&u.MinGroup, "min-group", 0, "drop groups of fewer records, and count them")
-	f.StringVar(&u.Rerandomize, "rerandomize", "auto", "auto, always or never; auto does it when weights are given")
+	f.StringArrayVar(&u.In, "in", nil, "`FILE...` encrypted tables: files, globs or directories")
+	f.StringVar(&u.Out, "out", "", "`DST` encrypted table to write")
+	f.StringVar(&by, "by", "", "`COL,COL` id columns to group by; '' for one total (default: per record id)")
+	f.StringArrayVar(&weights, "weight", nil, "`FILE=W...` multiply the values of an input by the integer W")
+	f.Int64Var(&u.MinGroup, "min-group", 0, "`N` drop groups of fewer records, and count them")
+	f.StringVar(&u.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

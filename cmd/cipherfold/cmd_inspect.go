@@ -28,9 +28,14 @@ Nothing is decrypted; a secret key encrypted under a passphrase is opened to be 
 			o := a.options(overwrite)
 			if export != "" {
 				if len(files) != 1 {
-					return &commandLineError{fmt.Errorf("--export takes one key file"), ""}
+					return &commandLineError{fmt.Errorf("--export takes one key file"), "Export one key at a time."}
 				}
-				return job.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(passphraseFile))
+				if err := job.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(passphraseFile)); err != nil {
+					return err
+				}
+				return a.print(map[string]string{"file": files[0], "export": export}, func(w io.Writer) {
+					fmt.Fprintf(w, "%s: written as %s\n", files[0], export)
+				})
 			}
 			var all []*job.Inspection
 			for _, file := range files {
@@ -51,8 +56,8 @@ Nothing is decrypted; a secret key encrypted under a passphrase is opened to be 
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&export, "export", "", "write the key as python-paillier's JWK to this file")
-	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of secret.age")
+	f.StringVar(&export, "export", "", "`FILE` write the key there as python-paillier's JWK, unencrypted")
+	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an export that exists")
 	return cmd
 }
@@ -77,7 +82,7 @@ func writeInspection(w io.Writer, x *job.Inspection) {
 	if t.Source != "" {
 		fmt.Fprintf(w, "  source       %s\n", t.Source)
 	}
-	fmt.Fprintf(w, "  ciphertexts  %d columns of %d bytes\n  measures\n", len(t.Columns), x.CiphertextBytes)
+	fmt.Fprintf(w, "  ciphertexts  %s of %d bytes\n  measures\n", count(int64(len(t.Columns)), "column"), x.CiphertextBytes)
 	for _, m := range t.Measures {
 		if m.Count == "" {
 			continue

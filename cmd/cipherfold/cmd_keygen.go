@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -38,10 +40,13 @@ slow to encrypt. See docs/threat-model.md.`,
 				return err
 			}
 			if plain && passphraseFile != "" {
-				return &commandLineError{errors.New("--plain and --passphrase-file exclude each other"), ""}
+				return &commandLineError{errors.New("--plain and --passphrase-file exclude each other"), "Give one of them."}
+			}
+			v, err := keyKind(variant, bits, insecure)
+			if err != nil {
+				return err
 			}
 			var key paillier.Key
-			var err error
 			if importFile != "" {
 				k, err := job.ReadKey(cmd.Context(), a.options(false).Files(), importFile, insecure, a.passphrase(passphraseFile))
 				if err != nil {
@@ -51,27 +56,39 @@ slow to encrypt. See docs/threat-model.md.`,
 					key = k.Secret
 				}
 			}
+			secretFile := "secret.age"
+			if _, public := key.(*paillier.PublicKey); public {
+				secretFile = ""
+			} else if plain {
+				secretFile = "secret.json"
+			}
+			if !overwrite {
+				if err := notThere(filepath.Join(out, "public.json"), filepath.Join(out, secretFile)); err != nil {
+					return err
+				}
+			}
 			var passphrase []byte
-			if _, public := key.(*paillier.PublicKey); !plain && !public {
+			if secretFile == "secret.age" {
 				if passphrase, err = a.newPassphrase(passphraseFile); err != nil {
 					return err
 				}
 			}
 			if key == nil {
-				v, err := paillier.ParseVariant(variant)
-				if err != nil {
-					return err
-				}
 				if key, err = paillier.GenerateKey(cmd.Context(), rand.Reader, v, bits, insecure); err != nil {
 					return err
 				}
 			}
-			if err := os.MkdirAll(out, 0o755); err != nil {
+			if err := makeDirectory(out); err != nil {
 				return err
 			}
 			public, secret, err := job.WriteKey(cmd.Context(), a.options(overwrite), out, key, passphrase)
 			if err != nil {
 				return err
+			}
+			for _, other := range []string{"secret.age", "secret.json"} {
+				if other != secretFile && notThere(filepath.Join(out, other)) != nil {
+					a.log.Warn(filepath.Join(out, other) + " was there before and is left as it was")
+				}
 			}
 			pk := key.Public()
 			if pk.Test() {
@@ -89,15 +106,44 @@ slow to encrypt. See docs/threat-model.md.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&out, "out", "", "directory for the two files")
-	f.StringVar(&variant, "variant", "djn", "djn, mhl or textbook")
-	f.IntVar(&bits, "bits", 3072, "size of the modulus: 2048, 3072 or 4096")
-	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase (default: ask on the terminal)")
+	f.StringVar(&out, "out", "", "`DIR` directory for the two files")
+	f.StringVar(&variant, "variant", "djn", "`NAME` variant: djn, mhl or textbook")
+	f.IntVar(&bits, "bits", 3072, "`N` size of the modulus: 2048, 3072 or 4096")
+	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase (default: ask on the terminal)")
 	f.BoolVar(&plain, "plain", false, "write the secret key unencrypted")
-	f.StringVar(&importFile, "import", "", "take the key from a JWK of python-paillier, or a key file, instead of making one")
+	f.StringVar(&importFile, "import", "", "`FILE` take the key from a JWK of python-paillier, or a key file, instead of making one")
 	f.BoolVar(&insecure, "insecure-test-key", false, "allow fewer than 2048 bits, for tests")
 	f.BoolVar(&overwrite, "overwrite", false, "replace keys that exist")
 	return cmd
+}
+
+// notThere refuses to make a key when one of its files exists, before anyone has typed a passphrase for it.
+func notThere(names ...string) error {
+	for _, name := range names {
+		if info, err := os.Lstat(name); err == nil && !info.IsDir() {
+			return &outputError{name, "already exists", "Choose another directory, or pass --overwrite to replace the key."}
+		}
+	}
+	return nil
+}
+
+// keyKind checks what kind of key is asked for.
+func keyKind(variant string, bits int, insecure bool) (paillier.Variant, error) {
+	v, err := paillier.ParseVariant(variant)
+	switch {
+	case err != nil:
+		return "", &commandLineError{fmt.Errorf("--variant %s is unknown", variant), "Choose djn, mhl or textbook."}
+	case bits < 2048 && insecure && bits >= 512 && bits%128 == 0:
+		return v, nil
+	case bits < 2048 && insecure:
+		return "", &commandLineError{fmt.Errorf("--bits %d: a test key has a multiple of 128 bits from 512 on", bits), "Choose 1024."}
+	case bits < 2048:
+		return "", &commandLineError{fmt.Errorf("--bits %d protects nothing", bits),
+			"Choose 2048, 3072 or 4096; --insecure-test-key allows fewer, for tests without real data."}
+	case bits != 2048 && bits != 3072 && bits != 4096:
+		return "", &commandLineError{fmt.Errorf("--bits %d is not a size for keys", bits), "Choose 2048, 3072 or 4096."}
+	}
+	return v, nil
 }
 
 // passphrase returns how to get the passphrase of an existing secret key.
@@ -107,7 +153,7 @@ func (a *app) passphrase(file string) func() ([]byte, error) {
 			return readPassphrase(file)
 		}
 		if !terminal(os.Stdin) {
-			return nil, &commandLineError{errors.New("the key is encrypted under a passphrase"), "Give --passphrase-file."}
+			return nil, &commandLineError{errors.New("the secret key is encrypted under a passphrase"), "Give --passphrase-file."}
 		}
 		return a.ask("Passphrase: ")
 	}
@@ -130,7 +176,7 @@ func (a *app) newPassphrase(file string) ([]byte, error) {
 		return nil, err
 	}
 	if !bytes.Equal(first, again) {
-		return nil, &commandLineError{errors.New("the two passphrases differ"), ""}
+		return nil, &commandLineError{errors.New("the two passphrases differ"), "Try again."}
 	}
 	return notEmpty(first, "the passphrase")
 }
@@ -144,7 +190,11 @@ func (a *app) ask(prompt string) ([]byte, error) {
 func readPassphrase(file string) ([]byte, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &commandLineError{fmt.Errorf("--passphrase-file: %w", err), ""}
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return nil, &commandLineError{fmt.Errorf("--passphrase-file %s: %w", file, err), "Name a file whose first line is the passphrase."}
 	}
 	line, _, _ := bytes.Cut(data, []byte("\n"))
 	return notEmpty(bytes.TrimSuffix(line, []byte("\r")), "the first line of "+file)
@@ -152,7 +202,7 @@ func readPassphrase(file string) ([]byte, error) {
 
 func notEmpty(passphrase []byte, what string) ([]byte, error) {
 	if len(passphrase) == 0 {
-		return nil, &commandLineError{fmt.Errorf("%s is empty", what), ""}
+		return nil, &commandLineError{fmt.Errorf("%s is empty", what), "Give a passphrase, or --plain to write a new secret key unencrypted."}
 	}
 	return passphrase, nil
 }

@@ -39,7 +39,7 @@ sections that this version does not implement are reported as not checked.`,
 			})
 		},
 	}
-	cmd.Flags().StringArrayVar(&files, "vectors", nil, "files of known answers")
+	cmd.Flags().StringArrayVar(&files, "vectors", nil, "`FILE...` known answers")
 	return cmd
 }
 

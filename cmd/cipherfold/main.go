@@ -9,9 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func main() {
@@ -29,6 +33,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
+	}
+	if !a.json { // a mistake before it in the line keeps the flag from being read
+		options, _, _ := strings.Cut(strings.Join(args, "\x00")+"\x00", "\x00--\x00")
+		a.json = slices.Contains(strings.Split(options, "\x00"), "--json")
 	}
 	return a.report(ctx, err)
 }
@@ -51,7 +59,7 @@ corrupted file, output in the way); 4 interrupted.`,
 		Example:       "  cipherfold demo",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownVerb,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return cmd.Help()
 		},
@@ -59,19 +67,18 @@ corrupted file, output in the way); 4 interrupted.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &commandLineError{err, fmt.Sprintf("See: %s --help", cmd.CommandPath())}
-	})
+	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(usageTemplate)
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print results and errors as JSON on standard output")
 	f.BoolVar(&a.quiet, "quiet", false, "no progress and no notes on standard error")
-	f.StringVar(&a.logFormat, "log-format", "text", "notes on standard error as `text` or json")
-	f.IntVar(&a.threads, "threads", 0, "workers (default: all cores)")
-	f.Var(&a.memory, "memory", "budget for buffers, tables and group state, such as 512MiB or 2GiB")
-	f.StringVar(&a.kernel, "kernel", "", "arithmetic to use instead of the best available (see doctor)")
+	f.StringVar(&a.logFormat, "log-format", "text", "`FORM` notes on standard error as text or json")
+	f.IntVar(&a.threads, "threads", 0, "`N` workers (default: all cores)")
+	f.Var(&a.memory, "memory", "`SIZE` budget for buffers, tables and group state, such as 512MiB or 2GiB")
+	f.StringVar(&a.kernel, "kernel", "", "`NAME` arithmetic to use instead of the best available (see doctor)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error { return a.begin() }
 	for _, c := range []*cobra.Command{
-		a.keygenCommand(), a.inspectCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(),
+		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.inspectCommand(),
 		a.demoCommand(), a.selftestCommand(), a.doctorCommand(),
 	} {
 		if c.Args == nil {
@@ -80,6 +87,19 @@ corrupted file, output in the way); 4 interrupted.`,
 		root.AddCommand(c)
 	}
 	return root
+}
+
+// knownVerb refuses a first word that is no verb.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "See: cipherfold --help"
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf("Did you mean %s? %s", strings.Join(near, " or "), hint)
+	}
+	return &commandLineError{fmt.Errorf("%q is no verb", args[0]), hint}
 }
 
 // noArguments refuses words that belong to no flag.
@@ -98,12 +118,64 @@ type commandLineError struct {
 
 func (e *commandLineError) Unwrap() error { return e.error }
 
-// required refuses a command line without one of the named flags.
+// required refuses a command line without one of the named flags, or with nothing as its value.
 func required(cmd *cobra.Command, names ...string) error {
+	hint := fmt.Sprintf("See: %s --help", cmd.CommandPath())
+	var missing []string
 	for _, name := range names {
-		if !cmd.Flags().Changed(name) {
-			return &commandLineError{errors.New("--" + name + " is missing"), fmt.Sprintf("See: %s --help", cmd.CommandPath())}
+		f := cmd.Flags().Lookup(name)
+		if !f.Changed {
+			missing = append(missing, "--"+name)
+			continue
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if len(values) == 0 || slices.Contains(values, "") {
+			return &commandLineError{fmt.Errorf("--%s is empty", name), hint}
 		}
 	}
-	return nil
+	switch n := len(missing); n {
+	case 0:
+		return nil
+	case 1:
+		return &commandLineError{fmt.Errorf("%s is missing", missing[0]), hint}
+	default:
+		return &commandLineError{fmt.Errorf("%s and %s are missing", strings.Join(missing[:n-1], ", "), missing[n-1]), hint}
+	}
+}
+
+// flagError says what is wrong with a flag in words that do not come from a library.
+func flagError(cmd *cobra.Command, err error) error {
+	hint := fmt.Sprintf("See: %s --help", cmd.CommandPath())
+	var (
+		unknown *pflag.NotExistError
+		none    *pflag.ValueRequiredError
+		invalid *pflag.InvalidValueError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		dashes := "--"
+		if unknown.GetSpecifiedShortnames() != "" {
+			dashes = "-"
+		}
+		err = fmt.Errorf("unknown flag %s%s", dashes, unknown.GetSpecifiedName())
+	case errors.As(err, &none):
+		err = fmt.Errorf("--%s needs a value", none.GetFlag().Name)
+	case errors.As(err, &invalid):
+		f := invalid.GetFlag()
+		what := fmt.Sprintf("--%s %s", f.Name, invalid.GetValue())
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			err = fmt.Errorf("%s is out of range", what)
+		case strings.HasPrefix(f.Value.Type(), "int"):
+			err = fmt.Errorf("%s is not a whole number", what)
+		case f.Value.Type() == "bool":
+			err = fmt.Errorf("--%s=%s is neither true nor false", f.Name, invalid.GetValue())
+		default:
+			err = fmt.Errorf("%s: %w", what, errors.Unwrap(invalid))
+		}
+	}
+	return &commandLineError{err, hint}
 }

@@ -78,6 +78,14 @@ func (a *app) barProgress(stage string, p *job.Progress) (time.Duration, func(),
 	return 100 * time.Millisecond, show, end
 }
 
+// count writes a number of things.
+func count(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return thousands(n) + " " + thing
+}
+
 // thousands writes n with spaces between groups of digits.
 func thousands(n int64) string {
 	s := fmt.Sprint(n)
