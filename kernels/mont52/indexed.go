@@ -1,0 +1,54 @@
+package mont52
+
+import (
+	"fmt"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
+
+// MulAt gathers 8 elements of each operand into groups and scatters the products.
+func (r *ring) MulAt(z *bigmod.Vec, zi []int32, x *bigmod.Vec, xi []int32) {
+	r.checkVec("MulAt", z)
+	r.checkVec("MulAt", x)
+	checkLen("MulAt", len(xi), len(zi))
+	s := r.take()
+	defer r.give(s)
+	for len(zi) > 0 {
+		n := min(lanes, len(zi))
+		zat, xat := indices(zi[:n], z.Len), indices(xi[:n], x.Len)
+		r.gather(s.x, z.Words, &zat)
+		r.gather(s.y, x.Words, &xat)
+		r.mul(s.x, s.x, s.y, s, canonical)
+		r.scatter(z.Words, &zat, n, s.x)
+		zi, xi = zi[n:], xi[n:]
+	}
+}
+
+func (r *ring) CopyAt(z *bigmod.Vec, zi []int32, x *bigmod.Vec, xi []int32) {
+	r.checkVec("CopyAt", z)
+	r.checkVec("CopyAt", x)
+	checkLen("CopyAt", len(xi), len(zi))
+	s := r.take()
+	defer r.give(s)
+	for len(zi) > 0 {
+		n := min(lanes, len(zi))
+		zat, xat := indices(zi[:n], z.Len), indices(xi[:n], x.Len)
+		r.gather(s.x, x.Words, &xat)
+		r.scatter(z.Words, &zat, n, s.x)
+		zi, xi = zi[n:], xi[n:]
+	}
+}
+
+// indices copies 1 to 8 indices below n, and repeats the first of them up to 8.
+func indices(i []int32, n int) (at [lanes]int32) {
+	for l := range at {
+		at[l] = i[0]
+		if l < len(i) {
+			at[l] = i[l]
+		}
+		if at[l] < 0 || int(at[l]) >= n {
+			panic(fmt.Sprintf("mont52: index %d of a vector of %d elements", at[l], n))
+		}
+	}
+	return at
+}
