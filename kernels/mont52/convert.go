@@ -92,6 +92,10 @@ func (r *ring) SetWide(z *bigmod.Vec, w []uint64, limbs int) {
 		panic(fmt.Sprintf("mont52: SetWide: %d words for a modulus of %d", limbs, r.modulus.Limbs()))
 	}
 	checkLen("SetWide", len(w), z.Len*limbs)
+	if limbs == 0 {
+		clear(z.Words)
+		return
+	}
 	s := r.take()
 	defer r.give(s)
 	parts := (64*limbs + limbBits*r.k - 1) / (limbBits * r.k)

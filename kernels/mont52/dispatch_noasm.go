@@ -13,3 +13,33 @@ func (r *ring) square(sums, x []uint64) { squareGeneric(sums, x, r.k) }
 func (r *ring) reduce(z, sums []uint64, canonical uint64) {
 	reduceGeneric(z, sums, r.multiple, r.m, r.inv, r.k, canonical)
 }
+
+func (r *ring) add(z, x, y []uint64) { addGeneric(z, x, y, r.m, r.k) }
+
+func (r *ring) sub(z, x, y []uint64) { subGeneric(z, x, y, r.m, r.k) }
+
+func (r *ring) below(x []uint64) uint64 { return belowGeneric(x, r.m, r.k) }
+
+func (r *ring) canonical(z, x []uint64) { canonicalGeneric(z, x, r.m, r.k) }
+
+func (r *ring) fromBytes(z []uint64, be []byte, size int) { fromBytesGeneric(z, be, size, r.k) }
+
+func (r *ring) toBytes(be []byte, x []uint64, size int) { toBytesGeneric(be, x, size, r.k) }
+
+func (r *ring) fromWords(z, w []uint64, n, k int) { fromWordsGeneric(z, w, n, k) }
+
+func (r *ring) toWords(w, x []uint64, n int) { toWordsGeneric(w, x, n, r.k) }
+
+func (r *ring) gather(z, x []uint64, at *[lanes]int32) { gatherGeneric(z, x, at, r.k) }
+
+func (r *ring) scatter(z []uint64, at *[lanes]int32, n int, x []uint64) {
+	scatterGeneric(z, at, n, x, r.k)
+}
+
+func (r *ring) selectGroup(z, table []uint64, d uint64, width int) {
+	selectGeneric(z, table, d, width, r.k)
+}
+
+func (r *ring) lookup(z, table []uint64, d *[lanes]uint64, width int) {
+	lookupGeneric(z, table, d, width, r.k)
+}

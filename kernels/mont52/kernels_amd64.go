@@ -19,5 +19,65 @@ func squareIFMA(sums *uint64, x *uint64, k int)
 //go:noescape
 func reduceIFMA(z *uint64, sums *uint64, multiple *uint64, m *uint64, inv uint64, k int, canonical uint64)
 
+// addIFMA is addGeneric.
+//
+//go:noescape
+func addIFMA(z *uint64, x *uint64, y *uint64, m *uint64, k int)
+
+// subIFMA is subGeneric.
+//
+//go:noescape
+func subIFMA(z *uint64, x *uint64, y *uint64, m *uint64, k int)
+
+// belowIFMA is belowGeneric.
+//
+//go:noescape
+func belowIFMA(x *uint64, m *uint64, k int) uint64
+
+// canonicalIFMA is canonicalGeneric.
+//
+//go:noescape
+func canonicalIFMA(z *uint64, x *uint64, m *uint64, k int)
+
+// fromBytesIFMA is fromBytesGeneric.
+//
+//go:noescape
+func fromBytesIFMA(z *uint64, be *byte, size int, k int)
+
+// fromWordsIFMA is fromWordsGeneric, for values of size bytes.
+//
+//go:noescape
+func fromWordsIFMA(z *uint64, w *uint64, size int, k int)
+
+// toBytesIFMA is toBytesGeneric.
+//
+//go:noescape
+func toBytesIFMA(be *byte, x *uint64, size int, k int)
+
+// toWordsIFMA is toWordsGeneric, for values of size bytes.
+//
+//go:noescape
+func toWordsIFMA(w *uint64, x *uint64, size int, k int)
+
+// gatherIFMA is gatherGeneric, for the offsets in bytes of limb 0 of the elements.
+//
+//go:noescape
+func gatherIFMA(z *uint64, x *uint64, offsets *[8]uint64, k int)
+
+// scatterIFMA is scatterGeneric, for the offsets in bytes of limb 0 of the elements and a mask of lanes.
+//
+//go:noescape
+func scatterIFMA(z *uint64, offsets *[8]uint64, mask uint64, x *uint64, k int)
+
+// selectIFMA is selectGeneric, for a number of entries.
+//
+//go:noescape
+func selectIFMA(z *uint64, table *uint64, d uint64, entries uint64, k int)
+
+// lookupIFMA is lookupGeneric, for a number of entries.
+//
+//go:noescape
+func lookupIFMA(z *uint64, table *uint64, d *[8]uint64, entries uint64, k int)
+
 // limitIFMA executes 64·rounds multiply-add instructions that wait for nothing, the limit that benchmarks compare to.
 func limitIFMA(rounds int)

@@ -3798,6 +3798,1412 @@ select:
 	VZEROUPPER
 	RET
 
+// func addIFMA(z *uint64, x *uint64, y *uint64, m *uint64, k int)
+// Requires: AVX, AVX512F
+TEXT ·addIFMA(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         y+16(FP), BX
+	MOVQ         m+24(FP), R8
+	MOVQ         k+32(FP), CX
+	MOVQ         $0x000fffffffffffff, AX
+	VPBROADCASTQ AX, Z31
+	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
+	XORL         AX, AX
+	XORL         R9, R9
+
+sum:
+	VMOVDQA64   (SI)(R9*1), Z2
+	VPADDQ      (BX)(R9*1), Z2, Z2
+	VPADDQ      Z0, Z2, Z2
+	VPSRLQ      $0x34, Z2, Z0
+	VPANDQ      Z31, Z2, Z2
+	VMOVDQA64   Z2, (DI)(R9*1)
+	VPSUBQ.BCST (R8)(AX*8), Z2, Z3
+	VPADDQ      Z1, Z3, Z3
+	VPSRAQ      $0x3f, Z3, Z1
+	ADDQ        $0x40, R9
+	INCQ        AX
+	CMPQ        AX, CX
+	JNE         sum
+	VPTESTNMQ   Z1, Z1, K1
+	VPXORQ      Z1, Z1, Z1
+	XORL        AX, AX
+	XORL        R9, R9
+
+subtract:
+	VMOVDQA64   (DI)(R9*1), Z3
+	VPSUBQ.BCST (R8)(AX*8), Z3, K1, Z3
+	VPADDQ      Z1, Z3, Z3
+	VPSRAQ      $0x3f, Z3, Z1
+	VPANDQ      Z31, Z3, Z3
+	VMOVDQA64   Z3, (DI)(R9*1)
+	ADDQ        $0x40, R9
+	INCQ        AX
+	CMPQ        AX, CX
+	JNE         subtract
+	VZEROUPPER
+	RET
+
+// func subIFMA(z *uint64, x *uint64, y *uint64, m *uint64, k int)
+// Requires: AVX, AVX512F
+TEXT ·subIFMA(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         y+16(FP), BX
+	MOVQ         m+24(FP), R8
+	MOVQ         k+32(FP), CX
+	MOVQ         $0x000fffffffffffff, AX
+	VPBROADCASTQ AX, Z31
+	VPXORQ       Z1, Z1, Z1
+	XORL         AX, AX
+	XORL         R9, R9
+
+difference:
+	VMOVDQA64 (SI)(R9*1), Z3
+	VPSUBQ    (BX)(R9*1), Z3, Z3
+	VPADDQ    Z1, Z3, Z3
+	VPSRAQ    $0x3f, Z3, Z1
+	VPANDQ    Z31, Z3, Z3
+	VMOVDQA64 Z3, (DI)(R9*1)
+	ADDQ      $0x40, R9
+	INCQ      AX
+	CMPQ      AX, CX
+	JNE       difference
+	VPTESTMQ  Z1, Z1, K1
+	VPXORQ    Z0, Z0, Z0
+	XORL      AX, AX
+	XORL      R9, R9
+
+add:
+	VMOVDQA64   (DI)(R9*1), Z2
+	VPADDQ.BCST (R8)(AX*8), Z2, K1, Z2
+	VPADDQ      Z0, Z2, Z2
+	VPSRLQ      $0x34, Z2, Z0
+	VPANDQ      Z31, Z2, Z2
+	VMOVDQA64   Z2, (DI)(R9*1)
+	ADDQ        $0x40, R9
+	INCQ        AX
+	CMPQ        AX, CX
+	JNE         add
+	VZEROUPPER
+	RET
+
+// func belowIFMA(x *uint64, m *uint64, k int) uint64
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·belowIFMA(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), SI
+	MOVQ   m+8(FP), R8
+	MOVQ   k+16(FP), CX
+	VPXORQ Z1, Z1, Z1
+	XORL   AX, AX
+	XORL   R9, R9
+
+compare:
+	VMOVDQA64   (SI)(R9*1), Z3
+	VPSUBQ.BCST (R8)(AX*8), Z3, Z3
+	VPADDQ      Z1, Z3, Z3
+	VPSRAQ      $0x3f, Z3, Z1
+	ADDQ        $0x40, R9
+	INCQ        AX
+	CMPQ        AX, CX
+	JNE         compare
+	VPTESTMQ    Z1, Z1, K1
+	KMOVB       K1, AX
+	VZEROUPPER
+	MOVQ        AX, ret+24(FP)
+	RET
+
+// func canonicalIFMA(z *uint64, x *uint64, m *uint64, k int)
+// Requires: AVX, AVX512F
+TEXT ·canonicalIFMA(SB), NOSPLIT, $0-32
+	MOVQ         z+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         m+16(FP), R8
+	MOVQ         k+24(FP), CX
+	MOVQ         $0x000fffffffffffff, AX
+	VPBROADCASTQ AX, Z31
+	VPXORQ       Z1, Z1, Z1
+	XORL         AX, AX
+	XORL         R9, R9
+
+compare:
+	VMOVDQA64   (SI)(R9*1), Z3
+	VPSUBQ.BCST (R8)(AX*8), Z3, Z3
+	VPADDQ      Z1, Z3, Z3
+	VPSRAQ      $0x3f, Z3, Z1
+	ADDQ        $0x40, R9
+	INCQ        AX
+	CMPQ        AX, CX
+	JNE         compare
+	VPTESTNMQ   Z1, Z1, K1
+	VPXORQ      Z1, Z1, Z1
+	XORL        AX, AX
+	XORL        R9, R9
+
+subtract:
+	VMOVDQA64   (SI)(R9*1), Z3
+	VPSUBQ.BCST (R8)(AX*8), Z3, K1, Z3
+	VPADDQ      Z1, Z3, Z3
+	VPSRAQ      $0x3f, Z3, Z1
+	VPANDQ      Z31, Z3, Z3
+	VMOVDQA64   Z3, (DI)(R9*1)
+	ADDQ        $0x40, R9
+	INCQ        AX
+	CMPQ        AX, CX
+	JNE         subtract
+	VZEROUPPER
+	RET
+
+DATA expandLE<>+0(SB)/1, $0x00
+DATA expandLE<>+1(SB)/1, $0x01
+DATA expandLE<>+2(SB)/1, $0x02
+DATA expandLE<>+3(SB)/1, $0x03
+DATA expandLE<>+4(SB)/1, $0x04
+DATA expandLE<>+5(SB)/1, $0x05
+DATA expandLE<>+6(SB)/1, $0x06
+DATA expandLE<>+7(SB)/1, $0x07
+DATA expandLE<>+8(SB)/1, $0x06
+DATA expandLE<>+9(SB)/1, $0x07
+DATA expandLE<>+10(SB)/1, $0x08
+DATA expandLE<>+11(SB)/1, $0x09
+DATA expandLE<>+12(SB)/1, $0x0a
+DATA expandLE<>+13(SB)/1, $0x0b
+DATA expandLE<>+14(SB)/1, $0x0c
+DATA expandLE<>+15(SB)/1, $0x0d
+DATA expandLE<>+16(SB)/1, $0x0d
+DATA expandLE<>+17(SB)/1, $0x0e
+DATA expandLE<>+18(SB)/1, $0x0f
+DATA expandLE<>+19(SB)/1, $0x10
+DATA expandLE<>+20(SB)/1, $0x11
+DATA expandLE<>+21(SB)/1, $0x12
+DATA expandLE<>+22(SB)/1, $0x13
+DATA expandLE<>+23(SB)/1, $0x14
+DATA expandLE<>+24(SB)/1, $0x13
+DATA expandLE<>+25(SB)/1, $0x14
+DATA expandLE<>+26(SB)/1, $0x15
+DATA expandLE<>+27(SB)/1, $0x16
+DATA expandLE<>+28(SB)/1, $0x17
+DATA expandLE<>+29(SB)/1, $0x18
+DATA expandLE<>+30(SB)/1, $0x19
+DATA expandLE<>+31(SB)/1, $0x1a
+DATA expandLE<>+32(SB)/1, $0x1a
+DATA expandLE<>+33(SB)/1, $0x1b
+DATA expandLE<>+34(SB)/1, $0x1c
+DATA expandLE<>+35(SB)/1, $0x1d
+DATA expandLE<>+36(SB)/1, $0x1e
+DATA expandLE<>+37(SB)/1, $0x1f
+DATA expandLE<>+38(SB)/1, $0x20
+DATA expandLE<>+39(SB)/1, $0x21
+DATA expandLE<>+40(SB)/1, $0x20
+DATA expandLE<>+41(SB)/1, $0x21
+DATA expandLE<>+42(SB)/1, $0x22
+DATA expandLE<>+43(SB)/1, $0x23
+DATA expandLE<>+44(SB)/1, $0x24
+DATA expandLE<>+45(SB)/1, $0x25
+DATA expandLE<>+46(SB)/1, $0x26
+DATA expandLE<>+47(SB)/1, $0x27
+DATA expandLE<>+48(SB)/1, $0x27
+DATA expandLE<>+49(SB)/1, $0x28
+DATA expandLE<>+50(SB)/1, $0x29
+DATA expandLE<>+51(SB)/1, $0x2a
+DATA expandLE<>+52(SB)/1, $0x2b
+DATA expandLE<>+53(SB)/1, $0x2c
+DATA expandLE<>+54(SB)/1, $0x2d
+DATA expandLE<>+55(SB)/1, $0x2e
+DATA expandLE<>+56(SB)/1, $0x2d
+DATA expandLE<>+57(SB)/1, $0x2e
+DATA expandLE<>+58(SB)/1, $0x2f
+DATA expandLE<>+59(SB)/1, $0x30
+DATA expandLE<>+60(SB)/1, $0x31
+DATA expandLE<>+61(SB)/1, $0x32
+DATA expandLE<>+62(SB)/1, $0x33
+DATA expandLE<>+63(SB)/1, $0x33
+GLOBL expandLE<>(SB), RODATA|NOPTR, $64
+
+DATA expandBE<>+0(SB)/1, $0x33
+DATA expandBE<>+1(SB)/1, $0x32
+DATA expandBE<>+2(SB)/1, $0x31
+DATA expandBE<>+3(SB)/1, $0x30
+DATA expandBE<>+4(SB)/1, $0x2f
+DATA expandBE<>+5(SB)/1, $0x2e
+DATA expandBE<>+6(SB)/1, $0x2d
+DATA expandBE<>+7(SB)/1, $0x2c
+DATA expandBE<>+8(SB)/1, $0x2d
+DATA expandBE<>+9(SB)/1, $0x2c
+DATA expandBE<>+10(SB)/1, $0x2b
+DATA expandBE<>+11(SB)/1, $0x2a
+DATA expandBE<>+12(SB)/1, $0x29
+DATA expandBE<>+13(SB)/1, $0x28
+DATA expandBE<>+14(SB)/1, $0x27
+DATA expandBE<>+15(SB)/1, $0x26
+DATA expandBE<>+16(SB)/1, $0x26
+DATA expandBE<>+17(SB)/1, $0x25
+DATA expandBE<>+18(SB)/1, $0x24
+DATA expandBE<>+19(SB)/1, $0x23
+DATA expandBE<>+20(SB)/1, $0x22
+DATA expandBE<>+21(SB)/1, $0x21
+DATA expandBE<>+22(SB)/1, $0x20
+DATA expandBE<>+23(SB)/1, $0x1f
+DATA expandBE<>+24(SB)/1, $0x20
+DATA expandBE<>+25(SB)/1, $0x1f
+DATA expandBE<>+26(SB)/1, $0x1e
+DATA expandBE<>+27(SB)/1, $0x1d
+DATA expandBE<>+28(SB)/1, $0x1c
+DATA expandBE<>+29(SB)/1, $0x1b
+DATA expandBE<>+30(SB)/1, $0x1a
+DATA expandBE<>+31(SB)/1, $0x19
+DATA expandBE<>+32(SB)/1, $0x19
+DATA expandBE<>+33(SB)/1, $0x18
+DATA expandBE<>+34(SB)/1, $0x17
+DATA expandBE<>+35(SB)/1, $0x16
+DATA expandBE<>+36(SB)/1, $0x15
+DATA expandBE<>+37(SB)/1, $0x14
+DATA expandBE<>+38(SB)/1, $0x13
+DATA expandBE<>+39(SB)/1, $0x12
+DATA expandBE<>+40(SB)/1, $0x13
+DATA expandBE<>+41(SB)/1, $0x12
+DATA expandBE<>+42(SB)/1, $0x11
+DATA expandBE<>+43(SB)/1, $0x10
+DATA expandBE<>+44(SB)/1, $0x0f
+DATA expandBE<>+45(SB)/1, $0x0e
+DATA expandBE<>+46(SB)/1, $0x0d
+DATA expandBE<>+47(SB)/1, $0x0c
+DATA expandBE<>+48(SB)/1, $0x0c
+DATA expandBE<>+49(SB)/1, $0x0b
+DATA expandBE<>+50(SB)/1, $0x0a
+DATA expandBE<>+51(SB)/1, $0x09
+DATA expandBE<>+52(SB)/1, $0x08
+DATA expandBE<>+53(SB)/1, $0x07
+DATA expandBE<>+54(SB)/1, $0x06
+DATA expandBE<>+55(SB)/1, $0x05
+DATA expandBE<>+56(SB)/1, $0x06
+DATA expandBE<>+57(SB)/1, $0x05
+DATA expandBE<>+58(SB)/1, $0x04
+DATA expandBE<>+59(SB)/1, $0x03
+DATA expandBE<>+60(SB)/1, $0x02
+DATA expandBE<>+61(SB)/1, $0x01
+DATA expandBE<>+62(SB)/1, $0x00
+DATA expandBE<>+63(SB)/1, $0x00
+GLOBL expandBE<>(SB), RODATA|NOPTR, $64
+
+DATA oddShift<>+0(SB)/1, $0x00
+DATA oddShift<>+1(SB)/1, $0x00
+DATA oddShift<>+2(SB)/1, $0x00
+DATA oddShift<>+3(SB)/1, $0x00
+DATA oddShift<>+4(SB)/1, $0x00
+DATA oddShift<>+5(SB)/1, $0x00
+DATA oddShift<>+6(SB)/1, $0x00
+DATA oddShift<>+7(SB)/1, $0x00
+DATA oddShift<>+8(SB)/1, $0x04
+DATA oddShift<>+9(SB)/1, $0x00
+DATA oddShift<>+10(SB)/1, $0x00
+DATA oddShift<>+11(SB)/1, $0x00
+DATA oddShift<>+12(SB)/1, $0x00
+DATA oddShift<>+13(SB)/1, $0x00
+DATA oddShift<>+14(SB)/1, $0x00
+DATA oddShift<>+15(SB)/1, $0x00
+DATA oddShift<>+16(SB)/1, $0x00
+DATA oddShift<>+17(SB)/1, $0x00
+DATA oddShift<>+18(SB)/1, $0x00
+DATA oddShift<>+19(SB)/1, $0x00
+DATA oddShift<>+20(SB)/1, $0x00
+DATA oddShift<>+21(SB)/1, $0x00
+DATA oddShift<>+22(SB)/1, $0x00
+DATA oddShift<>+23(SB)/1, $0x00
+DATA oddShift<>+24(SB)/1, $0x04
+DATA oddShift<>+25(SB)/1, $0x00
+DATA oddShift<>+26(SB)/1, $0x00
+DATA oddShift<>+27(SB)/1, $0x00
+DATA oddShift<>+28(SB)/1, $0x00
+DATA oddShift<>+29(SB)/1, $0x00
+DATA oddShift<>+30(SB)/1, $0x00
+DATA oddShift<>+31(SB)/1, $0x00
+DATA oddShift<>+32(SB)/1, $0x00
+DATA oddShift<>+33(SB)/1, $0x00
+DATA oddShift<>+34(SB)/1, $0x00
+DATA oddShift<>+35(SB)/1, $0x00
+DATA oddShift<>+36(SB)/1, $0x00
+DATA oddShift<>+37(SB)/1, $0x00
+DATA oddShift<>+38(SB)/1, $0x00
+DATA oddShift<>+39(SB)/1, $0x00
+DATA oddShift<>+40(SB)/1, $0x04
+DATA oddShift<>+41(SB)/1, $0x00
+DATA oddShift<>+42(SB)/1, $0x00
+DATA oddShift<>+43(SB)/1, $0x00
+DATA oddShift<>+44(SB)/1, $0x00
+DATA oddShift<>+45(SB)/1, $0x00
+DATA oddShift<>+46(SB)/1, $0x00
+DATA oddShift<>+47(SB)/1, $0x00
+DATA oddShift<>+48(SB)/1, $0x00
+DATA oddShift<>+49(SB)/1, $0x00
+DATA oddShift<>+50(SB)/1, $0x00
+DATA oddShift<>+51(SB)/1, $0x00
+DATA oddShift<>+52(SB)/1, $0x00
+DATA oddShift<>+53(SB)/1, $0x00
+DATA oddShift<>+54(SB)/1, $0x00
+DATA oddShift<>+55(SB)/1, $0x00
+DATA oddShift<>+56(SB)/1, $0x04
+DATA oddShift<>+57(SB)/1, $0x00
+DATA oddShift<>+58(SB)/1, $0x00
+DATA oddShift<>+59(SB)/1, $0x00
+DATA oddShift<>+60(SB)/1, $0x00
+DATA oddShift<>+61(SB)/1, $0x00
+DATA oddShift<>+62(SB)/1, $0x00
+DATA oddShift<>+63(SB)/1, $0x00
+GLOBL oddShift<>(SB), RODATA|NOPTR, $64
+
+DATA compactLE<>+0(SB)/1, $0x00
+DATA compactLE<>+1(SB)/1, $0x01
+DATA compactLE<>+2(SB)/1, $0x02
+DATA compactLE<>+3(SB)/1, $0x03
+DATA compactLE<>+4(SB)/1, $0x04
+DATA compactLE<>+5(SB)/1, $0x05
+DATA compactLE<>+6(SB)/1, $0x06
+DATA compactLE<>+7(SB)/1, $0x09
+DATA compactLE<>+8(SB)/1, $0x0a
+DATA compactLE<>+9(SB)/1, $0x0b
+DATA compactLE<>+10(SB)/1, $0x0c
+DATA compactLE<>+11(SB)/1, $0x0d
+DATA compactLE<>+12(SB)/1, $0x0e
+DATA compactLE<>+13(SB)/1, $0x10
+DATA compactLE<>+14(SB)/1, $0x11
+DATA compactLE<>+15(SB)/1, $0x12
+DATA compactLE<>+16(SB)/1, $0x13
+DATA compactLE<>+17(SB)/1, $0x14
+DATA compactLE<>+18(SB)/1, $0x15
+DATA compactLE<>+19(SB)/1, $0x16
+DATA compactLE<>+20(SB)/1, $0x19
+DATA compactLE<>+21(SB)/1, $0x1a
+DATA compactLE<>+22(SB)/1, $0x1b
+DATA compactLE<>+23(SB)/1, $0x1c
+DATA compactLE<>+24(SB)/1, $0x1d
+DATA compactLE<>+25(SB)/1, $0x1e
+DATA compactLE<>+26(SB)/1, $0x20
+DATA compactLE<>+27(SB)/1, $0x21
+DATA compactLE<>+28(SB)/1, $0x22
+DATA compactLE<>+29(SB)/1, $0x23
+DATA compactLE<>+30(SB)/1, $0x24
+DATA compactLE<>+31(SB)/1, $0x25
+DATA compactLE<>+32(SB)/1, $0x26
+DATA compactLE<>+33(SB)/1, $0x29
+DATA compactLE<>+34(SB)/1, $0x2a
+DATA compactLE<>+35(SB)/1, $0x2b
+DATA compactLE<>+36(SB)/1, $0x2c
+DATA compactLE<>+37(SB)/1, $0x2d
+DATA compactLE<>+38(SB)/1, $0x2e
+DATA compactLE<>+39(SB)/1, $0x30
+DATA compactLE<>+40(SB)/1, $0x31
+DATA compactLE<>+41(SB)/1, $0x32
+DATA compactLE<>+42(SB)/1, $0x33
+DATA compactLE<>+43(SB)/1, $0x34
+DATA compactLE<>+44(SB)/1, $0x35
+DATA compactLE<>+45(SB)/1, $0x36
+DATA compactLE<>+46(SB)/1, $0x39
+DATA compactLE<>+47(SB)/1, $0x3a
+DATA compactLE<>+48(SB)/1, $0x3b
+DATA compactLE<>+49(SB)/1, $0x3c
+DATA compactLE<>+50(SB)/1, $0x3d
+DATA compactLE<>+51(SB)/1, $0x3e
+DATA compactLE<>+52(SB)/1, $0x00
+DATA compactLE<>+53(SB)/1, $0x01
+DATA compactLE<>+54(SB)/1, $0x02
+DATA compactLE<>+55(SB)/1, $0x03
+DATA compactLE<>+56(SB)/1, $0x04
+DATA compactLE<>+57(SB)/1, $0x05
+DATA compactLE<>+58(SB)/1, $0x06
+DATA compactLE<>+59(SB)/1, $0x09
+DATA compactLE<>+60(SB)/1, $0x0a
+DATA compactLE<>+61(SB)/1, $0x0b
+DATA compactLE<>+62(SB)/1, $0x0c
+DATA compactLE<>+63(SB)/1, $0x0d
+GLOBL compactLE<>(SB), RODATA|NOPTR, $64
+
+DATA compactBE<>+0(SB)/1, $0x3e
+DATA compactBE<>+1(SB)/1, $0x3d
+DATA compactBE<>+2(SB)/1, $0x3c
+DATA compactBE<>+3(SB)/1, $0x3b
+DATA compactBE<>+4(SB)/1, $0x3a
+DATA compactBE<>+5(SB)/1, $0x39
+DATA compactBE<>+6(SB)/1, $0x36
+DATA compactBE<>+7(SB)/1, $0x35
+DATA compactBE<>+8(SB)/1, $0x34
+DATA compactBE<>+9(SB)/1, $0x33
+DATA compactBE<>+10(SB)/1, $0x32
+DATA compactBE<>+11(SB)/1, $0x31
+DATA compactBE<>+12(SB)/1, $0x30
+DATA compactBE<>+13(SB)/1, $0x2e
+DATA compactBE<>+14(SB)/1, $0x2d
+DATA compactBE<>+15(SB)/1, $0x2c
+DATA compactBE<>+16(SB)/1, $0x2b
+DATA compactBE<>+17(SB)/1, $0x2a
+DATA compactBE<>+18(SB)/1, $0x29
+DATA compactBE<>+19(SB)/1, $0x26
+DATA compactBE<>+20(SB)/1, $0x25
+DATA compactBE<>+21(SB)/1, $0x24
+DATA compactBE<>+22(SB)/1, $0x23
+DATA compactBE<>+23(SB)/1, $0x22
+DATA compactBE<>+24(SB)/1, $0x21
+DATA compactBE<>+25(SB)/1, $0x20
+DATA compactBE<>+26(SB)/1, $0x1e
+DATA compactBE<>+27(SB)/1, $0x1d
+DATA compactBE<>+28(SB)/1, $0x1c
+DATA compactBE<>+29(SB)/1, $0x1b
+DATA compactBE<>+30(SB)/1, $0x1a
+DATA compactBE<>+31(SB)/1, $0x19
+DATA compactBE<>+32(SB)/1, $0x16
+DATA compactBE<>+33(SB)/1, $0x15
+DATA compactBE<>+34(SB)/1, $0x14
+DATA compactBE<>+35(SB)/1, $0x13
+DATA compactBE<>+36(SB)/1, $0x12
+DATA compactBE<>+37(SB)/1, $0x11
+DATA compactBE<>+38(SB)/1, $0x10
+DATA compactBE<>+39(SB)/1, $0x0e
+DATA compactBE<>+40(SB)/1, $0x0d
+DATA compactBE<>+41(SB)/1, $0x0c
+DATA compactBE<>+42(SB)/1, $0x0b
+DATA compactBE<>+43(SB)/1, $0x0a
+DATA compactBE<>+44(SB)/1, $0x09
+DATA compactBE<>+45(SB)/1, $0x06
+DATA compactBE<>+46(SB)/1, $0x05
+DATA compactBE<>+47(SB)/1, $0x04
+DATA compactBE<>+48(SB)/1, $0x03
+DATA compactBE<>+49(SB)/1, $0x02
+DATA compactBE<>+50(SB)/1, $0x01
+DATA compactBE<>+51(SB)/1, $0x00
+DATA compactBE<>+52(SB)/1, $0x00
+DATA compactBE<>+53(SB)/1, $0x00
+DATA compactBE<>+54(SB)/1, $0x00
+DATA compactBE<>+55(SB)/1, $0x00
+DATA compactBE<>+56(SB)/1, $0x00
+DATA compactBE<>+57(SB)/1, $0x00
+DATA compactBE<>+58(SB)/1, $0x00
+DATA compactBE<>+59(SB)/1, $0x00
+DATA compactBE<>+60(SB)/1, $0x00
+DATA compactBE<>+61(SB)/1, $0x00
+DATA compactBE<>+62(SB)/1, $0x00
+DATA compactBE<>+63(SB)/1, $0x00
+GLOBL compactBE<>(SB), RODATA|NOPTR, $64
+
+DATA sharedLE<>+0(SB)/1, $0x08
+DATA sharedLE<>+1(SB)/1, $0x08
+DATA sharedLE<>+2(SB)/1, $0x08
+DATA sharedLE<>+3(SB)/1, $0x08
+DATA sharedLE<>+4(SB)/1, $0x08
+DATA sharedLE<>+5(SB)/1, $0x08
+DATA sharedLE<>+6(SB)/1, $0x08
+DATA sharedLE<>+7(SB)/1, $0x08
+DATA sharedLE<>+8(SB)/1, $0x08
+DATA sharedLE<>+9(SB)/1, $0x08
+DATA sharedLE<>+10(SB)/1, $0x08
+DATA sharedLE<>+11(SB)/1, $0x08
+DATA sharedLE<>+12(SB)/1, $0x08
+DATA sharedLE<>+13(SB)/1, $0x18
+DATA sharedLE<>+14(SB)/1, $0x18
+DATA sharedLE<>+15(SB)/1, $0x18
+DATA sharedLE<>+16(SB)/1, $0x18
+DATA sharedLE<>+17(SB)/1, $0x18
+DATA sharedLE<>+18(SB)/1, $0x18
+DATA sharedLE<>+19(SB)/1, $0x18
+DATA sharedLE<>+20(SB)/1, $0x18
+DATA sharedLE<>+21(SB)/1, $0x18
+DATA sharedLE<>+22(SB)/1, $0x18
+DATA sharedLE<>+23(SB)/1, $0x18
+DATA sharedLE<>+24(SB)/1, $0x18
+DATA sharedLE<>+25(SB)/1, $0x18
+DATA sharedLE<>+26(SB)/1, $0x28
+DATA sharedLE<>+27(SB)/1, $0x28
+DATA sharedLE<>+28(SB)/1, $0x28
+DATA sharedLE<>+29(SB)/1, $0x28
+DATA sharedLE<>+30(SB)/1, $0x28
+DATA sharedLE<>+31(SB)/1, $0x28
+DATA sharedLE<>+32(SB)/1, $0x28
+DATA sharedLE<>+33(SB)/1, $0x28
+DATA sharedLE<>+34(SB)/1, $0x28
+DATA sharedLE<>+35(SB)/1, $0x28
+DATA sharedLE<>+36(SB)/1, $0x28
+DATA sharedLE<>+37(SB)/1, $0x28
+DATA sharedLE<>+38(SB)/1, $0x28
+DATA sharedLE<>+39(SB)/1, $0x38
+DATA sharedLE<>+40(SB)/1, $0x38
+DATA sharedLE<>+41(SB)/1, $0x38
+DATA sharedLE<>+42(SB)/1, $0x38
+DATA sharedLE<>+43(SB)/1, $0x38
+DATA sharedLE<>+44(SB)/1, $0x38
+DATA sharedLE<>+45(SB)/1, $0x38
+DATA sharedLE<>+46(SB)/1, $0x38
+DATA sharedLE<>+47(SB)/1, $0x38
+DATA sharedLE<>+48(SB)/1, $0x38
+DATA sharedLE<>+49(SB)/1, $0x38
+DATA sharedLE<>+50(SB)/1, $0x38
+DATA sharedLE<>+51(SB)/1, $0x38
+DATA sharedLE<>+52(SB)/1, $0x38
+DATA sharedLE<>+53(SB)/1, $0x38
+DATA sharedLE<>+54(SB)/1, $0x38
+DATA sharedLE<>+55(SB)/1, $0x38
+DATA sharedLE<>+56(SB)/1, $0x38
+DATA sharedLE<>+57(SB)/1, $0x38
+DATA sharedLE<>+58(SB)/1, $0x38
+DATA sharedLE<>+59(SB)/1, $0x38
+DATA sharedLE<>+60(SB)/1, $0x38
+DATA sharedLE<>+61(SB)/1, $0x38
+DATA sharedLE<>+62(SB)/1, $0x38
+DATA sharedLE<>+63(SB)/1, $0x38
+GLOBL sharedLE<>(SB), RODATA|NOPTR, $64
+
+DATA sharedBE<>+0(SB)/1, $0x38
+DATA sharedBE<>+1(SB)/1, $0x38
+DATA sharedBE<>+2(SB)/1, $0x38
+DATA sharedBE<>+3(SB)/1, $0x38
+DATA sharedBE<>+4(SB)/1, $0x38
+DATA sharedBE<>+5(SB)/1, $0x38
+DATA sharedBE<>+6(SB)/1, $0x38
+DATA sharedBE<>+7(SB)/1, $0x38
+DATA sharedBE<>+8(SB)/1, $0x38
+DATA sharedBE<>+9(SB)/1, $0x38
+DATA sharedBE<>+10(SB)/1, $0x38
+DATA sharedBE<>+11(SB)/1, $0x38
+DATA sharedBE<>+12(SB)/1, $0x38
+DATA sharedBE<>+13(SB)/1, $0x28
+DATA sharedBE<>+14(SB)/1, $0x28
+DATA sharedBE<>+15(SB)/1, $0x28
+DATA sharedBE<>+16(SB)/1, $0x28
+DATA sharedBE<>+17(SB)/1, $0x28
+DATA sharedBE<>+18(SB)/1, $0x28
+DATA sharedBE<>+19(SB)/1, $0x28
+DATA sharedBE<>+20(SB)/1, $0x28
+DATA sharedBE<>+21(SB)/1, $0x28
+DATA sharedBE<>+22(SB)/1, $0x28
+DATA sharedBE<>+23(SB)/1, $0x28
+DATA sharedBE<>+24(SB)/1, $0x28
+DATA sharedBE<>+25(SB)/1, $0x28
+DATA sharedBE<>+26(SB)/1, $0x18
+DATA sharedBE<>+27(SB)/1, $0x18
+DATA sharedBE<>+28(SB)/1, $0x18
+DATA sharedBE<>+29(SB)/1, $0x18
+DATA sharedBE<>+30(SB)/1, $0x18
+DATA sharedBE<>+31(SB)/1, $0x18
+DATA sharedBE<>+32(SB)/1, $0x18
+DATA sharedBE<>+33(SB)/1, $0x18
+DATA sharedBE<>+34(SB)/1, $0x18
+DATA sharedBE<>+35(SB)/1, $0x18
+DATA sharedBE<>+36(SB)/1, $0x18
+DATA sharedBE<>+37(SB)/1, $0x18
+DATA sharedBE<>+38(SB)/1, $0x18
+DATA sharedBE<>+39(SB)/1, $0x08
+DATA sharedBE<>+40(SB)/1, $0x08
+DATA sharedBE<>+41(SB)/1, $0x08
+DATA sharedBE<>+42(SB)/1, $0x08
+DATA sharedBE<>+43(SB)/1, $0x08
+DATA sharedBE<>+44(SB)/1, $0x08
+DATA sharedBE<>+45(SB)/1, $0x08
+DATA sharedBE<>+46(SB)/1, $0x08
+DATA sharedBE<>+47(SB)/1, $0x08
+DATA sharedBE<>+48(SB)/1, $0x08
+DATA sharedBE<>+49(SB)/1, $0x08
+DATA sharedBE<>+50(SB)/1, $0x08
+DATA sharedBE<>+51(SB)/1, $0x08
+DATA sharedBE<>+52(SB)/1, $0x08
+DATA sharedBE<>+53(SB)/1, $0x08
+DATA sharedBE<>+54(SB)/1, $0x08
+DATA sharedBE<>+55(SB)/1, $0x08
+DATA sharedBE<>+56(SB)/1, $0x08
+DATA sharedBE<>+57(SB)/1, $0x08
+DATA sharedBE<>+58(SB)/1, $0x08
+DATA sharedBE<>+59(SB)/1, $0x08
+DATA sharedBE<>+60(SB)/1, $0x08
+DATA sharedBE<>+61(SB)/1, $0x08
+DATA sharedBE<>+62(SB)/1, $0x08
+DATA sharedBE<>+63(SB)/1, $0x08
+GLOBL sharedBE<>(SB), RODATA|NOPTR, $64
+
+// func fromBytesIFMA(z *uint64, be *byte, size int, k int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2
+TEXT ·fromBytesIFMA(SB), NOSPLIT, $0-32
+	MOVQ         z+0(FP), DI
+	MOVQ         be+8(FP), SI
+	MOVQ         size+16(FP), BX
+	MOVQ         k+24(FP), CX
+	LEAQ         (BX)(BX*2), R9
+	MOVQ         BX, R10
+	LEAQ         -52(SI)(BX*1), SI
+	LEAQ         (SI)(BX*4), R8
+	VMOVDQU64    expandBE<>+0(SB), Z16
+	VMOVDQU64    oddShift<>+0(SB), Z17
+	MOVQ         $0x000fffffffffffff, AX
+	VPBROADCASTQ AX, Z18
+
+block:
+	MOVQ $0x000fffffffffffff, AX
+	MOVQ $+52, DX
+	SUBQ R10, DX
+	JLE  inside177
+	CMPQ DX, $0x34
+	JLE  below178
+	MOVQ $+52, DX
+
+below178:
+	SHRXQ DX, AX, AX
+	SHLXQ DX, AX, AX
+
+inside177:
+	KMOVQ       AX, K1
+	VMOVDQU8.Z  (SI), K1, Z0
+	VMOVDQU8.Z  (SI)(BX*1), K1, Z1
+	VMOVDQU8.Z  (SI)(BX*2), K1, Z2
+	VMOVDQU8.Z  (SI)(R9*1), K1, Z3
+	VMOVDQU8.Z  (R8), K1, Z4
+	VMOVDQU8.Z  (R8)(BX*1), K1, Z5
+	VMOVDQU8.Z  (R8)(BX*2), K1, Z6
+	VMOVDQU8.Z  (R8)(R9*1), K1, Z7
+	VPERMB      Z0, Z16, Z0
+	VPSRLVQ     Z17, Z0, Z0
+	VPANDQ      Z18, Z0, Z0
+	VPERMB      Z1, Z16, Z1
+	VPSRLVQ     Z17, Z1, Z1
+	VPANDQ      Z18, Z1, Z1
+	VPERMB      Z2, Z16, Z2
+	VPSRLVQ     Z17, Z2, Z2
+	VPANDQ      Z18, Z2, Z2
+	VPERMB      Z3, Z16, Z3
+	VPSRLVQ     Z17, Z3, Z3
+	VPANDQ      Z18, Z3, Z3
+	VPERMB      Z4, Z16, Z4
+	VPSRLVQ     Z17, Z4, Z4
+	VPANDQ      Z18, Z4, Z4
+	VPERMB      Z5, Z16, Z5
+	VPSRLVQ     Z17, Z5, Z5
+	VPANDQ      Z18, Z5, Z5
+	VPERMB      Z6, Z16, Z6
+	VPSRLVQ     Z17, Z6, Z6
+	VPANDQ      Z18, Z6, Z6
+	VPERMB      Z7, Z16, Z7
+	VPSRLVQ     Z17, Z7, Z7
+	VPANDQ      Z18, Z7, Z7
+	VPUNPCKLQDQ Z1, Z0, Z8
+	VPUNPCKHQDQ Z1, Z0, Z9
+	VPUNPCKLQDQ Z3, Z2, Z10
+	VPUNPCKHQDQ Z3, Z2, Z11
+	VPUNPCKLQDQ Z5, Z4, Z12
+	VPUNPCKHQDQ Z5, Z4, Z13
+	VPUNPCKLQDQ Z7, Z6, Z14
+	VPUNPCKHQDQ Z7, Z6, Z15
+	VSHUFI64X2  $0x88, Z10, Z8, Z0
+	VSHUFI64X2  $0xdd, Z10, Z8, Z2
+	VSHUFI64X2  $0x88, Z11, Z9, Z1
+	VSHUFI64X2  $0xdd, Z11, Z9, Z3
+	VSHUFI64X2  $0x88, Z14, Z12, Z4
+	VSHUFI64X2  $0xdd, Z14, Z12, Z6
+	VSHUFI64X2  $0x88, Z15, Z13, Z5
+	VSHUFI64X2  $0xdd, Z15, Z13, Z7
+	VSHUFI64X2  $0x88, Z4, Z0, Z8
+	VSHUFI64X2  $0xdd, Z4, Z0, Z12
+	VSHUFI64X2  $0x88, Z5, Z1, Z9
+	VSHUFI64X2  $0xdd, Z5, Z1, Z13
+	VSHUFI64X2  $0x88, Z6, Z2, Z10
+	VSHUFI64X2  $0xdd, Z6, Z2, Z14
+	VSHUFI64X2  $0x88, Z7, Z3, Z11
+	VSHUFI64X2  $0xdd, Z7, Z3, Z15
+	VMOVDQA64   Z8, Z0
+	VMOVDQA64   Z9, Z1
+	VMOVDQA64   Z10, Z2
+	VMOVDQA64   Z11, Z3
+	VMOVDQA64   Z12, Z4
+	VMOVDQA64   Z13, Z5
+	VMOVDQA64   Z14, Z6
+	VMOVDQA64   Z15, Z7
+	VMOVDQA64   Z0, (DI)
+	CMPQ        CX, $0x01
+	JE          done
+	VMOVDQA64   Z1, 64(DI)
+	CMPQ        CX, $0x02
+	JE          done
+	VMOVDQA64   Z2, 128(DI)
+	CMPQ        CX, $0x03
+	JE          done
+	VMOVDQA64   Z3, 192(DI)
+	CMPQ        CX, $0x04
+	JE          done
+	VMOVDQA64   Z4, 256(DI)
+	CMPQ        CX, $0x05
+	JE          done
+	VMOVDQA64   Z5, 320(DI)
+	CMPQ        CX, $0x06
+	JE          done
+	VMOVDQA64   Z6, 384(DI)
+	CMPQ        CX, $0x07
+	JE          done
+	VMOVDQA64   Z7, 448(DI)
+	SUBQ        $0x34, SI
+	SUBQ        $0x34, R8
+	ADDQ        $0x00000200, DI
+	SUBQ        $0x34, R10
+	SUBQ        $0x08, CX
+	JNZ         block
+
+done:
+	VZEROUPPER
+	RET
+
+// func fromWordsIFMA(z *uint64, w *uint64, size int, k int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2
+TEXT ·fromWordsIFMA(SB), NOSPLIT, $0-32
+	MOVQ         z+0(FP), DI
+	MOVQ         w+8(FP), SI
+	MOVQ         size+16(FP), BX
+	MOVQ         k+24(FP), CX
+	LEAQ         (BX)(BX*2), R9
+	MOVQ         BX, R10
+	LEAQ         (SI)(BX*4), R8
+	VMOVDQU64    expandLE<>+0(SB), Z16
+	VMOVDQU64    oddShift<>+0(SB), Z17
+	MOVQ         $0x000fffffffffffff, AX
+	VPBROADCASTQ AX, Z18
+
+block:
+	MOVQ $0x000fffffffffffff, AX
+	MOVQ $+52, DX
+	SUBQ R10, DX
+	JLE  inside179
+	CMPQ DX, $0x34
+	JLE  below180
+	MOVQ $+52, DX
+
+below180:
+	SHRXQ DX, AX, AX
+
+inside179:
+	KMOVQ       AX, K1
+	VMOVDQU8.Z  (SI), K1, Z0
+	VMOVDQU8.Z  (SI)(BX*1), K1, Z1
+	VMOVDQU8.Z  (SI)(BX*2), K1, Z2
+	VMOVDQU8.Z  (SI)(R9*1), K1, Z3
+	VMOVDQU8.Z  (R8), K1, Z4
+	VMOVDQU8.Z  (R8)(BX*1), K1, Z5
+	VMOVDQU8.Z  (R8)(BX*2), K1, Z6
+	VMOVDQU8.Z  (R8)(R9*1), K1, Z7
+	VPERMB      Z0, Z16, Z0
+	VPSRLVQ     Z17, Z0, Z0
+	VPANDQ      Z18, Z0, Z0
+	VPERMB      Z1, Z16, Z1
+	VPSRLVQ     Z17, Z1, Z1
+	VPANDQ      Z18, Z1, Z1
+	VPERMB      Z2, Z16, Z2
+	VPSRLVQ     Z17, Z2, Z2
+	VPANDQ      Z18, Z2, Z2
+	VPERMB      Z3, Z16, Z3
+	VPSRLVQ     Z17, Z3, Z3
+	VPANDQ      Z18, Z3, Z3
+	VPERMB      Z4, Z16, Z4
+	VPSRLVQ     Z17, Z4, Z4
+	VPANDQ      Z18, Z4, Z4
+	VPERMB      Z5, Z16, Z5
+	VPSRLVQ     Z17, Z5, Z5
+	VPANDQ      Z18, Z5, Z5
+	VPERMB      Z6, Z16, Z6
+	VPSRLVQ     Z17, Z6, Z6
+	VPANDQ      Z18, Z6, Z6
+	VPERMB      Z7, Z16, Z7
+	VPSRLVQ     Z17, Z7, Z7
+	VPANDQ      Z18, Z7, Z7
+	VPUNPCKLQDQ Z1, Z0, Z8
+	VPUNPCKHQDQ Z1, Z0, Z9
+	VPUNPCKLQDQ Z3, Z2, Z10
+	VPUNPCKHQDQ Z3, Z2, Z11
+	VPUNPCKLQDQ Z5, Z4, Z12
+	VPUNPCKHQDQ Z5, Z4, Z13
+	VPUNPCKLQDQ Z7, Z6, Z14
+	VPUNPCKHQDQ Z7, Z6, Z15
+	VSHUFI64X2  $0x88, Z10, Z8, Z0
+	VSHUFI64X2  $0xdd, Z10, Z8, Z2
+	VSHUFI64X2  $0x88, Z11, Z9, Z1
+	VSHUFI64X2  $0xdd, Z11, Z9, Z3
+	VSHUFI64X2  $0x88, Z14, Z12, Z4
+	VSHUFI64X2  $0xdd, Z14, Z12, Z6
+	VSHUFI64X2  $0x88, Z15, Z13, Z5
+	VSHUFI64X2  $0xdd, Z15, Z13, Z7
+	VSHUFI64X2  $0x88, Z4, Z0, Z8
+	VSHUFI64X2  $0xdd, Z4, Z0, Z12
+	VSHUFI64X2  $0x88, Z5, Z1, Z9
+	VSHUFI64X2  $0xdd, Z5, Z1, Z13
+	VSHUFI64X2  $0x88, Z6, Z2, Z10
+	VSHUFI64X2  $0xdd, Z6, Z2, Z14
+	VSHUFI64X2  $0x88, Z7, Z3, Z11
+	VSHUFI64X2  $0xdd, Z7, Z3, Z15
+	VMOVDQA64   Z8, Z0
+	VMOVDQA64   Z9, Z1
+	VMOVDQA64   Z10, Z2
+	VMOVDQA64   Z11, Z3
+	VMOVDQA64   Z12, Z4
+	VMOVDQA64   Z13, Z5
+	VMOVDQA64   Z14, Z6
+	VMOVDQA64   Z15, Z7
+	VMOVDQA64   Z0, (DI)
+	CMPQ        CX, $0x01
+	JE          done
+	VMOVDQA64   Z1, 64(DI)
+	CMPQ        CX, $0x02
+	JE          done
+	VMOVDQA64   Z2, 128(DI)
+	CMPQ        CX, $0x03
+	JE          done
+	VMOVDQA64   Z3, 192(DI)
+	CMPQ        CX, $0x04
+	JE          done
+	VMOVDQA64   Z4, 256(DI)
+	CMPQ        CX, $0x05
+	JE          done
+	VMOVDQA64   Z5, 320(DI)
+	CMPQ        CX, $0x06
+	JE          done
+	VMOVDQA64   Z6, 384(DI)
+	CMPQ        CX, $0x07
+	JE          done
+	VMOVDQA64   Z7, 448(DI)
+	ADDQ        $0x34, SI
+	ADDQ        $0x34, R8
+	ADDQ        $0x00000200, DI
+	SUBQ        $0x34, R10
+	SUBQ        $0x08, CX
+	JNZ         block
+
+done:
+	VZEROUPPER
+	RET
+
+// func toBytesIFMA(be *byte, x *uint64, size int, k int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2
+TEXT ·toBytesIFMA(SB), NOSPLIT, $0-32
+	MOVQ      x+8(FP), DI
+	MOVQ      be+0(FP), SI
+	MOVQ      size+16(FP), BX
+	MOVQ      k+24(FP), CX
+	LEAQ      (BX)(BX*2), R9
+	MOVQ      BX, R10
+	LEAQ      -52(SI)(BX*1), SI
+	LEAQ      (SI)(BX*4), R8
+	VMOVDQU64 compactBE<>+0(SB), Z16
+	VMOVDQU64 sharedBE<>+0(SB), Z17
+	VMOVDQU64 oddShift<>+0(SB), Z18
+	MOVQ      $0x0000200100080040, AX
+	KMOVQ     AX, K2
+
+block:
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	CMPQ      CX, $0x00
+	JLE       loaded
+	VMOVDQA64 (DI), Z0
+	CMPQ      CX, $0x01
+	JLE       loaded
+	VMOVDQA64 64(DI), Z1
+	CMPQ      CX, $0x02
+	JLE       loaded
+	VMOVDQA64 128(DI), Z2
+	CMPQ      CX, $0x03
+	JLE       loaded
+	VMOVDQA64 192(DI), Z3
+	CMPQ      CX, $0x04
+	JLE       loaded
+	VMOVDQA64 256(DI), Z4
+	CMPQ      CX, $0x05
+	JLE       loaded
+	VMOVDQA64 320(DI), Z5
+	CMPQ      CX, $0x06
+	JLE       loaded
+	VMOVDQA64 384(DI), Z6
+	CMPQ      CX, $0x07
+	JLE       loaded
+	VMOVDQA64 448(DI), Z7
+
+loaded:
+	VPUNPCKLQDQ Z1, Z0, Z8
+	VPUNPCKHQDQ Z1, Z0, Z9
+	VPUNPCKLQDQ Z3, Z2, Z10
+	VPUNPCKHQDQ Z3, Z2, Z11
+	VPUNPCKLQDQ Z5, Z4, Z12
+	VPUNPCKHQDQ Z5, Z4, Z13
+	VPUNPCKLQDQ Z7, Z6, Z14
+	VPUNPCKHQDQ Z7, Z6, Z15
+	VSHUFI64X2  $0x88, Z10, Z8, Z0
+	VSHUFI64X2  $0xdd, Z10, Z8, Z2
+	VSHUFI64X2  $0x88, Z11, Z9, Z1
+	VSHUFI64X2  $0xdd, Z11, Z9, Z3
+	VSHUFI64X2  $0x88, Z14, Z12, Z4
+	VSHUFI64X2  $0xdd, Z14, Z12, Z6
+	VSHUFI64X2  $0x88, Z15, Z13, Z5
+	VSHUFI64X2  $0xdd, Z15, Z13, Z7
+	VSHUFI64X2  $0x88, Z4, Z0, Z8
+	VSHUFI64X2  $0xdd, Z4, Z0, Z12
+	VSHUFI64X2  $0x88, Z5, Z1, Z9
+	VSHUFI64X2  $0xdd, Z5, Z1, Z13
+	VSHUFI64X2  $0x88, Z6, Z2, Z10
+	VSHUFI64X2  $0xdd, Z6, Z2, Z14
+	VSHUFI64X2  $0x88, Z7, Z3, Z11
+	VSHUFI64X2  $0xdd, Z7, Z3, Z15
+	VMOVDQA64   Z8, Z0
+	VMOVDQA64   Z9, Z1
+	VMOVDQA64   Z10, Z2
+	VMOVDQA64   Z11, Z3
+	VMOVDQA64   Z12, Z4
+	VMOVDQA64   Z13, Z5
+	VMOVDQA64   Z14, Z6
+	VMOVDQA64   Z15, Z7
+	MOVQ        $0x000fffffffffffff, AX
+	MOVQ        $+52, DX
+	SUBQ        R10, DX
+	JLE         inside181
+	CMPQ        DX, $0x34
+	JLE         below182
+	MOVQ        $+52, DX
+
+below182:
+	SHRXQ DX, AX, AX
+	SHLXQ DX, AX, AX
+
+inside181:
+	KMOVQ    AX, K1
+	VPSLLVQ  Z18, Z0, Z0
+	VPERMB.Z Z0, Z17, K2, Z19
+	VPERMB   Z0, Z16, Z0
+	VPORQ    Z19, Z0, Z0
+	VMOVDQU8 Z0, K1, (SI)
+	VPSLLVQ  Z18, Z1, Z1
+	VPERMB.Z Z1, Z17, K2, Z19
+	VPERMB   Z1, Z16, Z1
+	VPORQ    Z19, Z1, Z1
+	VMOVDQU8 Z1, K1, (SI)(BX*1)
+	VPSLLVQ  Z18, Z2, Z2
+	VPERMB.Z Z2, Z17, K2, Z19
+	VPERMB   Z2, Z16, Z2
+	VPORQ    Z19, Z2, Z2
+	VMOVDQU8 Z2, K1, (SI)(BX*2)
+	VPSLLVQ  Z18, Z3, Z3
+	VPERMB.Z Z3, Z17, K2, Z19
+	VPERMB   Z3, Z16, Z3
+	VPORQ    Z19, Z3, Z3
+	VMOVDQU8 Z3, K1, (SI)(R9*1)
+	VPSLLVQ  Z18, Z4, Z4
+	VPERMB.Z Z4, Z17, K2, Z19
+	VPERMB   Z4, Z16, Z4
+	VPORQ    Z19, Z4, Z4
+	VMOVDQU8 Z4, K1, (R8)
+	VPSLLVQ  Z18, Z5, Z5
+	VPERMB.Z Z5, Z17, K2, Z19
+	VPERMB   Z5, Z16, Z5
+	VPORQ    Z19, Z5, Z5
+	VMOVDQU8 Z5, K1, (R8)(BX*1)
+	VPSLLVQ  Z18, Z6, Z6
+	VPERMB.Z Z6, Z17, K2, Z19
+	VPERMB   Z6, Z16, Z6
+	VPORQ    Z19, Z6, Z6
+	VMOVDQU8 Z6, K1, (R8)(BX*2)
+	VPSLLVQ  Z18, Z7, Z7
+	VPERMB.Z Z7, Z17, K2, Z19
+	VPERMB   Z7, Z16, Z7
+	VPORQ    Z19, Z7, Z7
+	VMOVDQU8 Z7, K1, (R8)(R9*1)
+	SUBQ     $0x34, SI
+	SUBQ     $0x34, R8
+	ADDQ     $0x00000200, DI
+	SUBQ     $0x08, CX
+	SUBQ     $0x34, R10
+	JG       block
+	VZEROUPPER
+	RET
+
+// func toWordsIFMA(w *uint64, x *uint64, size int, k int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2
+TEXT ·toWordsIFMA(SB), NOSPLIT, $0-32
+	MOVQ      x+8(FP), DI
+	MOVQ      w+0(FP), SI
+	MOVQ      size+16(FP), BX
+	MOVQ      k+24(FP), CX
+	LEAQ      (BX)(BX*2), R9
+	MOVQ      BX, R10
+	LEAQ      (SI)(BX*4), R8
+	VMOVDQU64 compactLE<>+0(SB), Z16
+	VMOVDQU64 sharedLE<>+0(SB), Z17
+	VMOVDQU64 oddShift<>+0(SB), Z18
+	MOVQ      $0x0000200100080040, AX
+	KMOVQ     AX, K2
+
+block:
+	VPXORQ    Z0, Z0, Z0
+	VPXORQ    Z1, Z1, Z1
+	VPXORQ    Z2, Z2, Z2
+	VPXORQ    Z3, Z3, Z3
+	VPXORQ    Z4, Z4, Z4
+	VPXORQ    Z5, Z5, Z5
+	VPXORQ    Z6, Z6, Z6
+	VPXORQ    Z7, Z7, Z7
+	CMPQ      CX, $0x00
+	JLE       loaded
+	VMOVDQA64 (DI), Z0
+	CMPQ      CX, $0x01
+	JLE       loaded
+	VMOVDQA64 64(DI), Z1
+	CMPQ      CX, $0x02
+	JLE       loaded
+	VMOVDQA64 128(DI), Z2
+	CMPQ      CX, $0x03
+	JLE       loaded
+	VMOVDQA64 192(DI), Z3
+	CMPQ      CX, $0x04
+	JLE       loaded
+	VMOVDQA64 256(DI), Z4
+	CMPQ      CX, $0x05
+	JLE       loaded
+	VMOVDQA64 320(DI), Z5
+	CMPQ      CX, $0x06
+	JLE       loaded
+	VMOVDQA64 384(DI), Z6
+	CMPQ      CX, $0x07
+	JLE       loaded
+	VMOVDQA64 448(DI), Z7
+
+loaded:
+	VPUNPCKLQDQ Z1, Z0, Z8
+	VPUNPCKHQDQ Z1, Z0, Z9
+	VPUNPCKLQDQ Z3, Z2, Z10
+	VPUNPCKHQDQ Z3, Z2, Z11
+	VPUNPCKLQDQ Z5, Z4, Z12
+	VPUNPCKHQDQ Z5, Z4, Z13
+	VPUNPCKLQDQ Z7, Z6, Z14
+	VPUNPCKHQDQ Z7, Z6, Z15
+	VSHUFI64X2  $0x88, Z10, Z8, Z0
+	VSHUFI64X2  $0xdd, Z10, Z8, Z2
+	VSHUFI64X2  $0x88, Z11, Z9, Z1
+	VSHUFI64X2  $0xdd, Z11, Z9, Z3
+	VSHUFI64X2  $0x88, Z14, Z12, Z4
+	VSHUFI64X2  $0xdd, Z14, Z12, Z6
+	VSHUFI64X2  $0x88, Z15, Z13, Z5
+	VSHUFI64X2  $0xdd, Z15, Z13, Z7
+	VSHUFI64X2  $0x88, Z4, Z0, Z8
+	VSHUFI64X2  $0xdd, Z4, Z0, Z12
+	VSHUFI64X2  $0x88, Z5, Z1, Z9
+	VSHUFI64X2  $0xdd, Z5, Z1, Z13
+	VSHUFI64X2  $0x88, Z6, Z2, Z10
+	VSHUFI64X2  $0xdd, Z6, Z2, Z14
+	VSHUFI64X2  $0x88, Z7, Z3, Z11
+	VSHUFI64X2  $0xdd, Z7, Z3, Z15
+	VMOVDQA64   Z8, Z0
+	VMOVDQA64   Z9, Z1
+	VMOVDQA64   Z10, Z2
+	VMOVDQA64   Z11, Z3
+	VMOVDQA64   Z12, Z4
+	VMOVDQA64   Z13, Z5
+	VMOVDQA64   Z14, Z6
+	VMOVDQA64   Z15, Z7
+	MOVQ        $0x000fffffffffffff, AX
+	MOVQ        $+52, DX
+	SUBQ        R10, DX
+	JLE         inside183
+	CMPQ        DX, $0x34
+	JLE         below184
+	MOVQ        $+52, DX
+
+below184:
+	SHRXQ DX, AX, AX
+
+inside183:
+	KMOVQ    AX, K1
+	VPSLLVQ  Z18, Z0, Z0
+	VPERMB.Z Z0, Z17, K2, Z19
+	VPERMB   Z0, Z16, Z0
+	VPORQ    Z19, Z0, Z0
+	VMOVDQU8 Z0, K1, (SI)
+	VPSLLVQ  Z18, Z1, Z1
+	VPERMB.Z Z1, Z17, K2, Z19
+	VPERMB   Z1, Z16, Z1
+	VPORQ    Z19, Z1, Z1
+	VMOVDQU8 Z1, K1, (SI)(BX*1)
+	VPSLLVQ  Z18, Z2, Z2
+	VPERMB.Z Z2, Z17, K2, Z19
+	VPERMB   Z2, Z16, Z2
+	VPORQ    Z19, Z2, Z2
+	VMOVDQU8 Z2, K1, (SI)(BX*2)
+	VPSLLVQ  Z18, Z3, Z3
+	VPERMB.Z Z3, Z17, K2, Z19
+	VPERMB   Z3, Z16, Z3
+	VPORQ    Z19, Z3, Z3
+	VMOVDQU8 Z3, K1, (SI)(R9*1)
+	VPSLLVQ  Z18, Z4, Z4
+	VPERMB.Z Z4, Z17, K2, Z19
+	VPERMB   Z4, Z16, Z4
+	VPORQ    Z19, Z4, Z4
+	VMOVDQU8 Z4, K1, (R8)
+	VPSLLVQ  Z18, Z5, Z5
+	VPERMB.Z Z5, Z17, K2, Z19
+	VPERMB   Z5, Z16, Z5
+	VPORQ    Z19, Z5, Z5
+	VMOVDQU8 Z5, K1, (R8)(BX*1)
+	VPSLLVQ  Z18, Z6, Z6
+	VPERMB.Z Z6, Z17, K2, Z19
+	VPERMB   Z6, Z16, Z6
+	VPORQ    Z19, Z6, Z6
+	VMOVDQU8 Z6, K1, (R8)(BX*2)
+	VPSLLVQ  Z18, Z7, Z7
+	VPERMB.Z Z7, Z17, K2, Z19
+	VPERMB   Z7, Z16, Z7
+	VPORQ    Z19, Z7, Z7
+	VMOVDQU8 Z7, K1, (R8)(R9*1)
+	ADDQ     $0x34, SI
+	ADDQ     $0x34, R8
+	ADDQ     $0x00000200, DI
+	SUBQ     $0x08, CX
+	SUBQ     $0x34, R10
+	JG       block
+	VZEROUPPER
+	RET
+
+// func gatherIFMA(z *uint64, x *uint64, offsets *[8]uint64, k int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·gatherIFMA(SB), NOSPLIT, $0-32
+	MOVQ      z+0(FP), DI
+	MOVQ      x+8(FP), SI
+	MOVQ      offsets+16(FP), BX
+	MOVQ      k+24(FP), CX
+	VMOVDQU64 (BX), Z0
+
+limb:
+	KXNORB     K1, K1, K1
+	VPGATHERQQ (SI)(Z0*1), K1, Z1
+	VMOVDQA64  Z1, (DI)
+	ADDQ       $0x40, DI
+	ADDQ       $0x40, SI
+	DECQ       CX
+	JNZ        limb
+	VZEROUPPER
+	RET
+
+// func scatterIFMA(z *uint64, offsets *[8]uint64, mask uint64, x *uint64, k int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·scatterIFMA(SB), NOSPLIT, $0-40
+	MOVQ      z+0(FP), SI
+	MOVQ      offsets+8(FP), BX
+	MOVQ      mask+16(FP), AX
+	MOVQ      x+24(FP), DI
+	MOVQ      k+32(FP), CX
+	VMOVDQU64 (BX), Z0
+
+limb:
+	KMOVB       AX, K1
+	VMOVDQA64   (DI), Z1
+	VPSCATTERQQ Z1, K1, (SI)(Z0*1)
+	ADDQ        $0x40, DI
+	ADDQ        $0x40, SI
+	DECQ        CX
+	JNZ         limb
+	VZEROUPPER
+	RET
+
+// func selectIFMA(z *uint64, table *uint64, d uint64, entries uint64, k int)
+// Requires: AVX, AVX512F
+TEXT ·selectIFMA(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), DI
+	MOVQ         table+8(FP), SI
+	MOVQ         k+32(FP), CX
+	MOVQ         entries+24(FP), BX
+	MOVQ         d+16(FP), AX
+	VPBROADCASTQ AX, Z24
+	MOVQ         $0x00000001, AX
+	VPBROADCASTQ AX, Z26
+	MOVQ         CX, R8
+	SHLQ         $0x06, R8
+	CMPQ         CX, $0x08
+	JL           end186
+
+limbs185:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z25, Z25, Z25
+	MOVQ   SI, R9
+	MOVQ   BX, R10
+
+entry187:
+	VPCMPEQQ     Z24, Z25, K1
+	VPADDQ       Z26, Z25, Z25
+	VPTERNLOGQ.Z $0xff, Z27, Z27, K1, Z27
+	VPTERNLOGQ   $0xf8, (R9), Z27, Z0
+	VPTERNLOGQ   $0xf8, 64(R9), Z27, Z1
+	VPTERNLOGQ   $0xf8, 128(R9), Z27, Z2
+	VPTERNLOGQ   $0xf8, 192(R9), Z27, Z3
+	VPTERNLOGQ   $0xf8, 256(R9), Z27, Z4
+	VPTERNLOGQ   $0xf8, 320(R9), Z27, Z5
+	VPTERNLOGQ   $0xf8, 384(R9), Z27, Z6
+	VPTERNLOGQ   $0xf8, 448(R9), Z27, Z7
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          entry187
+	VMOVDQA64    Z0, (DI)
+	VMOVDQA64    Z1, 64(DI)
+	VMOVDQA64    Z2, 128(DI)
+	VMOVDQA64    Z3, 192(DI)
+	VMOVDQA64    Z4, 256(DI)
+	VMOVDQA64    Z5, 320(DI)
+	VMOVDQA64    Z6, 384(DI)
+	VMOVDQA64    Z7, 448(DI)
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x00000200, SI
+	SUBQ         $0x08, CX
+	CMPQ         CX, $0x08
+	JGE          limbs185
+
+end186:
+	CMPQ CX, $0x01
+	JL   end189
+
+limbs188:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z25, Z25, Z25
+	MOVQ   SI, R9
+	MOVQ   BX, R10
+
+entry190:
+	VPCMPEQQ     Z24, Z25, K1
+	VPADDQ       Z26, Z25, Z25
+	VPTERNLOGQ.Z $0xff, Z27, Z27, K1, Z27
+	VPTERNLOGQ   $0xf8, (R9), Z27, Z0
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          entry190
+	VMOVDQA64    Z0, (DI)
+	ADDQ         $0x40, DI
+	ADDQ         $0x40, SI
+	SUBQ         $0x01, CX
+	CMPQ         CX, $0x01
+	JGE          limbs188
+
+end189:
+	VZEROUPPER
+	RET
+
+// func lookupIFMA(z *uint64, table *uint64, d *[8]uint64, entries uint64, k int)
+// Requires: AVX, AVX512F
+TEXT ·lookupIFMA(SB), NOSPLIT, $0-40
+	MOVQ         z+0(FP), DI
+	MOVQ         table+8(FP), SI
+	MOVQ         k+32(FP), CX
+	MOVQ         entries+24(FP), BX
+	MOVQ         d+16(FP), AX
+	VMOVDQU64    (AX), Z24
+	VPSRLQ       $0x04, Z24, Z25
+	MOVQ         $0x00000001, AX
+	VPBROADCASTQ AX, Z27
+	SHRQ         $0x04, BX
+	MOVQ         BX, R8
+	SHLQ         $0x07, R8
+	CMPQ         CX, $0x08
+	JL           end192
+
+limbs191:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z26, Z26, Z26
+	MOVQ   BX, R10
+
+entries193:
+	VPCMPEQQ  Z25, Z26, K1
+	VPADDQ    Z27, Z26, Z26
+	MOVQ      SI, R9
+	VMOVDQA64 (R9), Z8
+	VPERMT2Q  64(R9), Z24, Z8
+	VMOVDQA64 Z8, K1, Z0
+	ADDQ      R8, R9
+	VMOVDQA64 (R9), Z9
+	VPERMT2Q  64(R9), Z24, Z9
+	VMOVDQA64 Z9, K1, Z1
+	ADDQ      R8, R9
+	VMOVDQA64 (R9), Z10
+	VPERMT2Q  64(R9), Z24, Z10
+	VMOVDQA64 Z10, K1, Z2
+	ADDQ      R8, R9
+	VMOVDQA64 (R9), Z11
+	VPERMT2Q  64(R9), Z24, Z11
+	VMOVDQA64 Z11, K1, Z3
+	ADDQ      R8, R9
+	VMOVDQA64 (R9), Z12
+	VPERMT2Q  64(R9), Z24, Z12
+	VMOVDQA64 Z12, K1, Z4
+	ADDQ      R8, R9
+	VMOVDQA64 (R9), Z13
+	VPERMT2Q  64(R9), Z24, Z13
+	VMOVDQA64 Z13, K1, Z5
+	ADDQ      R8, R9
+	VMOVDQA64 (R9), Z14
+	VPERMT2Q  64(R9), Z24, Z14
+	VMOVDQA64 Z14, K1, Z6
+	ADDQ      R8, R9
+	VMOVDQA64 (R9), Z15
+	VPERMT2Q  64(R9), Z24, Z15
+	VMOVDQA64 Z15, K1, Z7
+	ADDQ      $0x00000080, SI
+	DECQ      R10
+	JNZ       entries193
+	VMOVDQA64 Z0, (DI)
+	VMOVDQA64 Z1, 64(DI)
+	VMOVDQA64 Z2, 128(DI)
+	VMOVDQA64 Z3, 192(DI)
+	VMOVDQA64 Z4, 256(DI)
+	VMOVDQA64 Z5, 320(DI)
+	VMOVDQA64 Z6, 384(DI)
+	VMOVDQA64 Z7, 448(DI)
+	IMUL3Q    $0x07, R8, R9
+	ADDQ      R9, SI
+	ADDQ      $0x00000200, DI
+	SUBQ      $0x08, CX
+	CMPQ      CX, $0x08
+	JGE       limbs191
+
+end192:
+	CMPQ CX, $0x01
+	JL   end195
+
+limbs194:
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z26, Z26, Z26
+	MOVQ   BX, R10
+
+entries196:
+	VPCMPEQQ  Z25, Z26, K1
+	VPADDQ    Z27, Z26, Z26
+	MOVQ      SI, R9
+	VMOVDQA64 (R9), Z8
+	VPERMT2Q  64(R9), Z24, Z8
+	VMOVDQA64 Z8, K1, Z0
+	ADDQ      $0x00000080, SI
+	DECQ      R10
+	JNZ       entries196
+	VMOVDQA64 Z0, (DI)
+	ADDQ      $0x40, DI
+	SUBQ      $0x01, CX
+	CMPQ      CX, $0x01
+	JGE       limbs194
+
+end195:
+	VZEROUPPER
+	RET
+
 // func limitIFMA(rounds int)
 // Requires: AVX, AVX512F, AVX512IFMA
 TEXT ·limitIFMA(SB), NOSPLIT, $0-8

@@ -75,7 +75,7 @@ func (r *ring) sqr(z, x []uint64, s *scratch, canonical uint64) {
 	r.reduce(z, s.sums, canonical)
 }
 
-func (r *ring) Name() string               { return Name }
+func (r *ring) Name() string             { return Name }
 func (r *ring) Modulus() *bigmod.Modulus { return r.modulus }
 
 func (r *ring) NewVec(n int) *bigmod.Vec {

@@ -25,6 +25,10 @@ func main() {
 	product()
 	square()
 	reduce()
+	linear()
+	convert()
+	indexed()
+	choose()
 	limit()
 	Generate()
 }
