@@ -22,7 +22,7 @@ func (r *ring) product(sums, x, y []uint64) {
 	raceRead(x[:lanes*r.k])
 	raceRead(y[:lanes*r.k])
 	raceWrite(sums[:lanes*(2*r.k+tailSums)])
-	productIFMA(&sums[0], &x[0], &y[0], r.k)
+	productIFMA(&sums[0], &x[0], &y[0], &r.productPlan[0], r.k)
 }
 
 func (r *ring) square(sums, x []uint64) {
@@ -37,12 +37,12 @@ func (r *ring) square(sums, x []uint64) {
 
 func (r *ring) reduce(z, sums []uint64, canonical uint64) {
 	if !r.ifma {
-		reduceGeneric(z, sums, r.multiple, r.m, r.inv, r.k, canonical)
+		reduceGeneric(z, sums, r.m, r.long, r.short, r.inv, r.k, canonical)
 		return
 	}
 	raceWrite(z[:lanes*r.k])
 	raceWrite(sums[:lanes*2*r.k])
-	reduceIFMA(&z[0], &sums[0], &r.multiple[0], &r.m[0], r.inv, r.k, canonical)
+	reduceIFMA(&z[0], &sums[0], &r.m[0], &r.long[0], &r.short[0], r.inv, &r.reducePlan[0], r.k, canonical)
 }
 
 func (r *ring) add(z, x, y []uint64) {

@@ -11,7 +11,7 @@ func (r *ring) product(sums, x, y []uint64) { productGeneric(sums, x, y, r.k) }
 func (r *ring) square(sums, x []uint64) { squareGeneric(sums, x, r.k) }
 
 func (r *ring) reduce(z, sums []uint64, canonical uint64) {
-	reduceGeneric(z, sums, r.multiple, r.m, r.inv, r.k, canonical)
+	reduceGeneric(z, sums, r.m, r.long, r.short, r.inv, r.k, canonical)
 }
 
 func (r *ring) add(z, x, y []uint64) { addGeneric(z, x, y, r.m, r.k) }

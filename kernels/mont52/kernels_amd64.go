@@ -4,20 +4,20 @@
 
 package mont52
 
-// productIFMA is productGeneric.
+// productIFMA is productGeneric, in the passes of a plan.
 //
 //go:noescape
-func productIFMA(sums *uint64, x *uint64, y *uint64, k int)
+func productIFMA(sums *uint64, x *uint64, y *uint64, plan *uint64, k int)
 
 // squareIFMA is squareGeneric.
 //
 //go:noescape
 func squareIFMA(sums *uint64, x *uint64, k int)
 
-// reduceIFMA is reduceGeneric.
+// reduceIFMA is reduceGeneric, in the passes of a plan.
 //
 //go:noescape
-func reduceIFMA(z *uint64, sums *uint64, multiple *uint64, m *uint64, inv uint64, k int, canonical uint64)
+func reduceIFMA(z *uint64, sums *uint64, m *uint64, long *uint64, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)
 
 // addIFMA is addGeneric.
 //

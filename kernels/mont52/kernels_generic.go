@@ -5,7 +5,7 @@ import "math/bits"
 // This file holds the Go twins of the assembly. Groups and column sums are [..][lanes]uint64, flat.
 
 // tailSums is how many columns the kernels may clear beyond the 2·k of a product.
-const tailSums = 8
+const tailSums = longRowsMin
 
 // mul52 returns the halves of a product of the low 52 bits of x and y: x·y = hi·2^52 + lo.
 func mul52(x, y uint64) (hi, lo uint64) {
@@ -63,35 +63,44 @@ func squareGeneric(sums, x []uint64, k int) {
 	}
 }
 
-// lag is how many limbs the multiple of the modulus that clears a column is ahead of it; see reduceGeneric.
-const lag = 7
-
-// lastRows is how many columns the modulus itself clears; more than lag.
-const lastRows = 8
+// Lags of the multiples of the modulus that clear columns, and the number of columns that the modulus itself clears;
+// see reduceGeneric.
+const (
+	longLag  = 13
+	shortLag = 7
+	lastRows = 8
+)
 
 // reduceGeneric sets z = T·R⁻¹ mod m, R = 2^(52k), for T the value of columns 0...2k-1 of sums, each below 2^63. It
 // spoils sums. The limbs of z are below 2^52; z overlaps sums nowhere. k >= 16.
 //
 // Montgomery's method adds to T the multiple of m that clears T's lowest column, and so on k times. To find each
-// multiple takes a product that depends on the carries of the one before. Following the idea of Orup (Simplifying
-// quotient determination in high-radix modular multiplication, ARITH-12, 1995), the first k-lastRows columns are
-// cleared by multiples of M = m·(-m⁻¹ mod 2^(52·lag)) instead: M = -1 modulo 2^(52·lag), so the multiplier is the column
-// itself, and T + c·M = (T-c) + c·2^(52·lag)·N with the integer N = (M+1)/2^(52·lag) <= m, which has k limbs
-// again. Only column lag waits for the product of column 0. multiple is N.
+// multiple takes products that depend on the multiple before. Following the idea of Orup (Simplifying quotient
+// determination in high-radix modular multiplication, ARITH-12, 1995), the first columns are cleared by multiples of
+// M = m·(-m⁻¹ mod 2^(52·lag)) instead: M = -1 modulo 2^(52·lag), so the multiplier is the column itself, and
+// T + c·M = (T-c) + c·2^(52·lag)·N with the integer N = (M+1)/2^(52·lag) <= m, which has k limbs again. A whole pass of
+// lag columns knows its multipliers at once.
 //
-// That leaves T·2^(-52(k-lastRows)) plus less than M < 2^(52·lag)·m; the last columns, cleared by multiples of m, bring
-// it down to less than T/R + m·(1+2^(-52(lastRows-lag))). So, with m <= R/16 and for T = x·y,
+// The price is that these columns leave less than M < 2^(52·lag)·m instead of m beside T·2^(-52·columns). So the last
+// columns are cleared in passes of the shorter lag, and the very last by multiples of m itself: with at least
+// longLag-lastRows+1 = 6 columns of the short lag after those of the long, the result is less than
+// T/R + m·(1+2^-51). With m <= R/16 and for T = x·y,
 //
-//	x, y < 2m  gives  z < 2m   (lazy)
-//	x < R, y < m  gives  z < 2m + m/2^51
+//	x, y < 2m      gives  z < 2m   (lazy)
+//	x < R, y < m   gives  z < 2m + m/2^51
 //
 // When canonical is not zero, m is subtracted once if that leaves z non-negative.
-func reduceGeneric(z, sums, multiple, m []uint64, inv uint64, k int, canonical uint64) {
+func reduceGeneric(z, sums, m, long, short []uint64, inv uint64, k int, canonical uint64) {
+	longRows, _ := reduceRows(k)
 	for i := range k - lastRows {
 		c := vector(sums, i)
 		next := vector(sums, i+1)
 		for l, v := range c {
 			next[l] += v >> limbBits
+		}
+		multiple, lag := long, longLag
+		if i >= longRows {
+			multiple, lag = short, shortLag
 		}
 		for j, n := range multiple[:k] {
 			addMulWord(sums, i+lag+j, c, n)

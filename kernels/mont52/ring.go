@@ -9,17 +9,20 @@ import (
 
 // ring is the Ring of Implementation. Residues in a Vec are canonical.
 type ring struct {
-	modulus  *bigmod.Modulus
-	k        int      // limbs per residue; R = 2^(52k)
-	ifma     bool     // whether to run the assembly
-	m        []uint64 // k limbs
-	inv      uint64   // -m⁻¹ mod 2^52
-	multiple []uint64 // N of reduceGeneric, k limbs
-	one      []uint64 // R mod m, in every lane of a group; likewise the next ones
-	rr       []uint64 // R² mod m
-	rrr      []uint64 // R³ mod m
-	scratch  sync.Pool
-	powers   rPowers
+	modulus     *bigmod.Modulus
+	k           int      // limbs per residue; R = 2^(52k)
+	ifma        bool     // whether to run the assembly
+	m           []uint64 // k limbs
+	inv         uint64   // -m⁻¹ mod 2^52
+	long        []uint64 // multiple of m of lag longLag, k limbs; see reduceGeneric
+	short       []uint64 // multiple of m of lag shortLag
+	one         []uint64 // R mod m, in every lane of a group; likewise the next ones
+	rr          []uint64 // R² mod m
+	rrr         []uint64 // R³ mod m
+	productPlan plan
+	reducePlan  plan
+	scratch     sync.Pool
+	powers      rPowers
 }
 
 // canonical and lazy say whether a kernel reduces its result below m, or below 2m only.

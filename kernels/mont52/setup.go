@@ -20,7 +20,10 @@ func newRing(modulus *bigmod.Modulus, ifma bool) *ring {
 	r.scratch.New = func() any { return newScratch(k) }
 	limbsFromWords(r.m, modulus.Words())
 	r.inv = negInverse52(r.m[0])
-	r.multiple = leadMultiple(r.m, r.inv)
+	r.long = leadMultiple(r.m, r.inv, longLag)
+	r.short = leadMultiple(r.m, r.inv, shortLag)
+	r.productPlan = productPlan(k)
+	r.reducePlan = reducePlan(k)
 
 	// one: 2^(BitLen-1) is below m; double it up to R.
 	x := make([]uint64, k)
@@ -62,7 +65,7 @@ func negInverse52(m0 uint64) uint64 {
 
 // leadMultiple returns (u·m+1)/2^(52·lag) for u = -m⁻¹ mod 2^(52·lag): add the multiples of m to 1 that clear its
 // lowest limbs.
-func leadMultiple(m []uint64, inv uint64) []uint64 {
+func leadMultiple(m []uint64, inv uint64, lag int) []uint64 {
 	t := make([]uint64, len(m)+lag+1)
 	t[0] = 1
 	for i := range lag {

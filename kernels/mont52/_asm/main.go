@@ -12,14 +12,6 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// blockRows is how many limbs of the multiplier a pass over the multiplicand takes. With 8, the 16 products that a
-// column sum receives (latency 4 each) take as long as the 9 columns of 16 products (2 a clock) that the pass spends on
-// it, so that the multipliers never wait; fewer rows wait, more do not fit the registers.
-const blockRows = 8
-
-// lag is how many columns above its row the multiples of the reduction of reduce.go begin.
-const lag = 7
-
 func main() {
 	ConstraintExpr("!purego")
 	product()

@@ -6,14 +6,12 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Registers that the kernels share.
-var (
-	rowsBase   = 0  // the multipliers of the rows of a pass: z(0), z(1), ...
-	windowBase = 8  // the column sums that a pass holds: z(8) ... z(16)
-	limbReg    = 17 // the limb of the multiplicand
-)
+// passRows are the numbers of rows that a pass may have; the first is that of a fresh pass. A column receives two
+// products, of latency 4, in each step of a pass, while the step issues 2·rows of them, 2 a clock: that leaves no slack with
+// 8 rows (93% of the limit were seen) and enough with 12 and more (99%). More than 14 do not fit the registers.
+var passRows = []int{12, 13, 14, 8, 4, 2, 1}
 
-// A pass adds the product of a few rows (multiplier limbs, in z(0)...z(rows-1)) and a whole multiplicand to column sums in
+// A pass adds the product of a few rows (multiplier limbs, in z(0)...z(rows-1), the window in z(rows)...z(2·rows)) and a whole multiplicand to column sums in
 // memory: sum[c] += lo(x[j]·row[r]) for c = j+r and hi(x[j]·row[r]) for c = j+r+1. Columns j...j+rows are in registers
 // while limb j is at hand; each step completes one column, stores it, and takes in another. The steps are unrolled
 // rows+1 times, so that a column keeps its register while it moves through the window. A number of steps that is not
@@ -32,18 +30,38 @@ type pass struct {
 	count Register // (steps+phase)/(rows+1), at least 1; changed
 }
 
-func (p pass) window(i int) VecPhysical { return z(windowBase + i%(p.rows+1)) }
+func newPass() pass {
+	return pass{sums: R8, limbs: R9, phase: R11, count: R10}
+}
 
-// phases computes phase and count from the number of steps. It changes RAX and RDX.
-func phases(steps Register, rows int, phase, count GPPhysical) {
-	// count = ceil(steps/(rows+1)), phase = count·(rows+1) - steps
-	LEAQ(Mem{Base: steps, Disp: rows}, RAX)
-	XORL(EDX, EDX)
-	MOVQ(U32(rows+1), count)
-	DIVQ(count)
-	MOVQ(RAX, count)
-	IMUL3Q(imm(rows+1), RAX, phase)
-	SUBQ(steps, phase)
+func (p pass) window(i int) VecPhysical { return z(p.rows + i%(p.rows+1)) }
+
+// next takes phase and count from the next element of a plan, of three words; the first one is the number of rows.
+func (p pass) next(plan Register) {
+	MOVQ(word(plan, 1), p.phase)
+	MOVQ(word(plan, 2), p.count)
+	ADDQ(imm(3*8), plan)
+}
+
+// dispatch emits code that runs the rest of a plan, up to an element of no rows.
+func (p pass) dispatch(plan Register, rows []int, emit func(n int)) {
+	next, end := label("next"), label("end")
+	starts := make([]string, len(rows))
+	Label(next)
+	MOVQ(word(plan, 0), RAX)
+	p.next(plan)
+	for i, n := range rows {
+		starts[i] = label("rows")
+		CMPQ(RAX, imm(n))
+		JEQ(LabelRef(starts[i]))
+	}
+	JMP(LabelRef(end))
+	for i, n := range rows {
+		Label(starts[i])
+		emit(n)
+		JMP(LabelRef(next))
+	}
+	Label(end)
 }
 
 func (p pass) emit() {
@@ -58,7 +76,6 @@ func (p pass) emit() {
 		enter[i] = label("enter")
 		steps[i] = label("step")
 	}
-	done := label("done")
 
 	for i := 1; i < n; i++ {
 		CMPQ(p.phase, imm(i))
@@ -85,8 +102,7 @@ func (p pass) emit() {
 		}
 	}
 
-	x := z(limbReg)
-	zeros := z(limbReg + 1)
+	x, zeros := z(2*p.rows+1), z(2*p.rows+2)
 	Label(steps[0])
 	for i := range n {
 		if i > 0 {
@@ -105,10 +121,10 @@ func (p pass) emit() {
 			load(at(p.sums, i+p.rows), p.window(i+p.rows))
 		}
 		for r := range p.rows {
-			lo(x, z(rowsBase+r), p.window(i+r))
+			lo(x, z(r), p.window(i+r))
 		}
 		for r := range p.rows {
-			hi(x, z(rowsBase+r), p.window(i+r+1))
+			hi(x, z(r), p.window(i+r+1))
 		}
 		store(p.window(i), at(p.sums, i))
 	}
@@ -119,7 +135,6 @@ func (p pass) emit() {
 	}
 	DECQ(p.count)
 	JNZ(LabelRef(steps[0]))
-	Label(done)
 	for c := range p.rows {
 		store(p.window(c), at(p.sums, c))
 	}

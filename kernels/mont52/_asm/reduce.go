@@ -6,148 +6,111 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// reduce is Montgomery's reduction of column sums, as described at reduceGeneric.
-func reduce() {
-	TEXT("reduceIFMA", NOSPLIT, "func(z, sums, multiple, m *uint64, inv uint64, k int, canonical uint64)")
-	Doc("reduceIFMA is reduceGeneric.")
-	Pragma("noescape")
-	sums, mult, k := RDI, RSI, RCX
-	Load(Param("sums"), sums)
-	Load(Param("multiple"), mult)
-	Load(Param("k"), k)
-	p := pass{rows: blockRows, broadcast: true, sums: R8, limbs: R9, phase: R11, count: R10}
-	blocks, count := R13, R15
-	row := func(r int) VecPhysical { return z(rowsBase + r) }
-	carry := z(windowBase)
+// Lags of the multiples of the modulus; see reduceGeneric.
+const (
+	longLag  = 13
+	shortLag = 7
+	// lastRows is the number of columns that the modulus itself clears.
+	lastRows = 8
+)
 
-	rows := func(n int) {
+// reduce is Montgomery's reduction of column sums, as described at reduceGeneric, in the passes of a plan.
+func reduce() {
+	TEXT("reduceIFMA", NOSPLIT, "func(z, sums, m, long, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)")
+	Doc("reduceIFMA is reduceGeneric, in the passes of a plan.")
+	Pragma("noescape")
+	sums, mult, k, plan := RDI, RSI, RCX, R13
+	Load(Param("sums"), sums)
+	Load(Param("plan"), plan)
+	Load(Param("k"), k)
+	p := newPass()
+	p.broadcast = true
+	// rows clears n columns with a multiple of the given lag.
+	rows := func(n, lag int) {
+		carry := z(n)
 		for r := range n {
-			load(at(sums, r), row(r))
+			load(at(sums, r), z(r))
 		}
 		for r := range min(n, lag) {
-			VPSRLQ(imm(52), row(r), carry)
+			VPSRLQ(imm(52), z(r), carry)
 			if r+1 < n {
-				VPADDQ(carry, row(r+1), row(r+1))
+				VPADDQ(carry, z(r+1), z(r+1))
 			}
 		}
 		if n > lag {
-			// Column 7 is the first that the multiple touches.
-			VPBROADCASTQ(word(mult, 0), z(limbReg))
-			lo(z(limbReg), row(0), row(lag))
-			VPSRLQ(imm(52), row(lag), carry)
+			// This column is the first that the multiple touches.
+			VPBROADCASTQ(word(mult, 0), carry)
+			lo(carry, z(0), z(lag))
+			VPSRLQ(imm(52), z(lag), carry)
 		}
 		VPADDQ(at(sums, n), carry, carry)
 		store(carry, at(sums, n))
 		LEAQ(at(sums, lag), p.sums.(GPPhysical))
 		MOVQ(mult, p.limbs)
 		ADDQ(imm(64*n), sums)
-	}
-
-	for n := blockRows / 2; n > 0; n /= 2 {
-		skip := label("skip")
-		TESTQ(U32(uint32(n)), k)
-		JZ(LabelRef(skip))
 		p.rows = n
-		phases(k, n, R11, R10)
-		rows(n)
 		p.emit()
-		Label(skip)
 	}
-	p.rows = blockRows
-	MOVQ(k, blocks)
-	SHRQ(imm(3), blocks)
-	DECQ(blocks)
-	phases(k, blockRows, R11, R10)
-	MOVQ(R10, count)
-	Label("block")
-	rows(blockRows)
-	MOVQ(count, R10)
-	p.emit()
-	DECQ(blocks)
-	JNZ(LabelRef("block"))
-
-	m := RSI
+	Load(Param("long"), mult)
+	p.dispatch(plan, longRows, func(n int) { rows(n, longLag) })
+	Load(Param("short"), mult)
+	p.dispatch(plan, shortRows, func(n int) { rows(n, shortLag) })
+	m := mult
 	Load(Param("m"), m)
-	lastBlock(p, sums, m, k)
+	p.next(plan)
+	Load(Param("inv"), RAX)
+	lastBlock(p, sums, m, RAX)
 
-	// Propagate the carries of the K columns and subtract m, in one go.
-	out := RBX
+	// Propagate the carries of the K columns, of T-m first to know its sign.
+	out, offset := RBX, R9
 	Load(Param("z"), out)
-	ADDQ(imm(64*blockRows), sums)
-	mask := z(31)
-	MOVQ(U64(1<<52-1), RAX)
-	VPBROADCASTQ(RAX, mask)
-	c, borrow, x, d := z(0), z(1), z(2), z(3)
-	zero(c)
-	zero(borrow)
-	XORL(EAX, EAX)
-	index := func(base Register, width uint8) Mem { return Mem{Base: base, Index: RAX, Scale: width} }
+	ADDQ(imm(64*lastRows), sums)
+	limb := Mem{Base: m, Index: RAX, Scale: 8}
+	loadMask()
+	KXORB(K1, K1, K1)
 	Load(Param("canonical"), R11)
 	TESTQ(R11, R11)
-	JNZ(LabelRef("subtract"))
-
-	SHLQ(imm(6), k)
-	Label("lazy")
-	VPADDQ(index(sums, 1), c, x)
-	VPSRLQ(imm(52), x, c)
-	VPANDQ(mask, x, x)
-	store(x, index(out, 1))
-	ADDQ(imm(64), RAX)
-	CMPQ(RAX, k)
-	JNE(LabelRef("lazy"))
-	VZEROUPPER()
-	RET()
-
-	Label("subtract")
-	MOVQ(sums, R8)
-	MOVQ(out, R9)
+	JZ(LabelRef("propagate"))
+	zero(borrowReg)
+	eachLimb("compare", k, offset, func() {
+		load(Mem{Base: sums, Index: offset, Scale: 1}, diffReg)
+		VPSUBQ_BCST(limb, diffReg, diffReg)
+		VPADDQ(borrowReg, diffReg, diffReg)
+		VPSRAQ(imm(52), diffReg, borrowReg)
+	})
+	VPMOVQ2M(borrowReg, K1)
+	KNOTB(K1, K1)
 	Label("propagate")
-	VPADDQ(at(R8, 0), c, x)
-	VPSRLQ(imm(52), x, c)
-	VPANDQ(mask, x, x)
-	store(x, at(R9, 0))
-	VPSUBQ_BCST(index(m, 8), x, d)
-	VPADDQ(borrow, d, d)
-	VPSRAQ(imm(63), d, borrow)
-	VPANDQ(mask, d, d)
-	store(d, at(R8, 0))
-	ADDQ(imm(64), R8)
-	ADDQ(imm(64), R9)
-	INCQ(RAX)
-	CMPQ(RAX, k)
-	JNE(LabelRef("propagate"))
-	// Where nothing had to be borrowed, the difference is the result.
-	VPTESTNMQ(borrow, borrow, K1)
-	XORL(EAX, EAX)
-	SHLQ(imm(6), k)
-	Label("select")
-	load(index(sums, 1), x)
-	VMOVDQA64(x, K1, index(out, 1))
-	ADDQ(imm(64), RAX)
-	CMPQ(RAX, k)
-	JNE(LabelRef("select"))
+	zero(borrowReg)
+	eachLimb("subtract", k, offset, func() {
+		load(Mem{Base: sums, Index: offset, Scale: 1}, diffReg)
+		VPSUBQ_BCST(limb, diffReg, K1, diffReg)
+		VPADDQ(borrowReg, diffReg, diffReg)
+		VPSRAQ(imm(52), diffReg, borrowReg)
+		VPANDQ(maskReg, diffReg, diffReg)
+		store(diffReg, Mem{Base: out, Index: offset, Scale: 1})
+	})
 	VZEROUPPER()
 	RET()
 }
 
-// lastBlock reduces the last 8 columns with the modulus itself, one after the other.
-func lastBlock(p pass, sums, m, k GPPhysical) {
-	col := func(c int) VecPhysical { return z(windowBase + c) } // columns 0...15
-	row := func(r int) VecPhysical { return z(rowsBase + r) }   // their multiples of m
+// lastBlock reduces the last columns with the modulus itself, one after the other.
+func lastBlock(p pass, sums, m, invWord GPPhysical) {
+	row := func(r int) VecPhysical { return z(r) }            // multiples of m
+	col := func(c int) VecPhysical { return z(lastRows + c) } // columns 0...15
 	inv, mask, t := z(24), z(25), z(26)
 	limb := func(j int) VecPhysical { return z(27 + j) }
 	const limbs = 5 // in registers
-	Load(Param("inv"), RAX)
-	VPBROADCASTQ(RAX, inv)
+	VPBROADCASTQ(invWord, inv)
 	MOVQ(U64(1<<52-1), RAX)
 	VPBROADCASTQ(RAX, mask)
 	for j := range limbs {
 		VPBROADCASTQ(word(m, j), limb(j))
 	}
-	for c := range 2 * blockRows {
+	for c := range 2 * lastRows {
 		load(at(sums, c), col(c))
 	}
-	for r := range blockRows {
+	for r := range lastRows {
 		zero(row(r))
 		lo(inv, col(r), row(r))
 		// The sum of the column and lo(m[0]·row) is 0 modulo 2^52, so it carries the column divided
@@ -155,7 +118,7 @@ func lastBlock(p pass, sums, m, k GPPhysical) {
 		VPADDQ(mask, col(r), t)
 		VPSRLQ(imm(52), t, t)
 		VPADDQ(t, col(r+1), col(r+1))
-		for j := range blockRows {
+		for j := range lastRows {
 			if j > 0 {
 				if j < limbs {
 					lo(limb(j), row(r), col(r+j))
@@ -170,12 +133,17 @@ func lastBlock(p pass, sums, m, k GPPhysical) {
 			}
 		}
 	}
-	for c := blockRows; c < 2*blockRows; c++ {
+	for c := lastRows; c < 2*lastRows; c++ {
 		store(col(c), at(sums, c))
 	}
-	LEAQ(at(sums, blockRows), p.sums.(GPPhysical))
-	LEAQ(word(m, blockRows), p.limbs.(GPPhysical))
-	LEAQ(Mem{Base: k, Disp: -blockRows}, R12)
-	phases(R12, blockRows, R11, R10)
+	LEAQ(at(sums, lastRows), p.sums.(GPPhysical))
+	LEAQ(word(m, lastRows), p.limbs.(GPPhysical))
+	p.rows = lastRows
 	p.emit()
 }
+
+// longRows and shortRows are the numbers of rows of passes of either lag.
+var (
+	longRows  = []int{12, 13, 14}
+	shortRows = []int{8, 4, 2, 1}
+)

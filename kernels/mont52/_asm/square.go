@@ -6,6 +6,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
+// blockRows is how many limbs of a square are taken at a time: as many as triangle can hold.
+const blockRows = 8
+
 // square computes each product of two different limbs once and doubles the column sums.
 func square() {
 	TEXT("squareIFMA", NOSPLIT, "func(sums, x *uint64, k int)")
@@ -15,7 +18,8 @@ func square() {
 	Load(Param("sums"), sums)
 	Load(Param("x"), x)
 	Load(Param("k"), k)
-	p := pass{rows: blockRows, fresh: true, sums: R8, limbs: R9, clear: R12, phase: R11, count: R10}
+	p := newPass()
+	p.rows, p.fresh, p.clear = blockRows, true, R12
 	steps, count := R13, R15
 
 	// Columns 0...7 meet no pass.
@@ -26,7 +30,7 @@ func square() {
 	// Block i: rows i...i+7 times the limbs from i+8 on by a pass, then the products among the rows.
 	block := func(n int) {
 		for r := range n {
-			load(at(x, r), z(rowsBase+r))
+			load(at(x, r), z(r))
 		}
 		LEAQ(at(sums, n), p.sums.(GPPhysical))
 		LEAQ(at(x, n), p.limbs.(GPPhysical))
@@ -34,7 +38,7 @@ func square() {
 	advance := func() {
 		ADDQ(imm(2*64*blockRows), sums)
 		ADDQ(imm(64*blockRows), x)
-		// one block fewer steps: see phases
+		// One block fewer steps: steps-8 = (count-1)·9 - (phase-1).
 		SUBQ(imm(blockRows), steps)
 		next := label("next")
 		SUBQ(imm(1), R11)
@@ -45,8 +49,15 @@ func square() {
 		DECQ(count)
 	}
 	LEAQ(Mem{Base: k, Disp: -blockRows}, steps)
-	phases(steps, blockRows, R11, R10)
-	MOVQ(R10, count)
+	// count = ceil(steps/(rows+1)), phase = count·(rows+1) - steps
+	LEAQ(Mem{Base: steps, Disp: blockRows}, RAX)
+	XORL(EDX, EDX)
+	MOVQ(U32(blockRows+1), count)
+	DIVQ(count)
+	MOVQ(RAX, count)
+	IMUL3Q(imm(blockRows+1), RAX, R11)
+	SUBQ(steps, R11)
+	MOVQ(count, R10)
 	MOVQ(k, R12)
 	SHLQ(imm(6), R12)
 	LEAQ(Mem{Base: sums, Index: R12, Scale: 1, Disp: 64 * blockRows}, R12)
@@ -92,8 +103,8 @@ func square() {
 
 // triangle completes columns 0...2n-1: it adds the products of different rows, doubles, and adds the squares.
 func triangle(sums GPPhysical, n int) {
-	row := func(r int) VecPhysical { return z(rowsBase + r) }
-	col := func(c int) VecPhysical { return z(windowBase + c) }
+	row := func(r int) VecPhysical { return z(r) }
+	col := func(c int) VecPhysical { return z(blockRows + c) }
 	for c := range 2 * n {
 		load(at(sums, c), col(c))
 	}
