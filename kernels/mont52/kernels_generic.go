@@ -5,7 +5,7 @@ import "math/bits"
 // This file holds the Go twins of the assembly. Groups and column sums are [..][lanes]uint64, flat.
 
 // tailSums is how many columns the kernels may clear beyond the 2·k of a product.
-const tailSums = longRowsMin
+const tailSums = longRowsMax
 
 // mul52 returns the halves of a product of the low 52 bits of x and y: x·y = hi·2^52 + lo.
 func mul52(x, y uint64) (hi, lo uint64) {

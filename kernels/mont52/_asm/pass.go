@@ -6,50 +6,109 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// passRows are the numbers of rows that a pass may have; the first is that of a fresh pass. A column receives two
-// products, of latency 4, in each step of a pass, while the step issues 2·rows of them, 2 a clock: that leaves no slack with
-// 8 rows (93% of the limit were seen) and enough with 12 and more (99%). More than 14 do not fit the registers.
-var passRows = []int{12, 13, 14, 8, 4, 2, 1}
+// passRows are the numbers of rows that a pass may have. A column receives two products, of latency 4, in each step of a
+// pass, while the step issues 2·rows of them, 2 a clock: that leaves no slack with 8 rows (93% of the limit were seen)
+// and enough with 12 and more (99%). More than 14 do not fit the registers.
+var (
+	longRows  = []int{12, 13, 14}
+	shortRows = []int{8, 4, 2, 1}
+)
 
-// A pass adds the product of a few rows (multiplier limbs, in z(0)...z(rows-1), the window in z(rows)...z(2·rows)) and a whole multiplicand to column sums in
-// memory: sum[c] += lo(x[j]·row[r]) for c = j+r and hi(x[j]·row[r]) for c = j+r+1. Columns j...j+rows are in registers
-// while limb j is at hand; each step completes one column, stores it, and takes in another. The steps are unrolled
-// rows+1 times, so that a column keeps its register while it moves through the window. A number of steps that is not
-// a multiple of that starts in the middle of the loop.
+// A pass adds the product of a few rows (multiplier limbs, in z(0)...z(rows-1)) and a whole multiplicand to column sums in
+// memory: sum[c] += lo(x[j]·row[r]) for c = j+r and hi(x[j]·row[r]) for c = j+r+1. Columns j...j+rows are in a window of
+// registers, z(rows)...z(2·rows), while limb j is at hand. A step completes one column, stores it, and shifts the
+// window: register moves are executed by renaming, and the code remains small. (Unrolled by rows+1 steps, with
+// columns that keep their registers, the kernels of one multiplication no longer fitted the decoded-instruction
+// cache, and lost 2% at 4096 bits.)
 type pass struct {
 	rows      int
 	broadcast bool // the multiplicand is words, the same for all lanes; otherwise vectors
-	// fresh passes find column sums undefined, and take them as zero. Beside each column they complete, they
-	// clear one at clear.
+	// A fresh pass finds column sums undefined, and takes them as zero. Beside each column it completes, it
+	// clears one at clear.
 	fresh bool
 
-	sums  Register // column 0; changed
-	limbs Register // limb 0; changed
-	clear Register // of fresh passes; changed
-	phase Register // (-steps) mod (rows+1)
-	count Register // (steps+phase)/(rows+1), at least 1; changed
+	sums  GPPhysical // column 0; changed
+	limbs GPPhysical // limb 0; changed
+	clear GPPhysical // of fresh passes; changed
+	steps GPPhysical // limbs of the multiplicand
+	index GPPhysical // changed
 }
 
-func newPass() pass {
-	return pass{sums: R8, limbs: R9, phase: R11, count: R10}
+func newPass(steps GPPhysical) pass {
+	return pass{sums: R8, limbs: R9, clear: R12, steps: steps, index: R10}
 }
 
-func (p pass) window(i int) VecPhysical { return z(p.rows + i%(p.rows+1)) }
+func (p pass) emit() {
+	window := func(i int) VecPhysical { return z(p.rows + i) }
+	x, zeros := z(2*p.rows+1), z(2*p.rows+2)
+	width := uint8(8)
+	if p.broadcast {
+		width = 1
+	}
+	for c := range p.rows {
+		if p.fresh {
+			zero(window(c))
+		} else {
+			load(at(p.sums, c), window(c))
+		}
+	}
+	if p.fresh {
+		zero(zeros)
+	}
+	// index runs from -8·steps to 0, so the bases point to the ends.
+	MOVQ(p.steps, p.index)
+	SHLQ(imm(3), p.index)
+	bases := map[GPPhysical]uint8{p.sums: 8, p.limbs: width}
+	if p.fresh {
+		bases[p.clear] = 8
+	}
+	for _, base := range []GPPhysical{p.sums, p.limbs, p.clear} {
+		if scale := bases[base]; scale > 0 {
+			LEAQ(Mem{Base: base, Index: p.index, Scale: scale}, base)
+		}
+	}
+	NEGQ(p.index)
+	indexed := func(base GPPhysical, i int) Mem {
+		return Mem{Base: base, Index: p.index, Scale: bases[base], Disp: 64 * i}
+	}
 
-// next takes phase and count from the next element of a plan, of three words; the first one is the number of rows.
-func (p pass) next(plan Register) {
-	MOVQ(word(plan, 1), p.phase)
-	MOVQ(word(plan, 2), p.count)
-	ADDQ(imm(3*8), plan)
+	step := label("step")
+	Label(step)
+	if p.broadcast {
+		VPBROADCASTQ(indexed(p.limbs, 0), x)
+	} else {
+		load(indexed(p.limbs, 0), x)
+	}
+	if p.fresh {
+		zero(window(p.rows))
+		store(zeros, indexed(p.clear, 0))
+	} else {
+		load(indexed(p.sums, p.rows), window(p.rows))
+	}
+	for r := range p.rows {
+		lo(x, z(r), window(r))
+	}
+	for r := range p.rows {
+		hi(x, z(r), window(r+1))
+	}
+	store(window(0), indexed(p.sums, 0))
+	for c := range p.rows {
+		VMOVDQA64(window(c+1), window(c))
+	}
+	ADDQ(imm(8), p.index)
+	JNZ(LabelRef(step))
+	for c := range p.rows {
+		store(window(c), at(p.sums, c))
+	}
 }
 
-// dispatch emits code that runs the rest of a plan, up to an element of no rows.
+// dispatch emits code that runs passes of the numbers of rows that a plan lists, up to one that is not among rows.
 func (p pass) dispatch(plan Register, rows []int, emit func(n int)) {
 	next, end := label("next"), label("end")
 	starts := make([]string, len(rows))
 	Label(next)
-	MOVQ(word(plan, 0), RAX)
-	p.next(plan)
+	MOVQ(Mem{Base: plan}, RAX)
+	ADDQ(imm(8), plan)
 	for i, n := range rows {
 		starts[i] = label("rows")
 		CMPQ(RAX, imm(n))
@@ -62,80 +121,4 @@ func (p pass) dispatch(plan Register, rows []int, emit func(n int)) {
 		JMP(LabelRef(next))
 	}
 	Label(end)
-}
-
-func (p pass) emit() {
-	n := p.rows + 1
-	width := 64
-	if p.broadcast {
-		width = 8
-	}
-	enter := make([]string, n)
-	steps := make([]string, n)
-	for i := range n {
-		enter[i] = label("enter")
-		steps[i] = label("step")
-	}
-
-	for i := 1; i < n; i++ {
-		CMPQ(p.phase, imm(i))
-		JEQ(LabelRef(enter[i]))
-	}
-	for i := range n {
-		Label(enter[i])
-		for c := range p.rows {
-			if p.fresh {
-				zero(p.window(i + c))
-			} else {
-				load(at(p.sums, c), p.window(i+c))
-			}
-		}
-		if i > 0 {
-			SUBQ(imm(64*i), p.sums)
-			SUBQ(imm(width*i), p.limbs)
-			if p.fresh {
-				SUBQ(imm(64*i), p.clear)
-			}
-			JMP(LabelRef(steps[i]))
-		} else {
-			JMP(LabelRef(steps[0]))
-		}
-	}
-
-	x, zeros := z(2*p.rows+1), z(2*p.rows+2)
-	Label(steps[0])
-	for i := range n {
-		if i > 0 {
-			Label(steps[i])
-		}
-		if p.broadcast {
-			VPBROADCASTQ(word(p.limbs, i), x)
-		} else {
-			load(at(p.limbs, i), x)
-		}
-		if p.fresh {
-			zero(p.window(i + p.rows))
-			zero(zeros)
-			store(zeros, at(p.clear, i))
-		} else {
-			load(at(p.sums, i+p.rows), p.window(i+p.rows))
-		}
-		for r := range p.rows {
-			lo(x, z(r), p.window(i+r))
-		}
-		for r := range p.rows {
-			hi(x, z(r), p.window(i+r+1))
-		}
-		store(p.window(i), at(p.sums, i))
-	}
-	ADDQ(imm(64*n), p.sums)
-	ADDQ(imm(width*n), p.limbs)
-	if p.fresh {
-		ADDQ(imm(64*n), p.clear)
-	}
-	DECQ(p.count)
-	JNZ(LabelRef(steps[0]))
-	for c := range p.rows {
-		store(p.window(c), at(p.sums, c))
-	}
 }

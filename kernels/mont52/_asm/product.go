@@ -11,31 +11,45 @@ func product() {
 	TEXT("productIFMA", NOSPLIT, "func(sums, x, y, plan *uint64, k int)")
 	Doc("productIFMA is productGeneric, in the passes of a plan.")
 	Pragma("noescape")
-	sums, x, y, plan := RDI, RSI, RBX, R13
+	sums, x, y, plan, k := RDI, RSI, RBX, R13, RCX
 	Load(Param("sums"), sums)
 	Load(Param("x"), x)
 	Load(Param("y"), y)
 	Load(Param("plan"), plan)
-	Load(Param("k"), R12)
-	p := newPass()
-	SHLQ(imm(6), R12)
-	LEAQ(Mem{Base: sums, Index: R12, Scale: 1, Disp: 64 * passRows[0]}, R12)
-	p.clear = R12
-
-	emit := func(n int, fresh bool) {
-		for r := range n {
-			load(at(y, r), z(r))
-		}
+	Load(Param("k"), k)
+	p := newPass(k)
+	emit := func(n int) {
+		loadRows(y, n)
 		MOVQ(sums, p.sums)
 		MOVQ(x, p.limbs)
 		ADDQ(imm(64*n), sums)
 		ADDQ(imm(64*n), y)
-		p.rows, p.fresh = n, fresh
+		p.rows = n
 		p.emit()
 	}
-	p.next(plan)
-	emit(passRows[0], true)
-	p.dispatch(plan, passRows, func(n int) { emit(n, false) })
+	// The first pass fills columns 0...k+rows-1 and clears as many beyond them as it has steps.
+	p.fresh = true
+	MOVQ(Mem{Base: plan}, RAX)
+	ADDQ(imm(8), plan)
+	starts := make([]string, len(longRows))
+	for i, n := range longRows {
+		starts[i] = label("first")
+		CMPQ(RAX, imm(n))
+		JEQ(LabelRef(starts[i]))
+	}
+	for i, n := range longRows {
+		Label(starts[i])
+		MOVQ(k, RAX)
+		SHLQ(imm(6), RAX)
+		LEAQ(Mem{Base: sums, Index: RAX, Scale: 1, Disp: 64 * n}, p.clear)
+		emit(n)
+		if i+1 < len(longRows) {
+			JMP(LabelRef("others"))
+		}
+	}
+	Label("others")
+	p.fresh = false
+	p.dispatch(plan, append(longRows, shortRows...), emit)
 	VZEROUPPER()
 	RET()
 }

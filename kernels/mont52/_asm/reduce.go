@@ -23,7 +23,7 @@ func reduce() {
 	Load(Param("sums"), sums)
 	Load(Param("plan"), plan)
 	Load(Param("k"), k)
-	p := newPass()
+	p := newPass(k)
 	p.broadcast = true
 	// rows clears n columns with a multiple of the given lag.
 	rows := func(n, lag int) {
@@ -45,7 +45,7 @@ func reduce() {
 		}
 		VPADDQ(at(sums, n), carry, carry)
 		store(carry, at(sums, n))
-		LEAQ(at(sums, lag), p.sums.(GPPhysical))
+		LEAQ(at(sums, lag), p.sums)
 		MOVQ(mult, p.limbs)
 		ADDQ(imm(64*n), sums)
 		p.rows = n
@@ -57,9 +57,8 @@ func reduce() {
 	p.dispatch(plan, shortRows, func(n int) { rows(n, shortLag) })
 	m := mult
 	Load(Param("m"), m)
-	p.next(plan)
 	Load(Param("inv"), RAX)
-	lastBlock(p, sums, m, RAX)
+	lastBlock(p, sums, m, RAX, k)
 
 	// Propagate the carries of the K columns, of T-m first to know its sign.
 	out, offset := RBX, R9
@@ -95,7 +94,7 @@ func reduce() {
 }
 
 // lastBlock reduces the last columns with the modulus itself, one after the other.
-func lastBlock(p pass, sums, m, invWord GPPhysical) {
+func lastBlock(p pass, sums, m, invWord, k GPPhysical) {
 	row := func(r int) VecPhysical { return z(r) }            // multiples of m
 	col := func(c int) VecPhysical { return z(lastRows + c) } // columns 0...15
 	inv, mask, t := z(24), z(25), z(26)
@@ -136,14 +135,9 @@ func lastBlock(p pass, sums, m, invWord GPPhysical) {
 	for c := lastRows; c < 2*lastRows; c++ {
 		store(col(c), at(sums, c))
 	}
-	LEAQ(at(sums, lastRows), p.sums.(GPPhysical))
-	LEAQ(word(m, lastRows), p.limbs.(GPPhysical))
-	p.rows = lastRows
+	LEAQ(at(sums, lastRows), p.sums)
+	LEAQ(word(m, lastRows), p.limbs)
+	p.rows, p.steps = lastRows, R11
+	LEAQ(Mem{Base: k, Disp: -lastRows}, p.steps)
 	p.emit()
 }
-
-// longRows and shortRows are the numbers of rows of passes of either lag.
-var (
-	longRows  = []int{12, 13, 14}
-	shortRows = []int{8, 4, 2, 1}
-)

@@ -14,69 +14,43 @@ func square() {
 	TEXT("squareIFMA", NOSPLIT, "func(sums, x *uint64, k int)")
 	Doc("squareIFMA is squareGeneric.")
 	Pragma("noescape")
-	sums, x, k := RDI, RSI, RCX
+	sums, x, steps := RDI, RSI, RCX
 	Load(Param("sums"), sums)
 	Load(Param("x"), x)
-	Load(Param("k"), k)
-	p := newPass()
-	p.rows, p.fresh, p.clear = blockRows, true, R12
-	steps, count := R13, R15
+	Load(Param("k"), steps)
+	p := newPass(steps)
+	p.rows = blockRows
 
-	// Columns 0...7 meet no pass.
+	// Columns 0...7 meet no pass; the first pass clears those from k+8 on.
 	zero(z(0))
 	for c := range blockRows {
 		store(z(0), at(sums, c))
 	}
-	// Block i: rows i...i+7 times the limbs from i+8 on by a pass, then the products among the rows.
-	block := func(n int) {
-		for r := range n {
-			load(at(x, r), z(r))
-		}
-		LEAQ(at(sums, n), p.sums.(GPPhysical))
-		LEAQ(at(x, n), p.limbs.(GPPhysical))
+	// rows loads the multipliers of a block. The block is they times the limbs after them, by a pass, then the
+	// products among them.
+	rows := func() {
+		loadRows(x, blockRows)
+		LEAQ(at(sums, blockRows), p.sums)
+		LEAQ(at(x, blockRows), p.limbs)
 	}
-	advance := func() {
+	SUBQ(imm(blockRows), steps)
+	MOVQ(steps, p.clear)
+	SHLQ(imm(6), p.clear)
+	LEAQ(Mem{Base: sums, Index: p.clear, Scale: 1, Disp: 2 * 64 * blockRows}, p.clear)
+	for _, p.fresh = range []bool{true, false} {
+		block := label("block")
+		Label(block)
+		rows()
+		p.emit()
+		triangle(sums, blockRows)
 		ADDQ(imm(2*64*blockRows), sums)
 		ADDQ(imm(64*blockRows), x)
-		// One block fewer steps: steps-8 = (count-1)·9 - (phase-1).
 		SUBQ(imm(blockRows), steps)
-		next := label("next")
-		SUBQ(imm(1), R11)
-		JNC(LabelRef(next))
-		MOVQ(U32(blockRows), R11)
-		INCQ(count)
-		Label(next)
-		DECQ(count)
+		JLE(LabelRef("last"))
+		if !p.fresh {
+			JMP(LabelRef(block))
+		}
 	}
-	LEAQ(Mem{Base: k, Disp: -blockRows}, steps)
-	// count = ceil(steps/(rows+1)), phase = count·(rows+1) - steps
-	LEAQ(Mem{Base: steps, Disp: blockRows}, RAX)
-	XORL(EDX, EDX)
-	MOVQ(U32(blockRows+1), count)
-	DIVQ(count)
-	MOVQ(RAX, count)
-	IMUL3Q(imm(blockRows+1), RAX, R11)
-	SUBQ(steps, R11)
-	MOVQ(count, R10)
-	MOVQ(k, R12)
-	SHLQ(imm(6), R12)
-	LEAQ(Mem{Base: sums, Index: R12, Scale: 1, Disp: 64 * blockRows}, R12)
-	block(blockRows)
-	p.emit()
-	triangle(sums, blockRows)
-	advance()
-
-	p.fresh = false
-	CMPQ(steps, imm(0))
-	JLE(LabelRef("last"))
-	Label("block")
-	block(blockRows)
-	MOVQ(count, R10)
-	p.emit()
-	triangle(sums, blockRows)
-	advance()
-	CMPQ(steps, imm(0))
-	JGT(LabelRef("block"))
 
 	// The last block of 1 to 8 rows has no limbs beyond it.
 	Label("last")
@@ -92,13 +66,19 @@ func square() {
 		if n < blockRows {
 			Label(tri[n])
 		}
-		block(n)
+		loadRows(x, n)
 		triangle(sums, n)
 		JMP(LabelRef(end))
 	}
 	Label(end)
 	VZEROUPPER()
 	RET()
+}
+
+func loadRows(x GPPhysical, n int) {
+	for r := range n {
+		load(at(x, r), z(r))
+	}
 }
 
 // triangle completes columns 0...2n-1: it adds the products of different rows, doubles, and adds the squares.
