@@ -15,28 +15,58 @@ func digit(e []byte, pos, width int) uint64 {
 	return v >> (pos % 8) & (1<<width - 1)
 }
 
-// selectRow sets z to row d of a table with rows of len(z) words, reading all of it: constant time in d and the table.
+// selectRow sets z to row d of a table with an even number of rows of len(z) words, reading all of it: constant time in d
+// and the table. Two rows at a time halve the traffic of z; more do not fit the registers.
 func selectRow(z, table []uint64, d uint64) {
+	n := len(z)
 	clear(z)
-	for row := uint64(0); len(table) >= len(z); row++ {
-		mask := zeroMask(row ^ d)
-		for j, v := range table[:len(z)] {
-			z[j] |= mask & v
+	for row := uint64(0); len(table) >= 2*n; row += 2 {
+		m0, m1 := zeroMask(row^d), zeroMask((row+1)^d)
+		z, r0, r1 := z, table[:n], table[n:2*n]
+		table = table[2*n:]
+		for len(z) >= 4 && len(r0) >= 4 && len(r1) >= 4 {
+			z[0] |= r0[0]&m0 | r1[0]&m1
+			z[1] |= r0[1]&m0 | r1[1]&m1
+			z[2] |= r0[2]&m0 | r1[2]&m1
+			z[3] |= r0[3]&m0 | r1[3]&m1
+			z, r0, r1 = z[4:], r0[4:], r1[4:]
 		}
-		table = table[len(z):]
+		for i := range z {
+			z[i] |= r0[i]&m0 | r1[i]&m1
+		}
 	}
 }
 
-// expWindow is the width of the windows for a variable base and exponents of the given length.
+// expWindow is the width of Exp's windows for exponents of the given length. A wider window saves multiplications and
+// costs a longer table to fill, and to scan at every window.
 func expWindow(bits int) int {
 	switch {
-	case bits <= 8:
+	case bits <= 24:
+		return 2
+	case bits <= 96:
+		return 3
+	case bits <= 512:
+		return 4
+	case bits <= 2048:
+		return 5
+	default:
+		return 6
+	}
+}
+
+// slidingWindow is the greatest width of ExpVarTime's windows for exponents of the given length: where length/(w+1)
+// multiplications for the windows and 2^(w-1) for the table are fewest.
+func slidingWindow(bits int) int {
+	switch {
+	case bits <= 6:
+		return 1
+	case bits <= 24:
 		return 2
 	case bits <= 80:
 		return 3
 	case bits <= 240:
 		return 4
-	case bits <= 1536:
+	case bits <= 672:
 		return 5
 	default:
 		return 6
@@ -51,10 +81,10 @@ func (r *generic) Exp(z, x *Vec, e []byte) {
 	buf := r.buffer((1<<w + 1) * n)
 	defer r.scratch.Put(buf)
 	table, row := (*buf)[:n<<w], (*buf)[n<<w:n<<w+n]
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	windows := (8*len(e) + w - 1) / w
 	for i := range z.Len {
-		r.powers(table, r.at(x, i), t[:])
+		r.powers(table, r.at(x, i), &t)
 		acc := r.at(z, i)
 		copy(acc, r.one)
 		for j := windows - 1; j >= 0; j-- {
@@ -64,16 +94,16 @@ func (r *generic) Exp(z, x *Vec, e []byte) {
 				continue
 			}
 			for range w {
-				montSqr(acc, acc, r.m, r.inv, t[:])
+				montSqr(acc, acc, r.m, r.inv, &t)
 			}
 			selectRow(row, table, d)
-			montMul(acc, acc, row, r.m, r.inv, t[:])
+			montMul(acc, acc, row, r.m, r.inv, &t)
 		}
 	}
 }
 
 // powers sets row d of the table to x^d.
-func (r *generic) powers(table, x, t []uint64) {
+func (r *generic) powers(table, x []uint64, t *montScratch) {
 	n := r.n
 	copy(table[:n], r.one)
 	copy(table[n:2*n], x)
@@ -99,26 +129,23 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 		return
 	}
 	length := 8*(len(e)-1) + bits.Len8(e[0])
-	n, w := r.n, expWindow(length)
-	if length <= 4 {
-		w = 1
-	}
+	n, w := r.n, slidingWindow(length)
 	buf := r.buffer(n<<(w-1) + n)
 	defer r.scratch.Put(buf)
 	odd, square := (*buf)[:n<<(w-1)], (*buf)[n<<(w-1):n<<(w-1)+n] // odd[k] = x^(2k+1)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for i := range z.Len {
 		copy(odd[:n], r.at(x, i))
 		if w > 1 {
-			montSqr(square, odd[:n], r.m, r.inv, t[:])
+			montSqr(square, odd[:n], r.m, r.inv, &t)
 		}
 		for k := n; k < len(odd); k += n {
-			montMul(odd[k:k+n], odd[k-n:k], square, r.m, r.inv, t[:])
+			montMul(odd[k:k+n], odd[k-n:k], square, r.m, r.inv, &t)
 		}
 		acc, started := r.at(z, i), false
 		for pos := length - 1; pos >= 0; {
 			if digit(e, pos, 1) == 0 {
-				montSqr(acc, acc, r.m, r.inv, t[:])
+				montSqr(acc, acc, r.m, r.inv, &t)
 				pos--
 				continue
 			}
@@ -132,9 +159,9 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 				started = true
 			} else {
 				for range pos - low + 1 {
-					montSqr(acc, acc, r.m, r.inv, t[:])
+					montSqr(acc, acc, r.m, r.inv, &t)
 				}
-				montMul(acc, acc, odd[d*n:(d+1)*n], r.m, r.inv, t[:])
+				montMul(acc, acc, odd[d*n:(d+1)*n], r.m, r.inv, &t)
 			}
 			pos = low - 1
 		}

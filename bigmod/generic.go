@@ -23,8 +23,8 @@ const wordsMax = MaxBits / 64
 // generic is the Ring of Generic. A residue is n consecutive little-endian words of a Vec.
 type generic struct {
 	modulus *Modulus
-	n       int       // words per residue: Limbs() rounded up to a multiple of 4, so that the kernels need no tails
-	m       []uint64  // the modulus in n words; R = 2^(64n)
+	n       int       // words per residue, Limbs()
+	m       []uint64  // the modulus; R = 2^(64n)
 	inv     uint64    // -m⁻¹ mod 2^64
 	one     []uint64  // R mod m
 	rr      []uint64  // R² mod m
@@ -34,10 +34,9 @@ type generic struct {
 }
 
 func newGeneric(modulus *Modulus) *generic {
-	n := (modulus.Limbs() + 3) &^ 3
-	r := &generic{modulus: modulus, n: n, m: make([]uint64, n), one: make([]uint64, n), rr: make([]uint64, n)}
+	n := modulus.Limbs()
+	r := &generic{modulus: modulus, n: n, m: modulus.words, one: make([]uint64, n), rr: make([]uint64, n)}
 	r.scratch.New = func() any { return new([]uint64) }
-	copy(r.m, modulus.words)
 	r.inv = negInverse(r.m[0])
 
 	// one: 2^(BitLen-1) is below m; double it up to R.
@@ -47,10 +46,10 @@ func newGeneric(modulus *Modulus) *generic {
 		r.add(r.one, r.one, r.one)
 	}
 	// rr, the Montgomery form of 2^(64n): square and double from the form of 2^0.
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	copy(r.rr, r.one)
 	for i := bits.Len(uint(64*n)) - 1; i >= 0; i-- {
-		montSqr(r.rr, r.rr, r.m, r.inv, t[:])
+		montSqr(r.rr, r.rr, r.m, r.inv, &t)
 		if 64*n>>i&1 == 1 {
 			r.add(r.rr, r.rr, r.rr)
 		}
@@ -127,21 +126,14 @@ func (r *generic) Bytes(be []byte, x *Vec) {
 
 func (r *generic) SetWords(z *Vec, w []uint64) {
 	r.checkVec("SetWords", z)
-	limbs := r.modulus.Limbs()
-	checkLen("SetWords", len(w), z.Len*limbs)
-	for i := range z.Len {
-		x := r.at(z, i)
-		clear(x[copy(x, w[i*limbs:(i+1)*limbs]):])
-	}
+	checkLen("SetWords", len(w), z.Len*r.n)
+	copy(z.Words, w)
 }
 
 func (r *generic) Words(w []uint64, x *Vec) {
 	r.checkVec("Words", x)
-	limbs := r.modulus.Limbs()
-	checkLen("Words", len(w), x.Len*limbs)
-	for i := range x.Len {
-		copy(w[i*limbs:(i+1)*limbs], r.at(x, i))
-	}
+	checkLen("Words", len(w), x.Len*r.n)
+	copy(w, x.Words)
 }
 
 // SetWide splits a value into x0 + x1·R, reduces x0 + x1·(R mod m), which is below m·R, and repairs the R⁻¹ that the
@@ -152,7 +144,7 @@ func (r *generic) SetWide(z *Vec, w []uint64, limbs int) {
 		panic(fmt.Sprintf("bigmod: SetWide: %d words for a modulus of %d", limbs, r.modulus.Limbs()))
 	}
 	checkLen("SetWide", len(w), z.Len*limbs)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	n := r.n
 	for i := range z.Len {
 		x := w[i*limbs : (i+1)*limbs]
@@ -165,7 +157,7 @@ func (r *generic) SetWide(z *Vec, w []uint64, limbs int) {
 		}
 		zi := r.at(z, i)
 		montReduce(zi, r.m, r.inv, wide)
-		montMul(zi, zi, r.rr, r.m, r.inv, t[:])
+		montMul(zi, zi, r.rr, r.m, r.inv, &t)
 	}
 }
 
@@ -176,26 +168,27 @@ func (r *generic) ToMont(z, x *Vec) {
 
 func (r *generic) FromMont(z, x *Vec) {
 	r.check("FromMont", z.Len, z, x)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for i := range z.Len {
-		clear(t[copy(t[:], r.at(x, i)):])
-		montReduce(r.at(z, i), r.m, r.inv, t[:])
+		wide := t[:2*r.n]
+		clear(wide[copy(wide, r.at(x, i)):])
+		montReduce(r.at(z, i), r.m, r.inv, wide)
 	}
 }
 
 func (r *generic) Mul(z, x, y *Vec) {
 	r.check("Mul", z.Len, z, x, y)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for i := range z.Len {
-		montMul(r.at(z, i), r.at(x, i), r.at(y, i), r.m, r.inv, t[:])
+		montMul(r.at(z, i), r.at(x, i), r.at(y, i), r.m, r.inv, &t)
 	}
 }
 
 func (r *generic) Sqr(z, x *Vec) {
 	r.check("Sqr", z.Len, z, x)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for i := range z.Len {
-		montSqr(r.at(z, i), r.at(x, i), r.m, r.inv, t[:])
+		montSqr(r.at(z, i), r.at(x, i), r.m, r.inv, &t)
 	}
 }
 
@@ -207,9 +200,9 @@ func (r *generic) MulElem(z, x, c *Vec) {
 
 // mulElem is MulElem for c in plain words.
 func (r *generic) mulElem(z, x *Vec, c []uint64) {
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for i := range z.Len {
-		montMul(r.at(z, i), r.at(x, i), c, r.m, r.inv, t[:])
+		montMul(r.at(z, i), r.at(x, i), c, r.m, r.inv, &t)
 	}
 }
 
@@ -241,10 +234,10 @@ func (r *generic) MulAt(z *Vec, zi []int32, x *Vec, xi []int32) {
 	r.checkVec("MulAt", z)
 	r.checkVec("MulAt", x)
 	checkLen("MulAt", len(xi), len(zi))
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for j, i := range zi {
 		e := r.at(z, int(i))
-		montMul(e, e, r.at(x, int(xi[j])), r.m, r.inv, t[:])
+		montMul(e, e, r.at(x, int(xi[j])), r.m, r.inv, &t)
 	}
 }
 
@@ -262,12 +255,12 @@ func (r *generic) CopyAt(z *Vec, zi []int32, x *Vec, xi []int32) {
 func (r *generic) MulRPow(z *Vec, n []uint32) {
 	r.checkVec("MulRPow", z)
 	checkLen("MulRPow", len(n), z.Len)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	for i, v := range n {
 		e := r.at(z, i)
 		for k := 0; v != 0; k, v = k+1, v>>8 {
 			if d := v & 255; d != 0 {
-				montMul(e, e, r.rPower(k, d), r.m, r.inv, t[:])
+				montMul(e, e, r.rPower(k, d), r.m, r.inv, &t)
 			}
 		}
 	}
@@ -279,13 +272,13 @@ func (r *generic) rPower(k int, d uint32) []uint64 {
 	if p := cached.Load(); p != nil {
 		return *p
 	}
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	p := append([]uint64(nil), r.one...)
 	e := d << (8 * k)
 	for i := bits.Len32(e) - 1; i >= 0; i-- {
-		montSqr(p, p, r.m, r.inv, t[:])
+		montSqr(p, p, r.m, r.inv, &t)
 		if e>>i&1 == 1 {
-			montMul(p, p, r.rr, r.m, r.inv, t[:]) // rr is the Montgomery form of R
+			montMul(p, p, r.rr, r.m, r.inv, &t) // rr is the Montgomery form of R
 		}
 	}
 	cached.Store(&p)

@@ -14,11 +14,11 @@ func (r *generic) InverseVarTime(z, x *Vec) error {
 	defer r.scratch.Put(buf)
 	prefix := func(k int) []uint64 { return (*buf)[k*n : (k+1)*n] }
 	u := prefix(z.Len)
-	var t [2 * wordsMax]uint64
+	var t montScratch
 	var next [wordsMax]uint64
 	copy(prefix(0), r.at(x, 0))
 	for k := 1; k <= last; k++ {
-		montMul(prefix(k), prefix(k-1), r.at(x, k), r.m, r.inv, t[:])
+		montMul(prefix(k), prefix(k-1), r.at(x, k), r.m, r.inv, &t)
 	}
 	if inverse(u, prefix(last), r.m, r.modulus.bits) == 0 {
 		// Prefix products have inverses up to the first offender and none from there.
@@ -34,8 +34,8 @@ func (r *generic) InverseVarTime(z, x *Vec) error {
 	}
 	for k := last; k > 0; k-- {
 		copy(next[:n], r.at(x, k)) // z may be x
-		montMul(r.at(z, k), u, prefix(k-1), r.m, r.inv, t[:])
-		montMul(u, u, next[:n], r.m, r.inv, t[:])
+		montMul(r.at(z, k), u, prefix(k-1), r.m, r.inv, &t)
+		montMul(u, u, next[:n], r.m, r.inv, &t)
 	}
 	copy(r.at(z, 0), u)
 	return nil

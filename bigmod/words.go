@@ -40,10 +40,7 @@ func MulWords(z, x, y []uint64) {
 	if len(z) != len(x)+len(y) {
 		panic(fmt.Sprintf("bigmod: MulWords: %d words for a product of %d and %d", len(z), len(x), len(y)))
 	}
-	clear(z)
-	for i, v := range y {
-		z[i+len(x)] = addMulWord(z[i:i+len(x)], x, v)
-	}
+	mulRows(z, x, y)
 }
 
 // EqualWords returns all ones when x = y and 0 otherwise. The lengths are equal. Constant time.

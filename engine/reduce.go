@@ -13,8 +13,9 @@ type Reduction[In, T any] struct {
 // Reduce combines all items of the source into one by the tree, whose shape [Tree] describes; a single item is returned as
 // it is, none at all is [ErrEmpty]. The rules are those of the package comment. The caller owns the result.
 //
-// The tree holds at most FanIn-1 values on each of its log(items) levels, times the places where something is missing:
-// the end of what has come, an item in flight that others overtook, a node that a worker is combining.
+// Mostly the tree holds no more than FanIn-1 values on each of its log(items) levels. In the worst case it holds as many
+// for each gap in what has come: an item in flight that others overtook, a node that a worker is still combining. So the
+// bound is (1 + Queue + Workers)·(FanIn-1)·log(items) values, whatever the number of items.
 func Reduce[In, T any](ctx context.Context, d Reduction[In, T]) (T, Stats, error) {
 	mustHave(d.Source.Next != nil, "Source.Next")
 	var result T

@@ -180,13 +180,16 @@ func combineThings(f *fault, w *ward, fanIn, workers int) engine.Tree[*thing] {
 // What is held grows with the logarithm of the number of items.
 func TestReduceHolds(t *testing.T) {
 	const fanIn, queue = 4, 6
-	for _, test := range []struct{ n, levels int }{{64, 3}, {1024, 5}, {16384, 7}} {
+	for _, test := range []struct{ n, levels int }{{1024, 5}, {4096, 6}, {16384, 7}} {
 		// One worker, all in order: FanIn-1 on each level, one node's parts and its result, the items in flight.
 		if held, most := holdings(t, test.n, fanIn, 1, queue, -1), (fanIn-1)*test.levels+fanIn+1+queue; held > most {
 			t.Errorf("%d items: holds %d, want at most %d", test.n, held, most)
 		}
-		// The first item comes last: the same once more on its way up.
-		if held, most := holdings(t, test.n, fanIn, 2, queue, 0), 2*(fanIn-1)*test.levels+2*(fanIn+1)+queue; held > most {
+		// Several workers, and the first item comes last: the same for each item that others may have overtaken, in flight
+		// or in the hands of a worker of the tree.
+		const workers = 3
+		most := (1+queue+workers)*(fanIn-1)*test.levels + workers*(fanIn+1) + queue
+		if held := holdings(t, test.n, fanIn, workers, queue, 0); held > most {
 			t.Errorf("%d items, the first one slow: holds %d, want at most %d", test.n, held, most)
 		}
 	}

@@ -19,38 +19,37 @@ type alignedFeed struct {
 	reader   column.Reader // of the universe's ids
 	measures []scaled      // of all records, in the universe's order
 	at       int
-	fields   []arrow.Field
 }
 
-func (e *Encryption) alignedFeed(ctx context.Context, src source, p *plan, report *Report) (feed, error) {
+func (e *Encryption) alignedFeed(ctx context.Context, src source, p *plan, report *Report) (feed, []arrow.Field, error) {
 	universe, err := listSource(ctx, e.Options, e.Universe, e.Nulls)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	budget := engine.NewBudget(e.Memory)
 	groups := engine.NewGroups(budget)
 	defer groups.Free()
 	fields, err := e.indexUniverse(ctx, universe, groups)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	n := groups.Len()
 	if err := budget.Keep("the values of the source", int64(n)*9*int64(len(e.Measures))); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	f := &alignedFeed{e: e, measures: make([]scaled, len(e.Measures)), fields: fields}
+	f := &alignedFeed{e: e, measures: make([]scaled, len(e.Measures))}
 	for i := range f.measures {
 		f.measures[i] = newScaled(n)
 	}
 	if err := f.fill(ctx, src, groups, report); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r, err := universe.open(ctx, e.IDs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	f.reader = column.Rechunk(r, p.records*tableRows(len(p.columns), e.Key.Public.CiphertextSize()))
-	return f, nil
+	return f, fields, nil
 }
 
 // indexUniverse numbers the ids of the universe and returns their columns.
@@ -171,6 +170,5 @@ func (f *alignedFeed) next(ctx context.Context) (chunk, error) {
 	return c, nil
 }
 
-func (f *alignedFeed) idFields() []arrow.Field { return f.fields }
-func (f *alignedFeed) finish() error           { return nil }
-func (f *alignedFeed) close()                  { f.reader.Close() }
+func (f *alignedFeed) finish() error { return nil }
+func (f *alignedFeed) close()        { f.reader.Close() }

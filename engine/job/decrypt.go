@@ -40,25 +40,17 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	if err := d.Key.useKernel(d.Kernel); err != nil {
 		return nil, err
 	}
-	in, err := ctfile.Open(ctx, d.FS, d.In, column.ReadOptions{Threads: d.Threads, BatchRows: 1})
+	in, err := ctfile.Open(ctx, d.FS, d.In, column.ReadOptions{Threads: d.Threads})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { in.Close() }()
+	defer in.Close()
 	t := in.Table()
 	if t.Fingerprint != d.Key.Public.Fingerprint() {
 		return nil, column.Refuse(d.In, "wrong key: the table is encrypted under key %s, this is key %s", short(t.Fingerprint), short(d.Key.Public.Fingerprint())).
 			WithHint("Find the secret key whose fingerprint is %s.", t.Fingerprint)
 	}
 	o, err := newOpening(&d, t)
-	if err != nil {
-		return nil, err
-	}
-	// reopen with batches of the size that the number of columns asks for
-	if err := in.Close(); err != nil {
-		return nil, err
-	}
-	in, err = ctfile.Open(ctx, d.FS, d.In, column.ReadOptions{Threads: d.Threads, BatchRows: tableRows(len(t.Columns), d.Key.Public.CiphertextSize())})
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +132,7 @@ func (o *opening) idFields(schema *arrow.Schema) []arrow.Field {
 }
 
 func (o *opening) worker(schema *arrow.Schema) (engine.Work[column.Batch, column.Batch], error) {
-	decryptor, err := o.d.Key.Secret.NewDecryptor()
-	if err != nil {
-		return nil, err
-	}
+	decryptor := o.d.Key.Secret.NewDecryptor()
 	limbs := o.d.Key.Public.PlaintextLimbs()
 	ids := len(o.table.IDs)
 	var m []uint64
@@ -288,4 +277,3 @@ func unwrapStage(err error) error {
 	}
 	return err
 }
-

@@ -3,7 +3,6 @@ package job
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -77,12 +76,15 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 		return nil, err
 	}
 	pk := e.Key.Public
+	if err := e.Key.useKernel(e.Kernel); err != nil {
+		return nil, err
+	}
 	table := newTable(pk)
 	table.Layout, table.MaxAdds, table.AddsUsed, table.IDs, table.Source = e.Layout, e.MaxAdds, 1, e.IDs, e.Source
 	if err := layOut(&table, pk.Bits(), e.Measures, tuples); err != nil {
 		return nil, err
 	}
-	plan, err := newPlan(&table, pk.N())
+	plan, err := newPlan(&table, pk.NWords())
 	if err != nil {
 		return nil, err
 	}
@@ -90,16 +92,12 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 
 	var feed feed
 	if len(e.Universe) > 0 {
-		feed, err = e.alignedFeed(ctx, src, plan, report)
-		if err != nil {
-			return nil, err
-		}
-		idFields = feed.idFields()
+		feed, idFields, err = e.alignedFeed(ctx, src, plan, report)
 	} else {
 		feed, err = e.sourceFeed(ctx, src, plan)
-		if err != nil {
-			return nil, err
-		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	defer feed.close()
 	out, err := ctfile.Create(ctx, e.FS, e.Out, table, idFields, ctfile.Options{Overwrite: e.Overwrite})
@@ -201,7 +199,7 @@ func (e *Encryption) resolve(file string, schema *arrow.Schema) error {
 		}
 		seen[m.Name] = true
 	}
-	for name := range seen {
+	for _, name := range e.columns() {
 		if !slices.Contains(have, name) {
 			return column.MissingColumn(file, name, have)
 		}
@@ -252,25 +250,18 @@ func (e *Encryption) findBounds(ctx context.Context, src source) error {
 	defer e.Watch("find bounds", progress)()
 	most := make([]int64, len(find))
 	var values scaled
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
+	err = each(ctx, r, func(b column.Batch) error {
 		for k, i := range find {
-			if err = scaleColumn(&values, b, k, e.Measures[i]); err != nil {
-				break
+			if err := scaleColumn(&values, b, k, e.Measures[i]); err != nil {
+				return err
 			}
 			most[k] = max(most[k], values.largest())
 		}
 		progress.Done.Add(b.NumRows())
-		b.Release()
-		if err != nil {
-			return err
-		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for k, i := range find {
 		m := &e.Measures[i]
@@ -294,7 +285,6 @@ type feed interface {
 	next(ctx context.Context) (chunk, error)
 	finish() error // what only the whole source can tell, after the last chunk
 	close()
-	idFields() []arrow.Field
 }
 
 // batchBytes is the size of the ciphertexts that travel together.
@@ -314,7 +304,6 @@ type sourceFeed struct {
 	unique *unique
 	rows   int64
 	spans  []column.Span
-	fields []arrow.Field
 	key    []byte
 }
 
@@ -329,8 +318,6 @@ func (e *Encryption) sourceFeed(ctx context.Context, src source, p *plan) (feed,
 	}
 	return f, nil
 }
-
-func (f *sourceFeed) idFields() []arrow.Field { return f.fields }
 
 func (f *sourceFeed) next(ctx context.Context) (chunk, error) {
 	b, err := f.reader.Read(ctx)
@@ -356,7 +343,7 @@ func (f *sourceFeed) note(b column.Batch) error {
 	for i := range int(b.NumRows()) {
 		f.key = rowKey(f.key[:0], b.Columns()[:ids], i)
 		if err := f.unique.add(f.key, f.rows+int64(i)); err != nil {
-			return fmt.Errorf("spilling ids to %s: %w", "a temporary file", err)
+			return fmt.Errorf("spilling ids to a temporary file: %w", err)
 		}
 	}
 	f.rows += b.NumRows()
@@ -423,10 +410,7 @@ type sealed struct {
 func (s sealed) release() { s.free() }
 
 func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
-	encryptor, err := s.e.Key.encryptor()
-	if err != nil {
-		return nil, err
-	}
+	encryptor := s.e.Key.encryptor()
 	scratch := make([]scaled, len(s.e.Measures))
 	var m []uint64
 	widest := 0

@@ -20,6 +20,9 @@ import (
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
+// Progress is what a stage advances and an observer polls.
+type Progress = engine.Progress
+
 // MemoryDefault is the memory budget when none is given.
 const MemoryDefault = 512 << 20
 
@@ -33,7 +36,7 @@ type Options struct {
 
 	// Watch is called when a stage begins, with its name and the counters that it advances (in records); it returns what
 	// to call when the stage ends. Nil means nobody watches.
-	Watch func(stage string, progress *engine.Progress) (done func())
+	Watch func(stage string, progress *Progress) (done func())
 
 	Log *slog.Logger // nil discards
 }
@@ -49,7 +52,7 @@ func (o Options) withDefaults() Options {
 		o.Memory = MemoryDefault
 	}
 	if o.Watch == nil {
-		o.Watch = func(string, *engine.Progress) func() { return func() {} }
+		o.Watch = func(string, *Progress) func() { return func() {} }
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

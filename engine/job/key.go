@@ -28,7 +28,7 @@ func KeyOf(k paillier.Key) Key {
 }
 
 // encryptor makes one worker's encryptor: by CRT when the secret key is there.
-func (k Key) encryptor() (*paillier.Encryptor, error) {
+func (k Key) encryptor() *paillier.Encryptor {
 	if k.Secret != nil {
 		return k.Secret.NewEncryptor()
 	}

@@ -62,7 +62,7 @@ func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantit
 		return usage("Use a larger key, or lower max, decimals or --max-adds.", "no headroom: %v", err)
 	}
 	for c := range columns {
-		t.Columns = append(t.Columns, fmt.Sprintf("ct%d", c))
+		t.Columns = append(t.Columns, columnName(t.IDs, c))
 	}
 	for i, tuple := range slots {
 		p := places[i]
@@ -144,4 +144,23 @@ func roundedBound(v int64) int64 {
 		return 1<<63 - 1
 	}
 	return max(1, 1<<n-1)
+}
+
+// columnName is the name of a table's c-th ciphertext column. Ids come first and keep their names.
+func columnName(ids []string, c int) string {
+	name := fmt.Sprintf("ct%d", c)
+	for slices.Contains(ids, name) {
+		name = "_" + name
+	}
+	return name
+}
+
+// larger returns the larger of two bounds written in decimal, which tables have been checked to hold.
+func larger(a, b string) string {
+	x, errX := codec.ParseBound(a)
+	y, errY := codec.ParseBound(b)
+	if errX != nil || errY == nil && x.Cmp(y) < 0 {
+		return b
+	}
+	return a
 }

@@ -9,17 +9,18 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/internal/pagestest"
 )
 
 func TestRoundTrip(t *testing.T) {
-	schema := allTypes()
+	schema := pagestest.AllTypes()
 	for _, rows := range []int{0, 1, 7, 8, 9, 1000, 5000} {
 		for _, opts := range []column.ReadOptions{{}, {BatchRows: 1000}, {BatchRows: 333, Threads: 3}} {
 			t.Run(fmt.Sprintf("rows=%d/batch=%d/threads=%d", rows, opts.BatchRows, opts.Threads), func(t *testing.T) {
 				mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 				defer mem.AssertSize(t, 0)
 				opts.Mem = mem
-				rec := randomRecord(mem, rand.New(rand.NewPCG(uint64(rows), 7)), schema, rows)
+				rec := pagestest.RandomRecord(mem, rand.New(rand.NewPCG(uint64(rows), 7)), schema, rows)
 				defer rec.Release()
 				want := array.NewTableFromRecords(schema, []arrow.Record{rec})
 				defer want.Release()
@@ -28,7 +29,7 @@ func TestRoundTrip(t *testing.T) {
 				if !got.Schema().Equal(schema) {
 					t.Errorf("schema %s, want %s", got.Schema(), schema)
 				}
-				sameTable(t, got, want)
+				pagestest.SameTable(t, got, want)
 			})
 		}
 	}

@@ -185,6 +185,9 @@ func (f *File) Values(key string) []string {
 func (f *File) refuse(err error) error {
 	var refused *column.InputError
 	if errors.As(err, &refused) {
+		if refused.File == "" {
+			refused.File = f.name
+		}
 		return err
 	}
 	var failed *readError

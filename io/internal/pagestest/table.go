@@ -1,25 +1,21 @@
-package parquetio
+// Package pagestest makes and compares tables of every type that Parquet files
+// are read and written with, for tests.
+package pagestest
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/cipherfold/cipherfold/io/blob"
-	"github.com/cipherfold/cipherfold/io/column"
 )
 
-var ctx = context.Background()
-
-// plainTypes are the types of plain columns that come back as they went.
-func plainTypes() []arrow.DataType {
+// PlainTypes are the types of plain columns that come back as they went.
+func PlainTypes() []arrow.DataType {
 	return []arrow.DataType{
 		arrow.FixedWidthTypes.Boolean,
 		arrow.PrimitiveTypes.Int8, arrow.PrimitiveTypes.Int16, arrow.PrimitiveTypes.Int32, arrow.PrimitiveTypes.Int64,
@@ -34,10 +30,10 @@ func plainTypes() []arrow.DataType {
 	}
 }
 
-// allTypes has every plain type required and nullable, and lists of all.
-func allTypes() *arrow.Schema {
+// AllTypes has every plain type required and nullable, and lists of all.
+func AllTypes() *arrow.Schema {
 	var fields []arrow.Field
-	for i, t := range plainTypes() {
+	for i, t := range PlainTypes() {
 		fields = append(fields,
 			arrow.Field{Name: fmt.Sprintf("z%02d required, %s", i, t), Type: t}, // z: columns must not be sorted by name
 			arrow.Field{Name: fmt.Sprintf("a%02d nullable %s", i, t), Type: t, Nullable: true},
@@ -48,10 +44,10 @@ func allTypes() *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// randomRecord makes rows of the schema. Values are from the edges of their
+// RandomRecord makes rows of the schema. Values are from the edges of their
 // types about as often as from the middle, runs of equal values occur, and so
 // do columns of nothing but nulls.
-func randomRecord(mem memory.Allocator, r *rand.Rand, schema *arrow.Schema, rows int) arrow.Record {
+func RandomRecord(mem memory.Allocator, r *rand.Rand, schema *arrow.Schema, rows int) arrow.Record {
 	b := array.NewRecordBuilder(mem, schema)
 	defer b.Release()
 	for i, f := range schema.Fields() {
@@ -151,59 +147,8 @@ func appendValue(r *rand.Rand, b array.Builder) {
 	}
 }
 
-func asBatch(rec arrow.Record) column.Batch { return column.Batch{Record: rec, File: "memory", Row: 1} }
-
-// write writes records to a new file and returns its path.
-func write(t testing.TB, schema *arrow.Schema, recs ...arrow.Record) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "t.parquet")
-	w, err := Create(ctx, blob.Local{}, path, schema, column.WriteOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	for _, rec := range recs {
-		if err := w.Write(ctx, asBatch(rec)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Commit(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// readAll reads a file to its end as one table, which the caller releases.
-func readAll(t testing.TB, path string, opts column.ReadOptions) arrow.Table {
-	t.Helper()
-	r, err := Open(ctx, blob.Local{}, path, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	batches, err := column.Collect(ctx, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer column.ReleaseAll(batches)
-	want, row := opts.WithDefaults().BatchRows, int64(1)
-	var recs []arrow.Record
-	for i, b := range batches {
-		if n := int(b.NumRows()); n != want && (i < len(batches)-1 || n > want) {
-			t.Fatalf("batch %d of %d has %d rows, not %d", i, len(batches), n, want)
-		}
-		if b.Row != row || b.File != path {
-			t.Fatalf("batch %d is from row %d of %s, not row %d of %s", i, b.Row, b.File, row, path)
-		}
-		row += b.NumRows()
-		recs = append(recs, b.Record)
-	}
-	return array.NewTableFromRecords(r.Schema(), recs)
-}
-
-// sameTable compares values, nulls and types; metadata of fields and whether
-// they are nullable only when strict.
-func sameTable(t testing.TB, got, want arrow.Table) {
+// SameTable compares the names, values and nulls of two tables.
+func SameTable(t testing.TB, got, want arrow.Table) {
 	t.Helper()
 	if got.NumRows() != want.NumRows() || got.NumCols() != want.NumCols() {
 		t.Fatalf("%d rows of %d columns, want %d of %d", got.NumRows(), got.NumCols(), want.NumRows(), want.NumCols())

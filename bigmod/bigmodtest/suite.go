@@ -1,0 +1,54 @@
+// Package bigmodtest holds what every implementation of bigmod.Ring must pass: tests against math/big, fuzz targets and
+// benchmarks, each a function of the implementation.
+package bigmodtest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
+
+// lengths are the lengths of the moduli, in bits: those of keys, those one word longer or shorter in radix 2^64 and 2^52,
+// and small ones.
+var lengths = []int{
+	2, 3, 8, 51, 52, 53, 63, 64, 65, 103, 104, 105, 127, 128, 129, 256, 500, 512, 520, 832, 1000, 1024, 1536, 2048, 2049,
+	3072, 4096, 6144, 8192,
+}
+
+// batches are the numbers of elements, around the multiples of 8 lanes.
+var batches = []int{0, 1, 7, 8, 9, 15, 16, 17}
+
+// TestImplementation tests everything that Ring and Table promise, with math/big as the oracle. The implementation must be
+// available.
+func TestImplementation(t *testing.T, impl bigmod.Implementation) {
+	if !impl.Available {
+		t.Fatalf("%s is not available: %s", impl.Name, impl.Why)
+	}
+	for _, bits := range lengths {
+		for name, m := range moduli(bits) {
+			t.Run(fmt.Sprintf("%d bits %s", bits, name), func(t *testing.T) {
+				s := newSetup(impl, m)
+				t.Run("form", s.testForm)
+				t.Run("bytes", s.testBytes)
+				t.Run("words", s.testWords)
+				t.Run("wide", s.testWide)
+				t.Run("mul", s.testMul)
+				t.Run("add", s.testAdd)
+				t.Run("batches", s.testBatches)
+				t.Run("aliasing", s.testAliasing)
+				t.Run("at", s.testAt)
+				t.Run("rpow", s.testRPow)
+				t.Run("inverse", s.testInverse)
+				t.Run("exp", s.testExp)
+				t.Run("table", s.testTable)
+			})
+		}
+	}
+	t.Run("small moduli", func(t *testing.T) { testSmall(t, impl) })
+	t.Run("long exponents", func(t *testing.T) { testLongExponents(t, impl) })
+	t.Run("crt", func(t *testing.T) { testCRT(t, impl) })
+	t.Run("misuse", func(t *testing.T) { testMisuse(t, impl) })
+	t.Run("concurrent", func(t *testing.T) { testConcurrent(t, impl) })
+	t.Run("allocations", func(t *testing.T) { testAllocations(t, impl) })
+}

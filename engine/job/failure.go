@@ -1,0 +1,64 @@
+package job
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// Kind classifies failures by what the caller should do.
+type Kind string
+
+const (
+	Failed      Kind = "failed"        // something broke; trying again may help
+	Usage       Kind = "usage"         // the request makes no sense
+	Refused     Kind = "input refused" // bad data, wrong key, no headroom, corrupted file, output in the way
+	Interrupted Kind = "interrupted"   // cancelled from outside
+)
+
+// Failure is an error taken apart for a person or a program to read.
+type Failure struct {
+	Kind     Kind   `json:"kind"`
+	Message  string `json:"message"` // one line: place and cause
+	Hint     string `json:"hint,omitempty"`
+	File     string `json:"file,omitempty"`
+	RowGroup int    `json:"row_group,omitempty"` // from 1, as all numbers here
+	Row      int64  `json:"row,omitempty"`
+	Line     int64  `json:"line,omitempty"`
+	Column   string `json:"column,omitempty"`
+}
+
+// Explain takes an error of this package apart.
+func Explain(err error) Failure {
+	f := Failure{Kind: Failed, Message: err.Error()}
+	var (
+		request *UsageError
+		input   *column.InputError
+		file    *blob.Error
+		key     *paillier.KeyError
+		memory  *engine.BudgetError
+	)
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		f.Kind, f.Message, f.Hint = Interrupted, "interrupted; no output was written", "Run the same command again."
+	case errors.As(err, &request):
+		f.Kind, f.Hint = Usage, request.Hint
+	case errors.As(err, &input):
+		f.Kind, f.Message, f.Hint = Refused, input.Error(), input.Hint
+		f.File, f.RowGroup, f.Row, f.Line, f.Column = input.File, input.RowGroup, input.Row, input.Line, input.Column
+	case errors.As(err, &file):
+		f.Hint, f.File = file.Hint, file.Path
+		if file.Kind != nil && !errors.Is(err, blob.ErrDiskFull) {
+			f.Kind = Refused
+		}
+	case errors.As(err, &key):
+		f.Kind, f.Hint = Refused, key.Hint
+	case errors.As(err, &memory):
+		f.Hint = "Raise --memory, or split the input and fuse the parts."
+	}
+	return f
+}

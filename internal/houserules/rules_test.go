@@ -1,0 +1,142 @@
+package houserules
+
+import (
+	"path"
+	"strings"
+)
+
+const modulePath = "github.com/cipherfold/cipherfold"
+
+// room is a folder with a row in "Who may import whom". It holds its subfolders too, unless they have rows of their own;
+// within a room, packages may import each other.
+type room struct {
+	folder string // path.Match pattern; the longest match of a folder or one of its parents counts
+
+	// imports are the rooms (path.Match patterns of folders) it may import.
+	imports []string
+
+	// foreign are the modules outside the standard library that it may import; nil means any.
+	foreign []string
+	// noStd are the parts of the standard library, with all below them, that it must not import.
+	noStd []string
+	// noGoroutines forbids go statements and calls that amount to one.
+	noGoroutines bool
+}
+
+var outside = []string{"os", "net", "syscall", "plugin", "io/ioutil"}
+
+func kernel(folder string, imports ...string) room {
+	return room{folder: folder, imports: imports, noStd: outside, noGoroutines: true}
+}
+
+var rooms = []room{
+	{folder: "bigmod", foreign: []string{}, noStd: outside, noGoroutines: true},
+
+	kernel("kernels/mont52", "bigmod"),
+	kernel("kernels/codec", "bigmod"),
+	kernel("kernels/noise", "bigmod"),
+	kernel("kernels/shares", "bigmod"),
+	kernel("kernels/ringlwe", "bigmod"),
+	kernel("kernels/paillier", "bigmod", "kernels/mont52"),
+
+	{folder: "io/column"},
+	{folder: "io/blob"},
+	{folder: "io/internal/*", imports: []string{"io/column", "io/blob"}},
+	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*"}}, // the formats and ctfile
+
+	{folder: "engine", foreign: []string{"golang.org/x/sync"}, noStd: []string{"crypto"}},
+	{folder: "engine/job", imports: []string{"engine", "kernels/*", "io/*"}},
+	{folder: "engine/trio", imports: []string{"engine", "kernels/*", "io/*"}},
+	{folder: "engine/federated", imports: []string{"engine", "kernels/*", "io/*"}},
+
+	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "engine", "engine/*"}},
+	{folder: "cmd/*", imports: []string{"engine/job", "engine/trio", "engine/federated", "kernels/paillier", "io/ctfile", "bench"}},
+	{folder: "internal/houserules"},
+}
+
+// bigFile is a file that may import math/big, with the reason why no row of a batch meets it there.
+type bigFile struct {
+	pattern   string // path.Match
+	reason    string
+	functions []string // the only functions that may use it; nil means all
+}
+
+var bigFiles = []bigFile{
+	{"kernels/paillier/generate.go", "key generation", nil},
+	{"kernels/paillier/primes.go", "key generation", nil},
+	{"kernels/paillier/keyfile.go", "key files", nil},
+	{"kernels/paillier/jwk.go", "key files of python-paillier", nil},
+	{"kernels/paillier/public_key.go", "checks of a key, once when it is read", nil},
+	{"kernels/paillier/secret_key.go", "checks of a key, once when it is read", nil},
+	{"kernels/paillier/rings.go", "constants of a key, once when it is first used", nil},
+	{"kernels/paillier/evaluator.go", "one scalar for a whole batch", []string{"MulPlain"}},
+	{"kernels/paillier/scalars.go", "scalars as callers may have them, on the way to flat words", []string{"BigScalars"}},
+	{"io/ctfile/validate.go", "bounds of a footer, once for each measure of a file", []string{"checkBound"}},
+	{"kernels/*/vectors/*.go", "known-answer files", nil},
+	{"bench/*.go", "the peer to measure against", nil},
+	{"bench/*/*.go", "the peer to measure against", nil},
+}
+
+// roomOf returns the room that a folder of the module belongs to and the folder at its head, or nil.
+func roomOf(folder string) (*room, string) {
+	for head := folder; head != "." && head != "/"; head = path.Dir(head) {
+		var best *room
+		for i := range rooms {
+			if matches(rooms[i].folder, head) && (best == nil || !strings.Contains(rooms[i].folder, "*")) {
+				best = &rooms[i]
+			}
+		}
+		if best != nil {
+			return best, head
+		}
+	}
+	return nil, ""
+}
+
+// isTestSupport reports whether a folder holds code for the tests of others, which by convention has a name that ends in
+// test: bigmod/bigmodtest, io/blob/blobtest. It is as free as a test is, and only tests may import it. A self-test is part of
+// the program.
+func isTestSupport(folder string) bool {
+	base := path.Base(folder)
+	return strings.HasSuffix(base, "test") && base != "selftest"
+}
+
+// mayImport reports whether a package in `folder` may import the module's package in `target`.
+func (r *room) mayImport(head, target string) bool {
+	_, targetHead := roomOf(target)
+	if targetHead == head {
+		return true
+	}
+	for _, pattern := range r.imports {
+		if targetHead != "" && matches(pattern, targetHead) {
+			return true
+		}
+	}
+	return false
+}
+
+// describe is the row of the table, for the message.
+func (r *room) describe(head string) string {
+	if len(r.imports) == 0 {
+		return head + " may import nothing of ours"
+	}
+	return head + " may import only " + strings.Join(r.imports, ", ")
+}
+
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	if err != nil {
+		panic(err)
+	}
+	return ok
+}
+
+// under reports whether an import path is one of the prefixes or below it.
+func under(importPath string, prefixes []string) bool {
+	for _, prefix := range prefixes {
+		if importPath == prefix || strings.HasPrefix(importPath, prefix+"/") {
+			return true
+		}
+	}
+	return false
+}

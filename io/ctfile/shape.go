@@ -1,0 +1,30 @@
+package ctfile
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+)
+
+// blockSizes returns how many records each row of Blocks has, by its id
+// columns, of which there must be one at least and which must agree.
+func blockSizes(ids []arrow.Array) ([]int, error) {
+	var sizes []int
+	for k, col := range ids {
+		l, ok := col.(*array.List)
+		if !ok {
+			return nil, fmt.Errorf("an id column of type %s in the layout %q", col.DataType(), Blocks)
+		}
+		for i := range l.Len() {
+			from, to := l.ValueOffsets(i)
+			n := int(to - from)
+			if k == 0 {
+				sizes = append(sizes, n)
+			} else if sizes[i] != n {
+				return nil, fmt.Errorf("a block has %d ids in one column and %d in another", sizes[i], n)
+			}
+		}
+	}
+	return sizes, nil
+}

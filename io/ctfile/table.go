@@ -1,0 +1,97 @@
+package ctfile
+
+import (
+	"encoding/json"
+)
+
+// Layouts of an encrypted table.
+const (
+	Records = "records" // a row is one record
+	Blocks  = "blocks"  // a row is Table.BlockRecords consecutive records
+)
+
+// SchemePaillier is the one scheme of version 1.
+const SchemePaillier = "paillier"
+
+// Table is what the footer of an encrypted table says about it.
+type Table struct {
+	Scheme      string          `json:"scheme"`      // "paillier"
+	Variant     string          `json:"variant"`     // "textbook", "djn" or "mhl"
+	Bits        int             `json:"bits"`        // of the modulus N: a multiple of 64, at least 2048 unless TestKey
+	Fingerprint string          `json:"fingerprint"` // of the key: 64 hex digits
+	PublicKey   json.RawMessage `json:"public_key"`  // the key's public part, a JSON object
+
+	Layout       string   `json:"layout"`        // Records or Blocks
+	BlockRecords int      `json:"block_records"` // records in a row of Blocks, the last row excepted; 0 in Records
+	IDs          []string `json:"ids"`           // id columns; may be empty
+	Columns      []string `json:"columns"`       // ciphertext columns, which follow the ids in the file
+
+	Measures []Measure `json:"measures"`
+
+	MaxAdds  int64  `json:"max_adds"`  // how many encryptions may be added up in a ciphertext
+	AddsUsed int64  `json:"adds_used"` // how many are at most, at most MaxAdds
+	Rows     int64  `json:"rows"`      // records, not blocks
+	Source   string `json:"source"`
+	JobID    string `json:"job_id"`
+	TestKey  bool   `json:"test_key,omitempty"` // made with a key that protects nothing
+	Total    bool   `json:"total,omitempty"`    // all records folded into one row, without ids
+
+	RowGroups []RowGroup `json:"row_groups"` // of the file, set by the Writer
+}
+
+// Measure is one quantity packed into ciphertexts: the sum over records in
+// which every column of Given is present of the product of the columns Terms
+// (without Terms, of 1: how many such records there are).
+//
+// Record i of a row is in column InColumns[i/Slots], in the Width bits of its
+// plaintext from bit Offset + (i%Slots)·Stride on.
+type Measure struct {
+	Name      string   `json:"name"`
+	Terms     []string `json:"terms"`      // source columns multiplied; none: a count
+	Given     []string `json:"given"`      // source columns that must be present
+	Decimals  int      `json:"decimals"`   // the packed integer is the value x 10^Decimals
+	Bound     string   `json:"bound"`      // decimal integer: |packed integer of one record| <= Bound
+	Width     int      `json:"width"`      // bits of a slot
+	Slots     int      `json:"slots"`      // records in a ciphertext
+	Stride    int      `json:"stride"`     // bits from a record's slot to the next one's; not used when Slots is 1
+	Offset    int      `json:"offset"`     // lowest bit of the first record's slot
+	InColumns []string `json:"in_columns"` // of Table.Columns
+	Count     string   `json:"count"`      // name of the measure that counts the records summed up; "" for none
+}
+
+// RowGroup is what the footer says about a row group. The package's
+// documentation says what the digests are of.
+type RowGroup struct {
+	Rows      int64  `json:"rows"`              // rows of the Parquet file: blocks in Blocks
+	SHA256    string `json:"ciphertext_sha256"` // 64 hex digits
+	IDsSHA256 string `json:"ids_sha256"`        // 64 hex digits
+}
+
+// CiphertextBytes is the length of a ciphertext: that of N².
+func (t *Table) CiphertextBytes() int { return 2 * t.Bits / 8 }
+
+// FileRows is the number of rows of the Parquet file, as its row groups say.
+func (t *Table) FileRows() int64 {
+	rows := int64(0)
+	for _, g := range t.RowGroups {
+		rows += g.Rows
+	}
+	return rows
+}
+
+// clone returns a copy that shares nothing with t.
+func (t *Table) clone() *Table {
+	c := *t
+	c.PublicKey = append(json.RawMessage(nil), t.PublicKey...)
+	c.IDs = append([]string{}, t.IDs...)
+	c.Columns = append([]string{}, t.Columns...)
+	c.RowGroups = append([]RowGroup{}, t.RowGroups...)
+	c.Measures = append([]Measure{}, t.Measures...)
+	for i := range c.Measures {
+		m := &c.Measures[i]
+		m.Terms = append([]string{}, m.Terms...)
+		m.Given = append([]string{}, m.Given...)
+		m.InColumns = append([]string{}, m.InColumns...)
+	}
+	return &c
+}

@@ -1,0 +1,332 @@
+package ctfile
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// Limits of version 1.
+const (
+	BitsMax         = 8192    // of the modulus N
+	BlockRecordsMax = 1 << 20 // records in a row
+	NameBytesMax    = 1024    // of a column or measure
+)
+
+// Validate checks a table against the format's rules, all but those that need
+// the file. Its errors are *column.InputError without a file.
+func (t *Table) Validate() error {
+	if err := t.validateUnwritten(); err != nil {
+		return err
+	}
+	return t.checkRowGroups()
+}
+
+// validateUnwritten is Validate before there are row groups.
+func (t *Table) validateUnwritten() error {
+	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkSlots} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse is an InputError of the footer.
+func refuse(format string, args ...any) *column.InputError {
+	return column.Refuse("", format, args...).WithHint("The file is damaged, or was not made by cipherfold.")
+}
+
+func (t *Table) checkKey() error {
+	if t.Scheme != SchemePaillier {
+		return refuse("the scheme %s is not known", column.Quote(t.Scheme)).
+			WithHint("A newer cipherfold may know it; this one knows %q.", SchemePaillier)
+	}
+	if !slices.Contains([]string{"textbook", "djn", "mhl"}, t.Variant) {
+		return refuse("the variant %s is not known", column.Quote(t.Variant)).
+			WithHint(`A newer cipherfold may know it; this one knows "textbook", "djn" and "mhl".`)
+	}
+	if t.Bits < 64 || t.Bits > BitsMax || t.Bits%64 != 0 {
+		return refuse("a key of %d bits: not a multiple of 64 up to %d", t.Bits, BitsMax)
+	}
+	if t.Bits < 2048 && !t.TestKey {
+		return refuse("a key of %d bits that is not marked as a test key", t.Bits).
+			WithHint("Keys below 2048 bits protect nothing; make a new key.")
+	}
+	if !isHex(t.Fingerprint, 64) {
+		return refuse("the key's fingerprint is not 64 hex digits")
+	}
+	if _, err := members(t.PublicKey); err != nil {
+		return refuse("the public key is not a JSON object: %w", err)
+	}
+	return nil
+}
+
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+func (t *Table) checkLayout() error {
+	switch t.Layout {
+	case Records:
+		if t.BlockRecords != 0 {
+			return refuse("block_records is %d in the layout %q", t.BlockRecords, Records)
+		}
+	case Blocks:
+		if t.BlockRecords < 1 || t.BlockRecords > BlockRecordsMax {
+			return refuse("block_records is %d: not between 1 and %d", t.BlockRecords, BlockRecordsMax)
+		}
+	default:
+		return refuse("the layout %s is not known", column.Quote(t.Layout)).
+			WithHint("A newer cipherfold may know it; this one knows %q and %q.", Records, Blocks)
+	}
+	if t.Total && len(t.IDs) > 0 {
+		return refuse("a total has id columns")
+	}
+	if t.Rows < 0 {
+		return refuse("rows is %d", t.Rows)
+	}
+	return nil
+}
+
+func (t *Table) checkNames() error {
+	if len(t.Columns) == 0 {
+		return refuse("there is no ciphertext column")
+	}
+	for _, name := range append(append([]string{}, t.IDs...), t.Columns...) {
+		if err := checkName("column", name); err != nil {
+			return err
+		}
+	}
+	if err := distinct("column", append(append([]string{}, t.IDs...), t.Columns...)); err != nil {
+		return err
+	}
+	for what, text := range map[string]string{"source": t.Source, "job_id": t.JobID} {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > NameBytesMax {
+			return refuse("%s is not a line of at most %d bytes of text", what, NameBytesMax)
+		}
+	}
+	return nil
+}
+
+// checkName checks the name of a column or measure: what can be printed, typed
+// and told apart.
+func checkName(what, name string) error {
+	why := ""
+	switch {
+	case name == "":
+		why = "is empty"
+	case len(name) > NameBytesMax:
+		why = fmt.Sprintf("is longer than %d bytes", NameBytesMax)
+	case !utf8.ValidString(name):
+		why = "is not UTF-8"
+	case strings.ContainsFunc(name, unicode.IsControl):
+		why = "has control characters"
+	case strings.TrimSpace(name) != name:
+		why = "begins or ends with white space"
+	default:
+		return nil
+	}
+	return refuse("the %s name %s %s", what, column.Quote(name), why).WithHint("Give it another name.")
+}
+
+func distinct(what string, names []string) error {
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		if seen[name] {
+			return refuse("two are called %s: every %s needs a name of its own", column.Quote(name), what).
+				WithHint("Give one of them another name.")
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func (t *Table) checkHeadroom() error {
+	if t.MaxAdds < 1 {
+		return refuse("max_adds is %d", t.MaxAdds)
+	}
+	if t.AddsUsed < 0 || t.AddsUsed > t.MaxAdds {
+		return refuse("adds_used is %d, where at most %d additions fit (max_adds)", t.AddsUsed, t.MaxAdds).
+			WithHint("Encrypt with a larger --max-adds.")
+	}
+	return nil
+}
+
+func (t *Table) checkMeasures() error {
+	if len(t.Measures) == 0 {
+		return refuse("there is no measure")
+	}
+	byName := make(map[string]*Measure, len(t.Measures))
+	names := make([]string, len(t.Measures))
+	for i := range t.Measures {
+		m := &t.Measures[i]
+		if err := checkName("measure", m.Name); err != nil {
+			return err
+		}
+		names[i], byName[m.Name] = m.Name, m
+	}
+	if err := distinct("measure", names); err != nil {
+		return err
+	}
+	for i := range t.Measures {
+		m := &t.Measures[i]
+		if err := t.checkMeasure(m); err != nil {
+			return err
+		}
+		if m.Count == "" {
+			continue
+		}
+		count, ok := byName[m.Count]
+		switch {
+		case !ok:
+			return refuse("measure %s: its count %s does not exist", column.Quote(m.Name), column.Quote(m.Count))
+		case len(m.Terms) == 0:
+			return refuse("measure %s is a count and has a count", column.Quote(m.Name))
+		case len(count.Terms) > 0:
+			return refuse("measure %s: its count %s is not a count", column.Quote(m.Name), column.Quote(m.Count))
+		}
+	}
+	return nil
+}
+
+func (t *Table) checkMeasure(m *Measure) error {
+	bad := func(format string, args ...any) error {
+		return refuse("measure %s: %s", column.Quote(m.Name), fmt.Sprintf(format, args...))
+	}
+	for _, name := range append(append([]string{}, m.Terms...), m.Given...) {
+		if err := checkName("source column", name); err != nil {
+			return err
+		}
+	}
+	if m.Decimals < 0 || m.Decimals > 38 {
+		return bad("decimals is %d: not between 0 and 38", m.Decimals)
+	}
+	if len(m.Terms) == 0 && m.Decimals != 0 {
+		return bad("a count with decimals")
+	}
+	if m.Width < 1 || m.Slots < 1 || m.Offset < 0 || m.Slots > 1 && m.Stride < m.Width {
+		return bad("width %d, slots %d, stride %d, offset %d: the slots overlap or are none", m.Width, m.Slots, m.Stride, m.Offset)
+	}
+	// A plaintext is below N, which has t.Bits bits: t.Bits-1 bits always fit.
+	// Each of the terms is bounded before they are added.
+	room := t.Bits - 1
+	if m.Width > room || m.Offset > room || m.Slots > room || m.Stride > room ||
+		m.Offset+m.Width+(m.Slots-1)*m.stride() > room {
+		return bad("%d slots of %d bits from bit %d on do not fit a plaintext of %d bits", m.Slots, m.Width, m.Offset, room)
+	}
+	if len(m.InColumns) == 0 {
+		return bad("it is in no column")
+	}
+	if err := distinct("column of a measure", m.InColumns); err != nil {
+		return err
+	}
+	if t.Layout == Records && (m.Slots != 1 || len(m.InColumns) != 1) {
+		return bad("%d slots in %d columns, where a row is one record", m.Slots, len(m.InColumns))
+	}
+	if t.Layout == Blocks {
+		if need := (t.BlockRecords + m.Slots - 1) / m.Slots; len(m.InColumns) != need {
+			return bad("%d columns of %d slots for blocks of %d records, which need %d", len(m.InColumns), m.Slots, t.BlockRecords, need)
+		}
+	}
+	return t.checkBound(m, bad)
+}
+
+// stride is m.Stride where it counts.
+func (m *Measure) stride() int {
+	if m.Slots == 1 {
+		return 0
+	}
+	return m.Stride
+}
+
+func (t *Table) checkBound(m *Measure, bad func(string, ...any) error) error {
+	digits := strings.Trim(m.Bound, "0123456789") == ""
+	if m.Bound == "" || !digits || m.Bound[0] == '0' && m.Bound != "0" || len(m.Bound) > BitsMax/3 {
+		return bad("the bound %s is not a decimal integer", column.Quote(m.Bound))
+	}
+	bound, _ := new(big.Int).SetString(m.Bound, 10)
+	if sum := bound.Mul(bound, big.NewInt(t.MaxAdds)); sum.BitLen() > m.Width {
+		return bad("%d additions of values up to %s need more than the slot's %d bits", t.MaxAdds, column.Quote(m.Bound), m.Width)
+	}
+	return nil
+}
+
+// checkSlots checks that no two slots share a bit of a ciphertext, and that
+// every ciphertext column is used.
+func (t *Table) checkSlots() error {
+	used := make(map[string][]uint64, len(t.Columns)) // a bit per plaintext bit
+	for _, name := range t.Columns {
+		used[name] = nil
+	}
+	for i := range t.Measures {
+		m := &t.Measures[i]
+		for _, name := range m.InColumns {
+			bits, ok := used[name]
+			if !ok {
+				return refuse("measure %s: there is no ciphertext column %s", column.Quote(m.Name), column.Quote(name))
+			}
+			if bits == nil {
+				bits = make([]uint64, t.Bits/64)
+				used[name] = bits
+			}
+			for slot := range m.Slots {
+				from := m.Offset + slot*m.stride()
+				for b := from; b < from+m.Width; b++ {
+					if bits[b/64]>>(b%64)&1 != 0 {
+						return refuse("measure %s: its slot %d in column %s overlaps another", column.Quote(m.Name), slot, column.Quote(name))
+					}
+					bits[b/64] |= 1 << (b % 64)
+				}
+			}
+		}
+	}
+	for _, name := range t.Columns {
+		if used[name] == nil {
+			return refuse("ciphertext column %s holds no measure", column.Quote(name))
+		}
+	}
+	return nil
+}
+
+func (t *Table) checkRowGroups() error {
+	rows := int64(0)
+	for i, g := range t.RowGroups {
+		if g.Rows < 1 || g.Rows > math.MaxInt64-rows {
+			return refuse("row_groups: %d rows", g.Rows).InRowGroup(i + 1)
+		}
+		rows += g.Rows
+		if !isHex(g.SHA256, 64) || !isHex(g.IDsSHA256, 64) {
+			return refuse("row_groups: a digest is not 64 hex digits").InRowGroup(i + 1)
+		}
+	}
+	want := t.Rows
+	switch {
+	case t.Total:
+		if rows != 1 {
+			return refuse("a total of %d rows", rows)
+		}
+		return nil
+	case t.Layout == Blocks:
+		want = t.blocks()
+	}
+	if rows != want {
+		return refuse("the row groups have %d rows, where %d records make %d", rows, t.Rows, want)
+	}
+	return nil
+}
+
+// blocks is how many rows of Blocks the table's records make.
+func (t *Table) blocks() int64 {
+	n := t.Rows / int64(t.BlockRecords)
+	if t.Rows%int64(t.BlockRecords) != 0 {
+		n++
+	}
+	return n
+}

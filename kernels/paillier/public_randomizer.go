@@ -1,0 +1,93 @@
+package paillier
+
+import "github.com/cipherfold/cipherfold/bigmod"
+
+// publicRandomizer computes randomizers, N-th residues modulo N², from the public key alone.
+type publicRandomizer struct {
+	pk      *PublicKey
+	rings   *publicRings
+	random  *Random
+	table   bigmod.Table // nil for textbook keys
+	full    bigmod.Table // for full entropy, once needed; MHL
+	rho     pieceVec
+	e       []byte   // random numbers of a piece
+	wide    []uint64 // r of a piece in words of N²; textbook and DJN
+	scratch []uint64 // one value modulo N
+}
+
+func newPublicRandomizer(pk *PublicKey, rings *publicRings) *publicRandomizer {
+	z := &publicRandomizer{pk: pk, rings: rings, random: NewRandom(), rho: pieceVec{ring: rings.square}}
+	if pk.variant != Textbook {
+		z.table = rings.table.get()
+	}
+	return z
+}
+
+func (z *publicRandomizer) bytes() int64 {
+	return z.rho.bytes() + int64(len(z.e)) + 8*int64(len(z.wide)+len(z.scratch))
+}
+
+// buffer returns n bytes of scratch for random numbers.
+func (z *publicRandomizer) buffer(n int) []byte {
+	if len(z.e) < n {
+		z.e = make([]byte, n)
+	}
+	return z.e[:n]
+}
+
+// randomizers returns one randomizer for each row, in Montgomery form; the next call overwrites them.
+func (z *publicRandomizer) randomizers(from randomness, rows, class int) *bigmod.Vec {
+	if z.pk.variant == Textbook {
+		if from.fresh {
+			return z.fullEntropy(rows, class)
+		}
+		return z.powersOfN(from.r, class)
+	}
+	e := from.r
+	if from.fresh {
+		e = z.buffer(rows * z.pk.RandomSize())
+		z.random.exponents(e, z.pk.rbits)
+	}
+	rho := z.rho.get(class)
+	z.table.Exp(rho, e)
+	return rho
+}
+
+// fullEntropy returns fresh randomizers that are uniform in their group, in Montgomery form: r^N with r uniform in
+// (Z/N)*, or for MHL, whose short decryption needs randomizers in the group of hs, hs^r with r far beyond its order.
+func (z *publicRandomizer) fullEntropy(rows, class int) *bigmod.Vec {
+	if z.pk.variant == MHL {
+		if z.full == nil {
+			z.full = z.rings.full.get()
+		}
+		e := z.buffer(rows * ((z.full.Bits() + 7) / 8))
+		z.random.exponents(e, z.full.Bits())
+		rho := z.rho.get(class)
+		z.full.Exp(rho, e)
+		return rho
+	}
+	size := z.pk.bits / 8
+	r := z.buffer(rows * size)
+	if z.scratch == nil {
+		z.scratch = make([]uint64, len(z.rings.nWords))
+	}
+	z.random.units(r, z.rings.nWords, z.scratch, size)
+	return z.powersOfN(r, class)
+}
+
+// powersOfN returns r^N mod N² in Montgomery form. The exponent is public, r is not.
+func (z *publicRandomizer) powersOfN(r []byte, class int) *bigmod.Vec {
+	limbs, size := len(z.rings.nWords), z.pk.bits/8
+	if z.wide == nil {
+		z.wide = make([]uint64, pieceMax*limbs)
+	}
+	rho := z.rho.get(class)
+	for i := range rho.Len {
+		bigmod.WordsFromBytes(z.wide[i*limbs:(i+1)*limbs], r[i*size:(i+1)*size])
+	}
+	square := z.rings.square
+	square.SetWide(rho, z.wide[:rho.Len*limbs], limbs)
+	square.ToMont(rho, rho)
+	square.ExpVarTime(rho, rho, z.rings.nBytes)
+	return rho
+}

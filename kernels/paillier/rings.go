@@ -1,0 +1,163 @@
+package paillier
+
+import (
+	"math/big"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
+
+// fullEntropyBits is what the exponents of an MHL re-randomization have beyond the order of the base, so that the
+// randomizer is uniform in its group up to 2^-128 (three-server protocols: a key owner must not recognise it).
+const fullEntropyBits = 128
+
+// publicRings is what the workers of a public key share.
+type publicRings struct {
+	square  bigmod.Ring // modulo N²
+	n       bigmod.Ring // modulo N
+	one     *bigmod.Vec // 1 modulo N²
+	oneMont *bigmod.Vec // 1 modulo N² in Montgomery form
+	nWords  []uint64
+	nBytes  []byte
+	n2Words []uint64
+	table   lazyTable // powers of hs for RBits exponents
+	full    lazyTable // powers of hs for full entropy; MHL
+}
+
+func newPublicRings(pk *PublicKey, impl bigmod.Implementation) *publicRings {
+	r := &publicRings{
+		square: newRing(impl, new(big.Int).Mul(pk.n, pk.n).Bytes()),
+		n:      newRing(impl, pk.n.Bytes()),
+		nWords: pk.NWords(),
+		nBytes: pk.N(),
+	}
+	r.n2Words = r.square.Modulus().Words()
+	r.one, r.oneMont = r.square.NewVec(1), r.square.NewVec(1)
+	r.square.SetWide(r.one, []uint64{1}, 1)
+	r.square.ToMont(r.oneMont, r.one)
+	r.table.build = func() bigmod.Table { return r.square.NewTable(pk.hs(), pk.rbits) }
+	r.full.build = func() bigmod.Table { return r.square.NewTable(pk.hs(), pk.rbits+fullEntropyBits) }
+	return r
+}
+
+// UseKernel chooses the arithmetic of workers made from now on by its name in Kernels; "" is the preferred one.
+func (pk *PublicKey) UseKernel(name string) error { return pk.rings.use(name) }
+
+// Kernel is the name of the arithmetic in use.
+func (pk *PublicKey) Kernel() string { return pk.rings.get().square.Name() }
+
+// TableBytes is the memory held by the tables of powers that the key's workers share, as far as they exist.
+func (pk *PublicKey) TableBytes() int64 {
+	if r := pk.rings.peek(); r != nil {
+		return r.table.bytes() + r.full.bytes()
+	}
+	return 0
+}
+
+// secretRings is what the workers of a secret key share.
+type secretRings struct {
+	sides  [2]primeSide // p, q
+	plain  *bigmod.CRT  // residues modulo p and q to modulo N
+	cipher *bigmod.CRT  // residues modulo p² and q² to modulo N²
+}
+
+// primeSide is the arithmetic of one prime factor p of N; q is the other one.
+type primeSide struct {
+	square bigmod.Ring // modulo p²
+	prime  bigmod.Ring // modulo p
+	p      []byte      // big-endian, half of N's length; the exponent of the owner's textbook randomizers
+	pWords []uint64
+	q      []byte // q mod (p-1), big-endian, half of N's length
+	divide *bigmod.ExactDivisor
+	full   opener
+	short  opener    // MHL
+	table  lazyTable // powers of hs modulo p²; DJN, MHL
+
+	shortPrime bigmod.Ring // modulo pa; MHL
+	paWords    []uint64    // MHL
+}
+
+// opener is how to take the randomizer off a ciphertext modulo p²: c^e = 1 + m·x·p with a known x.
+type opener struct {
+	exponent []byte      // e, big-endian
+	factor   *bigmod.Vec // x⁻¹ mod p, Montgomery form
+}
+
+func newSecretRings(sk *SecretKey, impl bigmod.Implementation) *secretRings {
+	r := new(secretRings)
+	factors, shorts := [2]*big.Int{sk.p, sk.q}, [2]*big.Int{sk.pa, sk.qa}
+	for i := range r.sides {
+		r.sides[i].init(sk.public, impl, factors[i], factors[1-i], shorts[i])
+	}
+	r.plain = newCRT(r.sides[0].prime, r.sides[1].prime)
+	r.cipher = newCRT(r.sides[0].square, r.sides[1].square)
+	return r
+}
+
+func newCRT(p, q bigmod.Ring) *bigmod.CRT {
+	c, err := bigmod.NewCRT(p, q)
+	if err != nil {
+		panic("paillier: primes of a checked key: " + err.Error())
+	}
+	return c
+}
+
+func (s *primeSide) init(pk *PublicKey, impl bigmod.Implementation, p, q, pa *big.Int) {
+	size := pk.bits / 16
+	order := new(big.Int).Sub(p, one)
+	s.square = newRing(impl, new(big.Int).Mul(p, p).Bytes())
+	s.prime = newRing(impl, p.Bytes())
+	s.p = p.FillBytes(make([]byte, size))
+	s.pWords = s.prime.Modulus().Words()
+	s.q = new(big.Int).Mod(q, order).FillBytes(make([]byte, size))
+	s.divide = bigmod.NewExactDivisor(s.pWords)
+	s.full = s.newOpener(p, q, order, size)
+	if pa != nil {
+		twice := new(big.Int).Lsh(pa, 1)
+		s.short = s.newOpener(p, q, twice, (pk.rbits/2+1+7)/8)
+		s.shortPrime = newRing(impl, pa.Bytes())
+		s.paWords = s.shortPrime.Modulus().Words()
+	}
+	s.table.build = func() bigmod.Table { return s.newTable(pk, pa != nil) }
+}
+
+// newOpener: (1+mN)^e = 1 + e·m·q·p mod p², so x = e·q mod p.
+func (s *primeSide) newOpener(p, q, e *big.Int, size int) opener {
+	x := new(big.Int).Mul(e, q)
+	x.ModInverse(x, p)
+	o := opener{exponent: e.FillBytes(make([]byte, size)), factor: s.prime.NewVec(1)}
+	s.prime.SetWords(o.factor, wordsOf(x, s.prime.Modulus().Limbs()))
+	s.prime.ToMont(o.factor, o.factor)
+	return o
+}
+
+// newTable makes the powers of hs mod p². Exponents are r itself for DJN, r mod 2·pa for MHL.
+func (s *primeSide) newTable(pk *PublicKey, short bool) bigmod.Table {
+	hs := s.square.NewVec(1)
+	base := make([]uint64, 2*pk.bits/64)
+	bigmod.WordsFromBytes(base, pk.hs())
+	s.square.SetWide(hs, base, len(base))
+	be := make([]byte, s.square.Modulus().Size())
+	s.square.Bytes(be, hs)
+	if short {
+		return s.square.NewTable(be, pk.rbits/2+1)
+	}
+	return s.square.NewTable(be, pk.rbits)
+}
+
+// UseKernel chooses the arithmetic of workers made from now on, of this key and its public key, by its name in
+// Kernels; "" is the preferred one.
+func (sk *SecretKey) UseKernel(name string) error {
+	if err := sk.public.UseKernel(name); err != nil {
+		return err
+	}
+	return sk.rings.use(name)
+}
+
+// TableBytes is the memory held by the tables of powers that the key's workers share, as far as they exist.
+func (sk *SecretKey) TableBytes() int64 {
+	n := sk.public.TableBytes()
+	if r := sk.rings.peek(); r != nil {
+		n += r.sides[0].table.bytes() + r.sides[1].table.bytes()
+	}
+	return n
+}

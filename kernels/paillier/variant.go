@@ -1,0 +1,68 @@
+package paillier
+
+import "fmt"
+
+// Variant is the way ciphertexts are randomized; see the package comment.
+type Variant string
+
+// The variants.
+const (
+	Textbook Variant = "textbook"
+	DJN      Variant = "djn"
+	MHL      Variant = "mhl"
+)
+
+// Sizes of the modulus N in bits.
+const (
+	bitsMin    = 512  // of test keys
+	bitsSecure = 2048 // of others; 112-bit security
+	bitsMax    = 4096
+	bitsStep   = 128 // so that N, p and p² fill whole 64-bit words
+)
+
+// ParseVariant reads the name of a variant.
+func ParseVariant(name string) (Variant, error) {
+	switch v := Variant(name); v {
+	case Textbook, DJN, MHL:
+		return v, nil
+	}
+	return "", &KeyError{ErrKeySyntax, "variant", fmt.Sprintf("%.40q is not a variant of this scheme", name),
+		"the variants are textbook, djn and mhl"}
+}
+
+// checkBits refuses lengths of N that the program does not compute with.
+func checkBits(bits int) error {
+	if bits < bitsMin || bits > bitsMax || bits%bitsStep != 0 {
+		return &KeyError{ErrKeySize, "bits",
+			fmt.Sprintf("%d bits, not a multiple of %d from %d to %d", bits, bitsStep, bitsMin, bitsMax),
+			"use 2048, 3072 or 4096"}
+	}
+	return nil
+}
+
+// checkTest refuses keys that are short unless the caller has asked for insecure test keys.
+func checkTest(bits int, insecureTestKey bool) error {
+	if bits < bitsSecure && !insecureTestKey {
+		return &KeyError{ErrKeySize, "bits", fmt.Sprintf("%d bits protect nothing", bits),
+			"use 2048, 3072 or 4096; for a test that holds no real data ask for an insecure test key"}
+	}
+	return nil
+}
+
+// randomBits is the length of the exponents r: half of N for DJN; for MHL four times the security level.
+func randomBits(v Variant, bits int) int {
+	switch {
+	case v == Textbook:
+		return 0
+	case v == DJN:
+		return bits / 2
+	case bits < bitsSecure:
+		return bits / 16 * 5
+	case bits < 3072:
+		return 448
+	case bits < 4096:
+		return 512
+	default:
+		return 640
+	}
+}
