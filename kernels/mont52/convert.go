@@ -11,13 +11,14 @@ func (r *ring) SetBytes(z *bigmod.Vec, be []byte) error {
 	r.checkVec("SetBytes", z)
 	size := r.modulus.Size()
 	checkLen("SetBytes", len(be), z.Len*size)
-	var tail []byte
+	s := r.take()
+	defer r.give(s)
 	for g := range groups(z.Len) {
 		rows := be[g*lanes*size:]
 		n := min(lanes, z.Len-g*lanes)
 		if n < lanes {
-			tail = make([]byte, lanes*size)
-			copy(tail, rows)
+			tail := s.bytes(lanes * size)
+			clear(tail[copy(tail, rows):])
 			rows = tail
 		}
 		zg := r.group(z.Words, g)
@@ -38,7 +39,9 @@ func (r *ring) Bytes(be []byte, x *bigmod.Vec) {
 		r.toBytes(be[g*lanes*size:], r.group(x.Words, g), size)
 	}
 	if rest := be[full*lanes*size:]; len(rest) > 0 {
-		tail := make([]byte, lanes*size)
+		s := r.take()
+		defer r.give(s)
+		tail := s.bytes(lanes * size)
 		r.toBytes(tail, r.group(x.Words, full), size)
 		copy(rest, tail)
 	}

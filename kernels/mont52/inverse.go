@@ -1,13 +1,10 @@
 package mont52
 
-import (
-	"math/big"
+import "github.com/cipherfold/cipherfold/bigmod"
 
-	"github.com/cipherfold/cipherfold/bigmod"
-)
-
-// InverseVarTime multiplies the elements up, lane by lane, inverts the product of everything, and divides the elements
-// out again (Montgomery's trick, Speeding the Pollard and elliptic curve methods of factorization, 1987, section 10.3.1).
+// InverseVarTime chains Montgomery products p_g = x_0·...·x_g·R^-g of groups, lane by lane, inverts the last, and peels: with
+// u_g = p_g⁻¹, the inverses of x_g are u_g·p_(g-1)·R⁻¹ and u_(g-1) is u_g·x_g·R⁻¹ (Montgomery, Speeding the Pollard and
+// elliptic curve methods of factorization, 1987, section 10.3.1). The one inversion is that of bigmod's portable ring.
 func (r *ring) InverseVarTime(z, x *bigmod.Vec) error {
 	r.check("InverseVarTime", z.Len, z, x)
 	if x.Len == 0 {
@@ -15,76 +12,91 @@ func (r *ring) InverseVarTime(z, x *bigmod.Vec) error {
 	}
 	s := r.take()
 	defer r.give(s)
-	n := groups(x.Len)
-
-	// prefix i is x0·...·xi in Montgomery form, for each lane; lanes beyond the end take 1.
-	prefix := r.newGroups(n)
-	xm := r.newGroups(n)
-	for g := range n {
-		r.mul(r.group(xm, g), r.group(x.Words, g), r.rr, s, canonical)
+	last := groups(x.Len) - 1
+	buf := s.words((last + 5) * lanes * r.k)
+	u, padded, ratio, prefix := r.group(buf, 0), r.group(buf, 1), r.group(buf, 2), buf[4*lanes*r.k:]
+	factor := func(g int) []uint64 {
+		if g == last {
+			return padded
+		}
+		return r.group(x.Words, g)
 	}
+	copy(padded, r.group(x.Words, last))
 	for l := (x.Len-1)%lanes + 1; l < lanes; l++ {
-		last := r.group(xm, n-1)
 		for j := range r.k {
-			last[lanes*j+l] = r.one[lanes*j]
+			padded[lanes*j+l] = 0
 		}
+		padded[l] = 1
 	}
-	copy(r.group(prefix, 0), r.group(xm, 0))
-	for g := 1; g < n; g++ {
-		r.mul(r.group(prefix, g), r.group(prefix, g-1), r.group(xm, g), s, canonical)
+	copy(r.group(prefix, 0), factor(0))
+	for g := 1; g <= last; g++ {
+		r.mul(r.group(prefix, g), r.group(prefix, g-1), factor(g), s, canonical)
 	}
 
-	// inv, the inverse of the last prefix, lane by lane: 8 numbers, by the ordinary arithmetic of math/big.
-	size := r.modulus.Size()
-	be := make([]byte, lanes*size)
-	r.fromMont(s.x, r.group(prefix, n-1), s)
-	r.toBytes(be, s.x, size)
-	m := new(big.Int).SetBytes(r.modulus.Bytes())
-	var product [lanes + 1]*big.Int
-	var lane [lanes]*big.Int
-	product[0] = big.NewInt(1)
-	for l := range lanes {
-		lane[l] = new(big.Int).SetBytes(be[l*size : (l+1)*size])
-		product[l+1] = new(big.Int).Mul(product[l], lane[l])
-		product[l+1].Mod(product[l+1], m)
+	// ratio: the product of all lanes but one, times R^-6; with that one, R^-7.
+	p := r.group(prefix, last)
+	r.others(ratio, p, r.group(buf, 3), s)
+	r.mul(u, ratio, p, s, canonical)
+	if !r.invertLanes(u, s) {
+		return r.notInvertible(x)
 	}
-	inverse := new(big.Int).ModInverse(product[lanes], m)
-	if inverse == nil {
-		return r.notInvertible(x, m)
-	}
-	for l := lanes - 1; l >= 0; l-- {
-		v := new(big.Int).Mul(inverse, product[l])
-		v.Mod(v, m).FillBytes(be[l*size : (l+1)*size])
-		inverse.Mul(inverse, lane[l]).Mod(inverse, m)
-	}
-	inv := r.newGroups(1)
-	r.fromBytes(inv, be, size)
-	r.mul(inv, inv, r.rr, s, canonical)
+	r.mul(u, u, ratio, s, canonical)
 
-	for g := n - 1; g >= 0; g-- {
-		zg := r.group(z.Words, g)
-		if g == 0 {
-			r.fromMont(zg, inv, s)
-			break
-		}
-		r.mul(s.x, inv, r.group(prefix, g-1), s, canonical)
-		r.mul(inv, inv, r.group(xm, g), s, canonical)
-		r.fromMont(zg, s.x, s)
+	for g := last; g > 0; g-- {
+		r.mul(s.x, u, r.group(prefix, g-1), s, canonical)
+		r.mul(u, u, factor(g), s, canonical)
+		copy(r.group(z.Words, g), s.x)
 	}
+	copy(r.group(z.Words, 0), u)
 	return nil
 }
 
-// notInvertible finds the first element that shares a factor with m, of which there is one.
-func (r *ring) notInvertible(x *bigmod.Vec, m *big.Int) error {
-	size := r.modulus.Size()
-	be := make([]byte, x.Len*size)
-	r.Bytes(be, x)
-	one := big.NewInt(1)
-	for i := range x.Len {
-		v := new(big.Int).SetBytes(be[i*size : (i+1)*size])
-		if v.GCD(nil, nil, v, m).Cmp(one) != 0 {
-			return &bigmod.NotInvertibleError{Index: i}
+// others sets each lane of z to the product of the 7 other lanes of x, times R^-6. t is another group.
+func (r *ring) others(z, x, t []uint64, s *scratch) {
+	rotate := func(x []uint64, by int32) []uint64 {
+		var at [lanes]int32
+		for l := range at {
+			at[l] = (int32(l) + by) % lanes
 		}
+		r.gather(s.y, x, &at)
+		return s.y
 	}
-	panic("mont52: a product of invertible elements has no inverse")
+	// For lane l: t is the product of lanes l+1 and l+2, then z that of l+1...l+4, of l+1...l+6, and of l+1...l+7.
+	copy(t, rotate(x, 1))
+	r.mul(t, t, rotate(x, 2), s, canonical)
+	r.mul(z, t, rotate(t, 2), s, canonical)
+	r.mul(z, z, rotate(t, 4), s, canonical)
+	r.mul(z, z, rotate(x, 7), s, canonical)
+}
+
+// invertLanes inverts a group with the same value in all lanes, or returns false.
+func (r *ring) invertLanes(x []uint64, s *scratch) bool {
+	n := r.modulus.Limbs()
+	portable := r.portable()
+	v := portable.NewVec(1)
+	w := make([]uint64, lanes*n)
+	r.toWords(w, x, n)
+	portable.SetWords(v, w[:n])
+	if portable.InverseVarTime(v, v) != nil {
+		return false
+	}
+	portable.Words(w[:n], v)
+	limbs := s.x[:r.k]
+	limbsFromWords(limbs, w[:n])
+	spread(x, limbs)
+	return true
+}
+
+// notInvertible finds the first element that shares a factor with m, of which there is one.
+func (r *ring) notInvertible(x *bigmod.Vec) error {
+	w := make([]uint64, x.Len*r.modulus.Limbs())
+	r.Words(w, x)
+	portable := r.portable()
+	v := portable.NewVec(x.Len)
+	portable.SetWords(v, w)
+	err := portable.InverseVarTime(v, v)
+	if err == nil {
+		panic("mont52: a product of invertible elements has no inverse")
+	}
+	return err
 }

@@ -9,15 +9,17 @@ const tailSums = longRowsMax
 
 // mul52 returns the halves of a product of the low 52 bits of x and y: x·y = hi·2^52 + lo.
 func mul52(x, y uint64) (hi, lo uint64) {
-	hi, lo = bits.Mul64(x&limbMask, y&limbMask)
-	return hi<<(64-limbBits) | lo>>limbBits, lo & limbMask
+	const spare = 64 - limbBits
+	hi, lo = bits.Mul64(x<<spare, y&limbMask)
+	return hi, lo >> spare
 }
 
 // addMul adds x·y to the sums of columns c and c+1, for all lanes.
 func addMul(sums []uint64, c int, x, y []uint64) {
-	s := sums[lanes*c:][:2*lanes]
+	s := (*[2 * lanes]uint64)(sums[lanes*c:])
+	xs, ys := (*[lanes]uint64)(x), (*[lanes]uint64)(y)
 	for l := range lanes {
-		hi, lo := mul52(x[l], y[l])
+		hi, lo := mul52(xs[l], ys[l])
 		s[l] += lo
 		s[lanes+l] += hi
 	}
@@ -25,9 +27,10 @@ func addMul(sums []uint64, c int, x, y []uint64) {
 
 // addMulWord is addMul for one y.
 func addMulWord(sums []uint64, c int, x []uint64, y uint64) {
-	s := sums[lanes*c:][:2*lanes]
+	s := (*[2 * lanes]uint64)(sums[lanes*c:])
+	xs := (*[lanes]uint64)(x)
 	for l := range lanes {
-		hi, lo := mul52(x[l], y)
+		hi, lo := mul52(xs[l], y)
 		s[l] += lo
 		s[lanes+l] += hi
 	}

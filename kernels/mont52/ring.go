@@ -23,6 +23,7 @@ type ring struct {
 	reducePlan  plan
 	scratch     sync.Pool
 	powers      rPowers
+	portable    func() bigmod.Ring // of the same modulus, made when first needed
 }
 
 // canonical and lazy say whether a kernel reduces its result below m, or below 2m only.
@@ -35,7 +36,8 @@ const (
 type scratch struct {
 	sums []uint64 // of a product
 	x, y []uint64 // a group each
-	more []uint64 // of any length; see scratch.groups
+	more []uint64 // of any length; see scratch.words
+	tail []byte   // of any length; see scratch.bytes
 }
 
 func newScratch(k int) *scratch {
@@ -52,6 +54,14 @@ func (s *scratch) words(n int) []uint64 {
 		s.more = alignedWords(n)
 	}
 	return s.more[:n]
+}
+
+// bytes returns n bytes of arbitrary contents.
+func (s *scratch) bytes(n int) []byte {
+	if len(s.tail) < n {
+		s.tail = make([]byte, n)
+	}
+	return s.tail[:n]
 }
 
 func (r *ring) take() *scratch  { return r.scratch.Get().(*scratch) }

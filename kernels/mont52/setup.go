@@ -2,6 +2,7 @@ package mont52
 
 import (
 	"math/bits"
+	"sync"
 
 	"github.com/cipherfold/cipherfold/bigmod"
 )
@@ -18,6 +19,7 @@ func newRing(modulus *bigmod.Modulus, ifma bool) *ring {
 	k := limbsOf(modulus)
 	r := &ring{modulus: modulus, k: k, ifma: ifma, m: make([]uint64, k)}
 	r.scratch.New = func() any { return newScratch(k) }
+	r.portable = sync.OnceValue(func() bigmod.Ring { return bigmod.Generic().New(modulus) })
 	limbsFromWords(r.m, modulus.Words())
 	r.inv = negInverse52(r.m[0])
 	r.long = leadMultiple(r.m, r.inv, longLag)
