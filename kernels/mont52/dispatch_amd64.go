@@ -166,12 +166,20 @@ func (r *ring) selectGroup(z, table []uint64, d uint64, width int) {
 	selectIFMA(&z[0], &table[0], d, 1<<width, r.k)
 }
 
-func (r *ring) lookup(z, table []uint64, d *[lanes]uint64, width int) {
+// lookup looks up 1 or lookupGroups groups z, with the indices d of each.
+func (r *ring) lookup(z, table, d []uint64, width int) {
+	n := len(d) / lanes
 	if !r.ifma {
-		lookupGeneric(z, table, d, width, r.k)
+		for g := range n {
+			lookupGeneric(r.group(z, g), table, d[g*lanes:], width, r.k)
+		}
 		return
 	}
 	raceRead(table[:r.k<<width])
-	raceWrite(z[:lanes*r.k])
-	lookupIFMA(&z[0], &table[0], d, 1<<width, r.k)
+	raceWrite(z[:n*lanes*r.k])
+	if at := (*[lanes]uint64)(d); n == lookupGroups {
+		lookup4IFMA(&z[0], &table[0], at, 1<<width, r.k)
+	} else {
+		lookup1IFMA(&z[0], &table[0], at, 1<<width, r.k)
+	}
 }

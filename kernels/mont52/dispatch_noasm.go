@@ -40,6 +40,8 @@ func (r *ring) selectGroup(z, table []uint64, d uint64, width int) {
 	selectGeneric(z, table, d, width, r.k)
 }
 
-func (r *ring) lookup(z, table []uint64, d *[lanes]uint64, width int) {
-	lookupGeneric(z, table, d, width, r.k)
+func (r *ring) lookup(z, table, d []uint64, width int) {
+	for g := range len(d) / lanes {
+		lookupGeneric(r.group(z, g), table, d[g*lanes:], width, r.k)
+	}
 }

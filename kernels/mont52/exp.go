@@ -1,6 +1,7 @@
 package mont52
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"github.com/cipherfold/cipherfold/bigmod"
@@ -8,11 +9,12 @@ import (
 
 // digit returns bits pos to pos+width-1 of the big-endian e, zeros above its end. width <= 9. Constant time in e.
 func digit(e []byte, pos, width int) uint64 {
+	end := len(e) - pos/8
 	var v uint64
-	for i := range 3 {
-		if at := len(e) - 1 - pos/8 - i; at >= 0 {
-			v |= uint64(e[at]) << (8 * i)
-		}
+	if end >= 2 {
+		v = uint64(binary.BigEndian.Uint16(e[end-2:]))
+	} else if end == 1 {
+		v = uint64(e[0])
 	}
 	return v >> (pos % 8) & (1<<width - 1)
 }

@@ -2,25 +2,36 @@ package mont52
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// tableWindow is the width of the windows of a fixed-base table.
-const tableWindow = 6
+// tableWidth is the greatest width of the windows of a fixed-base table, in bits, tableWidthMin the least.
+const (
+	tableWidth    = 8
+	tableWidthMin = 4
+)
 
 // tableGroups is how many groups of exponents go through a window before the next one, so that the window's entries are
-// fetched from memory once for all of them.
-const tableGroups = 16
+// fetched from memory once for all of them. lookupGroups of them are looked up at a time.
+const (
+	tableGroups  = 32
+	lookupGroups = 4
+)
 
-// table holds base^(d·2^(w·j)) in Montgomery form, lazily reduced, for every window j and digit d (the method of
-// Brickell, Gordon, McCurley and Wilson, EUROCRYPT '92): an exponentiation is one multiplication per window and no
-// squaring.
+// table holds base^(d·2^pos) in Montgomery form, lazily reduced, for every window, the digits d from bit pos on (the
+// method of Brickell, Gordon, McCurley and Wilson, EUROCRYPT '92): an exponentiation is one multiplication per window
+// and no squaring.
 type table struct {
 	ring    *ring
 	bits    int
-	windows [][]uint64 // each in the layout of lookupGeneric
+	windows []window
+}
+
+// window holds the powers for the digits of the given width from bit pos of the exponents on.
+type window struct {
+	pos, width int
+	entries    []uint64 // in the layout of entryAt
 }
 
 // NewTable needs about one multiplication for every 8 entries of the table.
@@ -48,45 +59,50 @@ func (r *ring) NewTable(base []byte, bits int) bigmod.Table {
 	r.mul(x, x, r.rr, s, lazy)
 
 	t := &table{ring: r, bits: bits}
-	for pos := 0; pos < bits; pos += tableWindow {
-		t.windows = append(t.windows, r.window(x, s))
-		for range tableWindow {
+	n := ceilDiv(bits, tableWidth)
+	for i := range n {
+		w := window{pos: i * bits / n}
+		w.width = max(tableWidthMin, (i+1)*bits/n-w.pos)
+		w.entries = r.powersOf(x, w.width, s)
+		t.windows = append(t.windows, w)
+		for range (i+1)*bits/n - w.pos {
 			r.sqr(x, x, s, lazy)
 		}
 	}
 	return t
 }
 
-// window makes one window of a table for the base x, the same in all lanes: entries d...d+7 are in the lanes of one
+// powersOf makes the entries of a window for the base x, the same in all lanes: entries d...d+7 are in the lanes of one
 // group, made from those before by one multiplication with x^8.
-func (r *ring) window(x []uint64, s *scratch) []uint64 {
-	entries := alignedWords(r.k << tableWindow)
+func (r *ring) powersOf(x []uint64, width int, s *scratch) []uint64 {
+	entries := alignedWords(r.k << width)
 	acc, step := r.newGroups(1), r.newGroups(1)
-	power := slices.Clone(r.one) // x^l for lane l
+	copy(step, r.one) // x^l for lane l
 	for l := range lanes {
 		for j := range r.k {
-			acc[lanes*j+l] = power[lanes*j]
+			acc[lanes*j+l] = step[lanes*j]
 		}
-		r.mul(s.x, power, x, s, lazy)
-		copy(power, s.x)
+		r.mul(step, step, x, s, lazy)
 	}
-	copy(step, power)
 	for d := 0; ; {
 		for j := range r.k {
-			copy(entries[j<<tableWindow+d:], vector(acc, j))
+			copy(entries[entryAt(j, d&^15, width, r.k)+d&15:], vector(acc, j))
 		}
-		if d += lanes; d == 1<<tableWindow {
+		if d += lanes; d == 1<<width {
 			return entries
 		}
-		r.mul(s.x, acc, step, s, lazy)
-		copy(acc, s.x)
+		r.mul(acc, acc, step, s, lazy)
 	}
 }
 
 func (t *table) Bits() int { return t.bits }
 
 func (t *table) Bytes() int64 {
-	return int64(len(t.windows)) * int64(8*t.ring.k<<tableWindow)
+	var words int
+	for _, w := range t.windows {
+		words += len(w.entries)
+	}
+	return 8 * int64(words)
 }
 
 func (t *table) Exp(z *bigmod.Vec, e []byte) {
@@ -96,22 +112,33 @@ func (t *table) Exp(z *bigmod.Vec, e []byte) {
 	checkLen("Table.Exp", len(e), size*z.Len)
 	s := r.take()
 	defer r.give(s)
+	n := lanes * r.k
+	powers := s.words(lookupGroups * n)
+	var d [lookupGroups * lanes]uint64
 	for first := 0; first < groups(z.Len); first += tableGroups {
 		last := min(first+tableGroups, groups(z.Len))
-		for j, window := range t.windows {
-			for g := first; g < last; g++ {
-				var d [lanes]uint64
-				for l := range min(lanes, z.Len-g*lanes) {
-					i := g*lanes + l
-					d[l] = digit(e[i*size:(i+1)*size], j*tableWindow, tableWindow)
+		for i, w := range t.windows {
+			for g := first; g < last; {
+				count := 1
+				if last-g >= lookupGroups {
+					count = lookupGroups
 				}
-				acc := r.group(z.Words, g)
-				if j == 0 {
-					r.lookup(acc, window, &d, tableWindow)
+				for l := range count * lanes {
+					d[l] = 0
+					if at := g*lanes + l; at < z.Len {
+						d[l] = digit(e[at*size:(at+1)*size], w.pos, w.width)
+					}
+				}
+				acc := z.Words[g*n : (g+count)*n]
+				g += count
+				if i == 0 {
+					r.lookup(acc, w.entries, d[:count*lanes], w.width)
 					continue
 				}
-				r.lookup(s.y, window, &d, tableWindow)
-				r.mul(acc, acc, s.y, s, lazy)
+				r.lookup(powers, w.entries, d[:count*lanes], w.width)
+				for h := range count {
+					r.mul(r.group(acc, h), r.group(acc, h), r.group(powers, h), s, lazy)
+				}
 			}
 		}
 		for g := first; g < last; g++ {

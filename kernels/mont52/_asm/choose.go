@@ -9,27 +9,12 @@ import (
 // choose reads tables at secret indices: all of the table, always in the same order.
 func choose() {
 	selectGroup()
-	lookup()
+	lookup(1)
+	lookup(lookupGroups)
 }
 
-// chooseLimbs is how many limbs a pass over the entries accumulates.
+// chooseLimbs is how many limbs of a group are read from all entries at a time.
 const chooseLimbs = 8
-
-// eachBlock emits the body for blocks of chooseLimbs limbs, and for single limbs at the end. The body advances its
-// pointers by n limbs.
-func eachBlock(k GPPhysical, body func(n int)) {
-	for _, n := range []int{chooseLimbs, 1} {
-		loop, done := label("limbs"), label("end")
-		CMPQ(k, imm(n))
-		JL(LabelRef(done))
-		Label(loop)
-		body(n)
-		SUBQ(imm(n), k)
-		CMPQ(k, imm(n))
-		JGE(LabelRef(loop))
-		Label(done)
-	}
-}
 
 func selectGroup() {
 	TEXT("selectIFMA", NOSPLIT, "func(z, table *uint64, d, entries uint64, k int)")
@@ -48,14 +33,17 @@ func selectGroup() {
 	size, entry, left := R8, R9, R10
 	MOVQ(k, size)
 	SHLQ(imm(6), size)
-	eachBlock(k, func(n int) {
+	for _, n := range []int{chooseLimbs, 1} {
+		limbs, done, loop := label("limbs"), label("end"), label("entry")
+		CMPQ(k, imm(n))
+		JL(LabelRef(done))
+		Label(limbs)
 		for i := range n {
 			zero(z(i))
 		}
 		zero(row)
 		MOVQ(table, entry)
 		MOVQ(entries, left)
-		loop := label("entry")
 		Label(loop)
 		VPCMPEQQ(d, row, K1)
 		VPADDQ(one, row, row)
@@ -71,65 +59,95 @@ func selectGroup() {
 		}
 		ADDQ(imm(64*n), out)
 		ADDQ(imm(64*n), table)
-	})
+		SUBQ(imm(n), k)
+		CMPQ(k, imm(n))
+		JGE(LabelRef(limbs))
+		Label(done)
+	}
 	VZEROUPPER()
 	RET()
 }
 
-// lookup permutes 16 entries at a time by the low 4 bits of the indices, and keeps those whose other bits agree. All
-// lanes take the same time for all indices: they are operands of permutations and comparisons only.
-func lookup() {
-	TEXT("lookupIFMA", NOSPLIT, "func(z, table *uint64, d *[8]uint64, entries uint64, k int)")
-	Doc("lookupIFMA is lookupGeneric, for a number of entries.")
+// lookupLimbs is how many limbs are looked up at a time, as many as the accumulators of lookupGroups groups allow.
+const (
+	lookupLimbs  = 4
+	lookupGroups = 4
+)
+
+// lookup permutes 16 entries at a time by the low 4 bits of the indices, and keeps those whose other bits agree. It takes
+// the same time for all indices: they are operands of permutations and comparisons only. One reading of the entries
+// serves all groups.
+func lookup(groups int) {
+	suffix := string(rune('0' + groups))
+	TEXT("lookup"+suffix+"IFMA", NOSPLIT, "func(z, table *uint64, d *[8]uint64, entries uint64, k int)")
+	Doc("lookup"+suffix+"IFMA is lookupGeneric for "+suffix+" groups z, one after the other, their indices d, likewise,",
+		"and a number of entries.")
 	Pragma("noescape")
-	out, table, k, entries := RDI, RSI, RCX, RBX
+	out, table, k, entries, d := RDI, RSI, RCX, RBX, RDX
 	Load(Param("z"), out)
 	Load(Param("table"), table)
 	Load(Param("k"), k)
 	Load(Param("entries"), entries)
-	Load(Param("d"), RAX)
-	d, high, row, one := z(24), z(25), z(26), z(27)
-	VMOVDQU64(Mem{Base: RAX}, d)
-	VPSRLQ(imm(4), d, high)
+	Load(Param("d"), d)
+	sum := func(g, i int) VecPhysical { return z(lookupLimbs*g + i) }
+	row, one, low, high, t := z(16), z(17), z(18), z(19), z(20)
+	index := func(g int) VecPhysical { return z(21 + g) }
+	rest := func(g int) VecPhysical { return z(25 + g) }
+	found := []Register{K1, K2, K3, K4}
+	for g := range groups {
+		VMOVDQU64(at(d, g), index(g))
+		VPSRLQ(imm(4), index(g), rest(g))
+	}
 	MOVQ(U32(1), RAX)
 	VPBROADCASTQ(RAX, one)
-	entry, left, size := R9, R10, R8
+	left, size, group := R9, R8, R10
 	SHRQ(imm(4), entries) // in steps of 16
-	MOVQ(entries, size)
-	SHLQ(imm(7), size) // the bytes of a limb of all entries
-	eachBlock(k, func(n int) {
-		for i := range n {
-			zero(z(i))
+	MOVQ(k, size)
+	SHLQ(imm(6), size)
+	for _, n := range []int{lookupLimbs, 1} {
+		limbs, done, loop := label("limbs"), label("end"), label("entries")
+		CMPQ(k, imm(n))
+		JL(LabelRef(done))
+		Label(limbs)
+		for g := range groups {
+			for i := range n {
+				zero(sum(g, i))
+			}
 		}
 		zero(row)
 		MOVQ(entries, left)
-		loop := label("entries")
 		Label(loop)
-		VPCMPEQQ(high, row, K1)
+		for g := range groups {
+			VPCMPEQQ(rest(g), row, found[g])
+		}
 		VPADDQ(one, row, row)
-		MOVQ(table, entry)
 		for i := range n {
-			t := z(chooseLimbs + i)
-			load(at(entry, 0), t)
-			VPERMT2Q(at(entry, 1), d, t)
-			VMOVDQA64(t, K1, z(i))
-			if i+1 < n {
-				ADDQ(size, entry)
+			load(at(table, 2*i), low)
+			load(at(table, 2*i+1), high)
+			for g := range groups {
+				VMOVDQA64(low, t)
+				VPERMT2Q(high, index(g), t)
+				VMOVDQA64(t, found[g], sum(g, i))
 			}
 		}
-		ADDQ(imm(2*64), table)
+		ADDQ(imm(2*64*n), table)
 		DECQ(left)
 		JNZ(LabelRef(loop))
-		for i := range n {
-			store(z(i), at(out, i))
-		}
-		// table has moved by one limb
-		if n > 1 {
-			IMUL3Q(imm(n-1), size, entry)
-			ADDQ(entry, table)
+		MOVQ(out, group)
+		for g := range groups {
+			for i := range n {
+				store(sum(g, i), at(group, i))
+			}
+			if g+1 < groups {
+				ADDQ(size, group)
+			}
 		}
 		ADDQ(imm(64*n), out)
-	})
+		SUBQ(imm(n), k)
+		CMPQ(k, imm(n))
+		JGE(LabelRef(limbs))
+		Label(done)
+	}
 	VZEROUPPER()
 	RET()
 }
