@@ -166,7 +166,7 @@ func (r *ring) selectGroup(z, table []uint64, d uint64, width int) {
 	selectIFMA(&z[0], &table[0], d, 1<<width, r.k)
 }
 
-// lookup looks up 1 or lookupGroups groups z, with the indices d of each.
+// lookup looks up groups z with the indices d, one group after the other.
 func (r *ring) lookup(z, table, d []uint64, width int) {
 	n := len(d) / lanes
 	if !r.ifma {
@@ -176,10 +176,14 @@ func (r *ring) lookup(z, table, d []uint64, width int) {
 		return
 	}
 	raceRead(table[:r.k<<width])
+	raceRead(d)
 	raceWrite(z[:n*lanes*r.k])
-	if at := (*[lanes]uint64)(d); n == lookupGroups {
-		lookup4IFMA(&z[0], &table[0], at, 1<<width, r.k)
-	} else {
-		lookup1IFMA(&z[0], &table[0], at, 1<<width, r.k)
+	const some = 4 // groups are looked up together
+	if n >= some {
+		lookup4IFMA(&z[0], &table[0], &d[0], 1<<width, r.k, n/some)
+	}
+	if rest := n % some; rest > 0 {
+		n -= rest
+		lookup1IFMA(&r.group(z, n)[0], &table[0], &d[n*lanes], 1<<width, r.k, rest)
 	}
 }

@@ -40,6 +40,7 @@ func (r *ring) selectGroup(z, table []uint64, d uint64, width int) {
 	selectGeneric(z, table, d, width, r.k)
 }
 
+// lookup looks up groups z with the indices d, one group after the other.
 func (r *ring) lookup(z, table, d []uint64, width int) {
 	for g := range len(d) / lanes {
 		lookupGeneric(r.group(z, g), table, d[g*lanes:], width, r.k)

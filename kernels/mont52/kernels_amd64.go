@@ -74,17 +74,17 @@ func scatterIFMA(z *uint64, offsets *[8]uint64, mask uint64, x *uint64, k int)
 //go:noescape
 func selectIFMA(z *uint64, table *uint64, d uint64, entries uint64, k int)
 
-// lookup1IFMA is lookupGeneric for 1 groups z, one after the other, their indices d, likewise,
-// and a number of entries.
+// lookup1IFMA is lookupGeneric for count times 1 groups z, one after the other, with their
+// indices d, likewise, and a number of entries.
 //
 //go:noescape
-func lookup1IFMA(z *uint64, table *uint64, d *[8]uint64, entries uint64, k int)
+func lookup1IFMA(z *uint64, table *uint64, d *uint64, entries uint64, k int, count int)
 
-// lookup4IFMA is lookupGeneric for 4 groups z, one after the other, their indices d, likewise,
-// and a number of entries.
+// lookup4IFMA is lookupGeneric for count times 4 groups z, one after the other, with their
+// indices d, likewise, and a number of entries.
 //
 //go:noescape
-func lookup4IFMA(z *uint64, table *uint64, d *[8]uint64, entries uint64, k int)
+func lookup4IFMA(z *uint64, table *uint64, d *uint64, entries uint64, k int, count int)
 
 // limitIFMA executes 64·rounds multiply-add instructions that wait for nothing, the limit that benchmarks compare to.
 func limitIFMA(rounds int)

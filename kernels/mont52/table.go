@@ -13,11 +13,8 @@ const (
 )
 
 // tableGroups is how many groups of exponents go through a window before the next one, so that the window's entries are
-// fetched from memory once for all of them. lookupGroups of them are looked up at a time.
-const (
-	tableGroups  = 32
-	lookupGroups = 4
-)
+// fetched from memory once for all of them.
+const tableGroups = 32
 
 // table holds base^(d·2^pos) in Montgomery form, lazily reduced, for every window, the digits d from bit pos on (the
 // method of Brickell, Gordon, McCurley and Wilson, EUROCRYPT '92): an exponentiation is one multiplication per window
@@ -112,38 +109,29 @@ func (t *table) Exp(z *bigmod.Vec, e []byte) {
 	checkLen("Table.Exp", len(e), size*z.Len)
 	s := r.take()
 	defer r.give(s)
-	n := lanes * r.k
-	powers := s.words(lookupGroups * n)
-	var d [lookupGroups * lanes]uint64
-	for first := 0; first < groups(z.Len); first += tableGroups {
-		last := min(first+tableGroups, groups(z.Len))
+	powers := s.words(tableGroups * lanes * r.k)
+	var digits [tableGroups * lanes]uint64
+	for first := 0; first < z.Len; first += tableGroups * lanes {
+		last := min(first+tableGroups*lanes, z.Len)
+		d := digits[:groups(last-first)*lanes]
+		acc := z.Words[first*r.k:][:len(d)*r.k]
 		for i, w := range t.windows {
-			for g := first; g < last; {
-				count := 1
-				if last-g >= lookupGroups {
-					count = lookupGroups
-				}
-				for l := range count * lanes {
-					d[l] = 0
-					if at := g*lanes + l; at < z.Len {
-						d[l] = digit(e[at*size:(at+1)*size], w.pos, w.width)
-					}
-				}
-				acc := z.Words[g*n : (g+count)*n]
-				g += count
-				if i == 0 {
-					r.lookup(acc, w.entries, d[:count*lanes], w.width)
-					continue
-				}
-				r.lookup(powers, w.entries, d[:count*lanes], w.width)
-				for h := range count {
-					r.mul(r.group(acc, h), r.group(acc, h), r.group(powers, h), s, lazy)
-				}
+			clear(d[last-first:])
+			for j := range last - first {
+				at := (first + j) * size
+				d[j] = digit(e[at:at+size], w.pos, w.width)
+			}
+			if i == 0 {
+				r.lookup(acc, w.entries, d, w.width)
+				continue
+			}
+			r.lookup(powers, w.entries, d, w.width)
+			for g := range groups(last - first) {
+				r.mul(r.group(acc, g), r.group(acc, g), r.group(powers, g), s, lazy)
 			}
 		}
-		for g := first; g < last; g++ {
-			acc := r.group(z.Words, g)
-			r.canonical(acc, acc)
+		for g := range groups(last - first) {
+			r.canonical(r.group(acc, g), r.group(acc, g))
 		}
 	}
 }

@@ -75,46 +75,48 @@ const (
 )
 
 // lookup permutes 16 entries at a time by the low 4 bits of the indices, and keeps those whose other bits agree. It takes
-// the same time for all indices: they are operands of permutations and comparisons only. One reading of the entries
-// serves all groups.
+// the same time for all indices: they are operands of permutations and comparisons only. One reading of the entries of a
+// few limbs, which fit the first-level cache, serves all groups before the next limbs.
 func lookup(groups int) {
 	suffix := string(rune('0' + groups))
-	TEXT("lookup"+suffix+"IFMA", NOSPLIT, "func(z, table *uint64, d *[8]uint64, entries uint64, k int)")
-	Doc("lookup"+suffix+"IFMA is lookupGeneric for "+suffix+" groups z, one after the other, their indices d, likewise,",
-		"and a number of entries.")
+	TEXT("lookup"+suffix+"IFMA", NOSPLIT, "func(z, table, d *uint64, entries uint64, k, count int)")
+	Doc("lookup"+suffix+"IFMA is lookupGeneric for count times "+suffix+" groups z, one after the other, with their",
+		"indices d, likewise, and a number of entries.")
 	Pragma("noescape")
-	out, table, k, entries, d := RDI, RSI, RCX, RBX, RDX
+	out, table, k, entries, indices, count := RDI, RSI, RCX, RBX, RDX, R11
 	Load(Param("z"), out)
 	Load(Param("table"), table)
 	Load(Param("k"), k)
 	Load(Param("entries"), entries)
-	Load(Param("d"), d)
 	sum := func(g, i int) VecPhysical { return z(lookupLimbs*g + i) }
 	row, one, low, high, t := z(16), z(17), z(18), z(19), z(20)
 	index := func(g int) VecPhysical { return z(21 + g) }
 	rest := func(g int) VecPhysical { return z(25 + g) }
 	found := []Register{K1, K2, K3, K4}
-	for g := range groups {
-		VMOVDQU64(at(d, g), index(g))
-		VPSRLQ(imm(4), index(g), rest(g))
-	}
 	MOVQ(U32(1), RAX)
 	VPBROADCASTQ(RAX, one)
-	left, size, group := R9, R8, R10
+	left, size, group, entry := R9, R8, R10, R12
 	SHRQ(imm(4), entries) // in steps of 16
 	MOVQ(k, size)
 	SHLQ(imm(6), size)
 	for _, n := range []int{lookupLimbs, 1} {
-		limbs, done, loop := label("limbs"), label("end"), label("entries")
+		limbs, done, some, loop := label("limbs"), label("end"), label("groups"), label("entries")
 		CMPQ(k, imm(n))
 		JL(LabelRef(done))
 		Label(limbs)
+		MOVQ(out, group)
+		Load(Param("d"), indices)
+		Load(Param("count"), count)
+		Label(some)
 		for g := range groups {
+			VMOVDQU64(at(indices, g), index(g))
+			VPSRLQ(imm(4), index(g), rest(g))
 			for i := range n {
 				zero(sum(g, i))
 			}
 		}
 		zero(row)
+		MOVQ(table, entry)
 		MOVQ(entries, left)
 		Label(loop)
 		for g := range groups {
@@ -122,26 +124,27 @@ func lookup(groups int) {
 		}
 		VPADDQ(one, row, row)
 		for i := range n {
-			load(at(table, 2*i), low)
-			load(at(table, 2*i+1), high)
+			load(at(entry, 2*i), low)
+			load(at(entry, 2*i+1), high)
 			for g := range groups {
 				VMOVDQA64(low, t)
 				VPERMT2Q(high, index(g), t)
 				VMOVDQA64(t, found[g], sum(g, i))
 			}
 		}
-		ADDQ(imm(2*64*n), table)
+		ADDQ(imm(2*64*n), entry)
 		DECQ(left)
 		JNZ(LabelRef(loop))
-		MOVQ(out, group)
 		for g := range groups {
 			for i := range n {
 				store(sum(g, i), at(group, i))
 			}
-			if g+1 < groups {
-				ADDQ(size, group)
-			}
+			ADDQ(size, group)
 		}
+		ADDQ(imm(64*groups), indices)
+		DECQ(count)
+		JNZ(LabelRef(some))
+		MOVQ(entry, table)
 		ADDQ(imm(64*n), out)
 		SUBQ(imm(n), k)
 		CMPQ(k, imm(n))
