@@ -14,7 +14,7 @@ func supported() (bool, string) {
 	return false, what + ": this processor or operating system does not support it"
 }
 
-func (r *ring) product(sums, x, y []uint64) {
+func (r *ring) product(sums, x, y []uint64, ahead *uint64) {
 	if !r.ifma {
 		productGeneric(sums, x, y, r.k)
 		return
@@ -22,7 +22,7 @@ func (r *ring) product(sums, x, y []uint64) {
 	raceRead(x[:lanes*r.k])
 	raceRead(y[:lanes*r.k])
 	raceWrite(sums[:lanes*(2*r.k+tailSums)])
-	productIFMA(&sums[0], &x[0], &y[0], &r.productPlan[0], r.k)
+	productIFMA(&sums[0], &x[0], &y[0], &r.productPlan[0], r.k, ahead)
 }
 
 func (r *ring) square(sums, x []uint64) {

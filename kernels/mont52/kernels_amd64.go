@@ -4,10 +4,10 @@
 
 package mont52
 
-// productIFMA is productGeneric, in the passes of a plan.
+// productIFMA is productGeneric, in the passes of a plan. It prefetches k vectors from ahead on.
 //
 //go:noescape
-func productIFMA(sums *uint64, x *uint64, y *uint64, plan *uint64, k int)
+func productIFMA(sums *uint64, x *uint64, y *uint64, plan *uint64, k int, ahead *uint64)
 
 // squareIFMA is squareGeneric.
 //

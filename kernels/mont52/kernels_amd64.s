@@ -4,14 +4,15 @@
 
 #include "textflag.h"
 
-// func productIFMA(sums *uint64, x *uint64, y *uint64, plan *uint64, k int)
-// Requires: AVX, AVX512F, AVX512IFMA
-TEXT ·productIFMA(SB), NOSPLIT, $0-40
+// func productIFMA(sums *uint64, x *uint64, y *uint64, plan *uint64, k int, ahead *uint64)
+// Requires: AVX, AVX512F, AVX512IFMA, MMX+
+TEXT ·productIFMA(SB), NOSPLIT, $0-48
 	MOVQ sums+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ y+16(FP), BX
 	MOVQ plan+24(FP), R13
 	MOVQ k+32(FP), CX
+	MOVQ ahead+40(FP), R11
 	MOVQ (R13), AX
 	ADDQ $0x08, R13
 	CMPQ AX, $0x0c
@@ -59,12 +60,14 @@ first1:
 	LEAQ      (R8)(R10*8), R8
 	LEAQ      (R9)(R10*8), R9
 	LEAQ      (R12)(R10*8), R12
+	LEAQ      (R11)(R10*8), R11
 	NEGQ      R10
 
 step4:
 	VMOVDQA64   (R9)(R10*8), Z25
 	VPXORQ      Z24, Z24, Z24
 	VMOVDQA64   Z26, (R12)(R10*8)
+	PREFETCHT1  (R11)(R10*8)
 	VPMADD52LUQ Z25, Z0, Z12
 	VPMADD52LUQ Z25, Z1, Z13
 	VPMADD52LUQ Z25, Z2, Z14
@@ -158,12 +161,14 @@ first2:
 	LEAQ      (R8)(R10*8), R8
 	LEAQ      (R9)(R10*8), R9
 	LEAQ      (R12)(R10*8), R12
+	LEAQ      (R11)(R10*8), R11
 	NEGQ      R10
 
 step5:
 	VMOVDQA64   (R9)(R10*8), Z27
 	VPXORQ      Z26, Z26, Z26
 	VMOVDQA64   Z28, (R12)(R10*8)
+	PREFETCHT1  (R11)(R10*8)
 	VPMADD52LUQ Z27, Z0, Z13
 	VPMADD52LUQ Z27, Z1, Z14
 	VPMADD52LUQ Z27, Z2, Z15
@@ -263,12 +268,14 @@ first3:
 	LEAQ      (R8)(R10*8), R8
 	LEAQ      (R9)(R10*8), R9
 	LEAQ      (R12)(R10*8), R12
+	LEAQ      (R11)(R10*8), R11
 	NEGQ      R10
 
 step6:
 	VMOVDQA64   (R9)(R10*8), Z29
 	VPXORQ      Z28, Z28, Z28
 	VMOVDQA64   Z30, (R12)(R10*8)
+	PREFETCHT1  (R11)(R10*8)
 	VPMADD52LUQ Z29, Z0, Z14
 	VPMADD52LUQ Z29, Z1, Z15
 	VPMADD52LUQ Z29, Z2, Z16

@@ -138,8 +138,9 @@ func reduceGeneric(z, sums, m, long, short []uint64, inv uint64, k int, canonica
 	}
 }
 
-// canonicalGeneric sets z to the value T < 2m of k columns of sums, or to T-m if that is not negative. The limbs of z are
-// below 2^52. z is sums or overlaps it nowhere.
+// canonicalGeneric sets z to the value T < 2m of k columns of sums, each below 2^63, or to T-m if that is not negative.
+// The limbs of z are below 2^52. z is sums or overlaps it nowhere. (The assembly wants limbs below 2^52 in sums too, and
+// has other code for those that need carries.)
 func canonicalGeneric(z, sums, m []uint64, k int) {
 	var carry, borrow [lanes]uint64
 	for j := range k {

@@ -78,7 +78,12 @@ func (r *ring) group(x []uint64, i int) []uint64 {
 
 // mul sets the group z = x·y·R⁻¹. Ranges: see reduceGeneric.
 func (r *ring) mul(z, x, y []uint64, s *scratch, canonical uint64) {
-	r.product(s.sums, x, y)
+	r.mulAhead(z, x, y, s, canonical, &x[0])
+}
+
+// mulAhead is mul and prefetches k vectors of other memory, which may end before that.
+func (r *ring) mulAhead(z, x, y []uint64, s *scratch, canonical uint64, ahead *uint64) {
+	r.product(s.sums, x, y, ahead)
 	r.reduce(z, s.sums, canonical)
 }
 

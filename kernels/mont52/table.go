@@ -126,8 +126,11 @@ func (t *table) Exp(z *bigmod.Vec, e []byte) {
 				continue
 			}
 			r.lookup(powers, w.entries, d, w.width)
+			// The multiplications fetch the next window, k vectors each.
+			next := t.windows[(i+1)%len(t.windows)].entries
 			for g := range groups(last - first) {
-				r.mul(r.group(acc, g), r.group(acc, g), r.group(powers, g), s, lazy)
+				ahead := &next[g*lanes*r.k%len(next)]
+				r.mulAhead(r.group(acc, g), r.group(acc, g), r.group(powers, g), s, lazy, ahead)
 			}
 		}
 		for g := range groups(last - first) {

@@ -26,16 +26,19 @@ type pass struct {
 	// A fresh pass finds column sums undefined, and takes them as zero. Beside each column it completes, it
 	// clears one at clear.
 	fresh bool
+	// A pass may prefetch 64 bytes of unrelated memory in each step, from ahead on.
+	prefetch bool
 
 	sums  GPPhysical // column 0; changed
 	limbs GPPhysical // limb 0; changed
 	clear GPPhysical // of fresh passes; changed
+	ahead GPPhysical // of prefetching passes; changed
 	steps GPPhysical // limbs of the multiplicand
 	index GPPhysical // changed
 }
 
 func newPass(steps GPPhysical) pass {
-	return pass{sums: R8, limbs: R9, clear: R12, steps: steps, index: R10}
+	return pass{sums: R8, limbs: R9, clear: R12, ahead: R11, steps: steps, index: R10}
 }
 
 func (p pass) emit() {
@@ -58,19 +61,23 @@ func (p pass) emit() {
 	// index runs from -8·steps to 0, so the bases point to the ends.
 	MOVQ(p.steps, p.index)
 	SHLQ(imm(3), p.index)
-	bases := map[GPPhysical]uint8{p.sums: 8, p.limbs: width}
-	if p.fresh {
-		bases[p.clear] = 8
-	}
-	for _, base := range []GPPhysical{p.sums, p.limbs, p.clear} {
-		if scale := bases[base]; scale > 0 {
-			LEAQ(Mem{Base: base, Index: p.index, Scale: scale}, base)
+	indexed := func(base GPPhysical, i int) Mem {
+		if base == p.limbs {
+			return Mem{Base: base, Index: p.index, Scale: width}
 		}
+		return Mem{Base: base, Index: p.index, Scale: 8, Disp: 64 * i}
+	}
+	bases := []GPPhysical{p.sums, p.limbs}
+	if p.fresh {
+		bases = append(bases, p.clear)
+	}
+	if p.prefetch {
+		bases = append(bases, p.ahead)
+	}
+	for _, base := range bases {
+		LEAQ(indexed(base, 0), base)
 	}
 	NEGQ(p.index)
-	indexed := func(base GPPhysical, i int) Mem {
-		return Mem{Base: base, Index: p.index, Scale: bases[base], Disp: 64 * i}
-	}
 
 	step := label("step")
 	Label(step)
@@ -84,6 +91,9 @@ func (p pass) emit() {
 		store(zeros, indexed(p.clear, 0))
 	} else {
 		load(indexed(p.sums, p.rows), window(p.rows))
+	}
+	if p.prefetch {
+		PREFETCHT1(indexed(p.ahead, 0))
 	}
 	for r := range p.rows {
 		lo(x, z(r), window(r))

@@ -8,8 +8,8 @@ import (
 
 // product multiplies without reduction, in the passes of a plan.
 func product() {
-	TEXT("productIFMA", NOSPLIT, "func(sums, x, y, plan *uint64, k int)")
-	Doc("productIFMA is productGeneric, in the passes of a plan.")
+	TEXT("productIFMA", NOSPLIT, "func(sums, x, y, plan *uint64, k int, ahead *uint64)")
+	Doc("productIFMA is productGeneric, in the passes of a plan. It prefetches k vectors from ahead on.")
 	Pragma("noescape")
 	sums, x, y, plan, k := RDI, RSI, RBX, R13, RCX
 	Load(Param("sums"), sums)
@@ -28,7 +28,8 @@ func product() {
 		p.emit()
 	}
 	// The first pass fills columns 0...k+rows-1 and clears as many beyond them as it has steps.
-	p.fresh = true
+	p.fresh, p.prefetch = true, true
+	Load(Param("ahead"), p.ahead)
 	MOVQ(Mem{Base: plan}, RAX)
 	ADDQ(imm(8), plan)
 	starts := make([]string, len(longRows))
@@ -48,7 +49,7 @@ func product() {
 		}
 	}
 	Label("others")
-	p.fresh = false
+	p.fresh, p.prefetch = false, false
 	p.dispatch(plan, append(longRows, shortRows...), emit)
 	VZEROUPPER()
 	RET()
