@@ -6,7 +6,7 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// MulAt gathers 8 elements of each operand into groups and scatters the products.
+// MulAt gathers 8 elements of each operand into groups and scatters the products, unless they are groups as they are.
 func (r *ring) MulAt(z *bigmod.Vec, zi []int32, x *bigmod.Vec, xi []int32) {
 	r.checkVec("MulAt", z)
 	r.checkVec("MulAt", x)
@@ -16,10 +16,11 @@ func (r *ring) MulAt(z *bigmod.Vec, zi []int32, x *bigmod.Vec, xi []int32) {
 	for len(zi) > 0 {
 		n := min(lanes, len(zi))
 		zat, xat := indices(zi[:n], z.Len), indices(xi[:n], x.Len)
-		r.gather(s.x, z.Words, &zat)
-		r.gather(s.y, x.Words, &xat)
-		r.mul(s.x, s.x, s.y, s, canonical)
-		r.scatter(z.Words, &zat, n, s.x)
+		zg, xg := r.elements(s.x, z.Words, &zat), r.elements(s.y, x.Words, &xat)
+		r.mul(zg, zg, xg, s, canonical)
+		if &zg[0] == &s.x[0] {
+			r.scatter(z.Words, &zat, n, zg)
+		}
 		zi, xi = zi[n:], xi[n:]
 	}
 }
@@ -33,10 +34,22 @@ func (r *ring) CopyAt(z *bigmod.Vec, zi []int32, x *bigmod.Vec, xi []int32) {
 	for len(zi) > 0 {
 		n := min(lanes, len(zi))
 		zat, xat := indices(zi[:n], z.Len), indices(xi[:n], x.Len)
-		r.gather(s.x, x.Words, &xat)
-		r.scatter(z.Words, &zat, n, s.x)
+		r.scatter(z.Words, &zat, n, r.elements(s.x, x.Words, &xat))
 		zi, xi = zi[n:], xi[n:]
 	}
+}
+
+// elements returns the elements at 8 indices of the groups x as one group: the one that they are, or buf.
+func (r *ring) elements(buf, x []uint64, at *[lanes]int32) []uint64 {
+	whole := at[0]%lanes == 0
+	for l, i := range at {
+		whole = whole && i == at[0]+int32(l)
+	}
+	if whole {
+		return r.group(x, int(at[0]/lanes))
+	}
+	r.gather(buf, x, at)
+	return buf
 }
 
 // indices copies 1 to 8 indices below n, and repeats the first of them up to 8.
