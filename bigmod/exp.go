@@ -37,13 +37,13 @@ func selectRow(z, table []uint64, d uint64) {
 	}
 }
 
-// expWindow is the width of Exp's windows for exponents of the given length. A wider window saves multiplications and
-// costs a longer table to fill, and to scan at every window.
+// expWindow is the width of Exp's windows for exponents of the given length, by measurement. A wider window saves
+// multiplications and costs a longer table to fill, and to scan at every window.
 func expWindow(bits int) int {
 	switch {
 	case bits <= 24:
 		return 2
-	case bits <= 96:
+	case bits <= 48:
 		return 3
 	case bits <= 512:
 		return 4

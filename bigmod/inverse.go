@@ -4,6 +4,7 @@ import "math/bits"
 
 // InverseVarTime chains Montgomery products p_k = x_0·...·x_k·R^-k, inverts the last, and peels: with
 // u_k = p_k⁻¹, the inverse of x_k is u_k·p_(k-1)·R⁻¹ and u_(k-1) is u_k·x_k·R⁻¹, so that no conversion is needed.
+// What it leaks is the index of the error.
 func (r *generic) InverseVarTime(z, x *Vec) error {
 	r.check("InverseVarTime", z.Len, z, x)
 	if z.Len == 0 {

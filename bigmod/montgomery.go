@@ -84,22 +84,25 @@ func sqrRows(t, x []uint64) {
 	}
 }
 
-// addMulWord sets z += x·y and returns the word that carries out. len(x) == len(z).
+// addMulWord sets z += x·y and returns the word that carries out. len(x) >= len(z).
 //
 // This loop is nearly all the time of the package. Rows of products with two carry chains per four words were as fast
 // as any other order tried in Go (columns, two or four rows at a time), because the compiler computes the products of
-// a basic block before their sums and spills what does not fit the registers.
+// a basic block before their sums and spills what does not fit the registers. Pointers to arrays made the loop a seventh
+// faster than slices that shrink.
 func addMulWord(z, x []uint64, y uint64) (carry uint64) {
+	x = x[:len(z)]
 	var c uint64
-	for len(z)%4 != 0 && len(x) > 0 {
-		hi, lo := bits.Mul64(x[0], y)
-		lo, c = bits.Add64(lo, z[0], 0)
+	i := 0
+	for ; i < len(z)%4; i++ {
+		hi, lo := bits.Mul64(x[i], y)
+		lo, c = bits.Add64(lo, carry, 0)
 		hi, _ = bits.Add64(hi, 0, c)
-		z[0], c = bits.Add64(lo, carry, 0)
+		z[i], c = bits.Add64(z[i], lo, 0)
 		carry, _ = bits.Add64(hi, 0, c)
-		z, x = z[1:], x[1:]
 	}
-	if len(z)%8 != 0 && len(z) >= 4 && len(x) >= 4 {
+	if len(z)%8 >= 4 {
+		z, x := (*[4]uint64)(z[i:]), (*[4]uint64)(x[i:])
 		h0, l0 := bits.Mul64(x[0], y)
 		h1, l1 := bits.Mul64(x[1], y)
 		h2, l2 := bits.Mul64(x[2], y)
@@ -114,9 +117,10 @@ func addMulWord(z, x []uint64, y uint64) (carry uint64) {
 		z[2], c = bits.Add64(z[2], l2, c)
 		z[3], c = bits.Add64(z[3], l3, c)
 		carry, _ = bits.Add64(carry, 0, c)
-		z, x = z[4:], x[4:]
+		i += 4
 	}
-	for len(z) >= 8 && len(x) >= 8 {
+	for ; i <= len(z)-8; i += 8 {
+		z, x := (*[8]uint64)(z[i:]), (*[8]uint64)(x[i:])
 		h0, l0 := bits.Mul64(x[0], y)
 		h1, l1 := bits.Mul64(x[1], y)
 		h2, l2 := bits.Mul64(x[2], y)
@@ -146,7 +150,6 @@ func addMulWord(z, x []uint64, y uint64) (carry uint64) {
 		z[6], c = bits.Add64(z[6], l2, c)
 		z[7], c = bits.Add64(z[7], l3, c)
 		carry, _ = bits.Add64(carry, 0, c)
-		z, x = z[8:], x[8:]
 	}
 	return carry
 }

@@ -80,8 +80,8 @@ type Ring interface {
 	MulRPow(z *Vec, n []uint32)
 	// InverseVarTime sets z = x⁻¹ mod m, all values outside Montgomery form, at the cost of one extended gcd and
 	// about three multiplications per element (Montgomery's trick). When some element shares a factor with m
-	// (such as 0), it returns a *NotInvertibleError naming the first such element and leaves z alone. The
-	// running time leaks that index and m may not be assumed to be hidden.
+	// (such as 0), it returns a *NotInvertibleError naming the first such element and leaves z alone. It may leak
+	// x and m.
 	InverseVarTime(z, x *Vec) error
 }
 

@@ -178,6 +178,10 @@ func TestExactDivisor(t *testing.T) {
 		if divisor.Div(make([]uint64, n), fromBig(large, 2*n+1)) != 0 {
 			t.Fatal("Div with a quotient that does not fit: exact")
 		}
+		// a multiple in its lower words, with more above them
+		if divisor.Div(make([]uint64, n), append(fromBig(product, 2*n), 1)) != 0 {
+			t.Fatal("Div of a dividend with a word too many: exact")
+		}
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 // testAllocations checks that calls allocate nothing once their scratch is there, and inversions nothing that grows with
 // the number of elements.
 func testAllocations(t *testing.T, impl bigmod.Implementation) {
-	s := newSetup(impl, randomModulus(newRand(3), 1024))
+	s := newSetup(t, impl, randomModulus(newRand(3), 1024))
 	r := s.ring
 	const n = 19
 	x, y, z, c := r.NewVec(n), r.NewVec(n), r.NewVec(n), r.NewVec(1)
@@ -28,7 +28,7 @@ func testAllocations(t *testing.T, impl bigmod.Implementation) {
 	s.fill(es)
 	zi, xi := []int32{4, 1, 2}, []int32{0, 0, 18}
 	counts := []uint32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 300}
-	crt, err := bigmod.NewCRT(newSetup(impl, randomModulus(newRand(4), 500)).ring, r)
+	crt, err := bigmod.NewCRT(newSetup(t, impl, randomModulus(newRand(4), 500)).ring, r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,10 +15,9 @@ func BenchmarkImplementation(b *testing.B, impl bigmod.Implementation) {
 	}
 	const n = 16 // elements in a batch
 	for _, bits := range []int{2048, 3072, 4096, 6144} {
-		s := newSetup(impl, randomModulus(newRand(bits), bits))
+		s := newSetup(b, impl, randomModulus(newRand(bits), bits))
 		x, y, z := s.vec(s.residues(n)...), s.vec(s.residues(n)...), s.ring.NewVec(n)
-		units := s.ring.NewVec(n)
-		s.set(units, 1)
+		units := s.vec(s.units(n)...)
 		run := func(name string, f func()) {
 			b.Run(fmt.Sprintf("%s/%d", name, bits), func(b *testing.B) {
 				for b.Loop() {

@@ -20,20 +20,20 @@ func testCRT(t *testing.T, impl bigmod.Implementation) {
 		for new(big.Int).GCD(nil, nil, p, q).Cmp(big.NewInt(1)) != 0 {
 			p, q = randomModulus(r, length[0]), randomModulus(r, length[1])
 		}
-		checkCRT(t, newSetup(impl, p), newSetup(impl, q))
+		checkCRT(t, newSetup(t, impl, p), newSetup(t, impl, q))
 	}
 	// the longest and the shortest product of two lengths
-	checkCRT(t, newSetup(impl, new(big.Int).Sub(pow2(256), big.NewInt(1))), newSetup(impl, new(big.Int).Sub(pow2(255), big.NewInt(19))))
-	checkCRT(t, newSetup(impl, new(big.Int).Add(pow2(255), big.NewInt(1))), newSetup(impl, new(big.Int).Add(pow2(256), big.NewInt(1))))
+	checkCRT(t, newSetup(t, impl, new(big.Int).Sub(pow2(256), big.NewInt(1))), newSetup(t, impl, new(big.Int).Sub(pow2(255), big.NewInt(19))))
+	checkCRT(t, newSetup(t, impl, new(big.Int).Add(pow2(255), big.NewInt(1))), newSetup(t, impl, new(big.Int).Add(pow2(256), big.NewInt(1))))
 
-	s := func(m int64) bigmod.Ring { return newSetup(impl, big.NewInt(m)).ring }
+	s := func(m int64) bigmod.Ring { return newSetup(t, impl, big.NewInt(m)).ring }
 	if _, err := bigmod.NewCRT(s(15), s(21)); !errors.Is(err, bigmod.ErrNotCoprime) {
 		t.Errorf("NewCRT(15, 21): %v", err)
 	}
 	if _, err := bigmod.NewCRT(s(15), s(15)); !errors.Is(err, bigmod.ErrNotCoprime) {
 		t.Errorf("NewCRT(15, 15): %v", err)
 	}
-	long := newSetup(impl, new(big.Int).Add(pow2(200), big.NewInt(3))).ring
+	long := newSetup(t, impl, new(big.Int).Add(pow2(200), big.NewInt(3))).ring
 	if _, err := bigmod.NewCRT(long, s(7)); err == nil {
 		t.Error("NewCRT of 201 and 3 bits: no error")
 	}

@@ -115,7 +115,7 @@ func (s *setup) checkTable(t *testing.T, base *big.Int, bits, n int) {
 // not shorter exponents.
 func testLongExponents(t *testing.T, impl bigmod.Implementation) {
 	for _, bits := range []int{512, 1000, 2048, 3072, 4096} {
-		s := newSetup(impl, randomModulus(newRand(-bits), bits))
+		s := newSetup(t, impl, randomModulus(newRand(-bits), bits))
 		n := max(1, 4096/bits)
 		xs := s.residues(n)
 		x, z := s.vec(xs...), s.ring.NewVec(n)

@@ -46,7 +46,7 @@ func seeds(add func(m, x, y []byte)) {
 func FuzzMul(f *testing.F, impl bigmod.Implementation) {
 	seeds(func(m, x, y []byte) { f.Add(m, x, y) })
 	f.Fuzz(func(t *testing.T, m, x, y []byte) {
-		s := newSetup(impl, fuzzModulus(m))
+		s := newSetup(t, impl, fuzzModulus(m))
 		xs, ys := s.fuzzResidues(x), s.fuzzResidues(y)
 		a, b, z := s.vec(xs...), s.vec(ys...), s.ring.NewVec(len(xs))
 		s.ring.Mul(z, a, b)
@@ -64,7 +64,7 @@ func FuzzMul(f *testing.F, impl bigmod.Implementation) {
 func FuzzSqr(f *testing.F, impl bigmod.Implementation) {
 	seeds(func(m, x, _ []byte) { f.Add(m, x) })
 	f.Fuzz(func(t *testing.T, m, x []byte) {
-		s := newSetup(impl, fuzzModulus(m))
+		s := newSetup(t, impl, fuzzModulus(m))
 		xs := s.fuzzResidues(x)
 		z := s.vec(xs...)
 		for range 3 {
@@ -82,7 +82,7 @@ func FuzzExp(f *testing.F, impl bigmod.Implementation) {
 	seeds(func(m, x, y []byte) { f.Add(m, x, y) })
 	f.Fuzz(func(t *testing.T, m, x, e []byte) {
 		e = e[:min(len(e), 16)]
-		s := newSetup(impl, fuzzModulus(m[:min(len(m), 128)]))
+		s := newSetup(t, impl, fuzzModulus(m[:min(len(m), 128)]))
 		xs := s.fuzzResidues(x)
 		want := func(i int) *big.Int { return s.mont(s.power(xs[i], e)) }
 		a, z := s.vec(xs...), s.ring.NewVec(len(xs))
@@ -103,7 +103,7 @@ func FuzzExp(f *testing.F, impl bigmod.Implementation) {
 func FuzzBytes(f *testing.F, impl bigmod.Implementation) {
 	seeds(func(m, x, _ []byte) { f.Add(m, x) })
 	f.Fuzz(func(t *testing.T, m, x []byte) {
-		s := newSetup(impl, fuzzModulus(m))
+		s := newSetup(t, impl, fuzzModulus(m))
 		size, limbs := s.ring.Modulus().Size(), s.ring.Modulus().Limbs()
 		v := new(big.Int).SetBytes(x[:min(len(x), size)])
 		z := s.ring.NewVec(1)
@@ -130,7 +130,7 @@ func FuzzBytes(f *testing.F, impl bigmod.Implementation) {
 func FuzzInverse(f *testing.F, impl bigmod.Implementation) {
 	seeds(func(m, x, _ []byte) { f.Add(m, x) })
 	f.Fuzz(func(t *testing.T, m, x []byte) {
-		s := newSetup(impl, fuzzModulus(m))
+		s := newSetup(t, impl, fuzzModulus(m))
 		xs := s.fuzzResidues(x)
 		z := s.vec(xs...)
 		err := s.ring.InverseVarTime(z, z)

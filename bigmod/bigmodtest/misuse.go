@@ -11,7 +11,7 @@ import (
 
 // testMisuse checks that operands that do not belong together panic instead of giving a wrong result.
 func testMisuse(t *testing.T, impl bigmod.Implementation) {
-	s := newSetup(impl, randomModulus(newRand(1), 300))
+	s := newSetup(t, impl, randomModulus(newRand(1), 300))
 	r := s.ring
 	size, limbs := r.Modulus().Size(), r.Modulus().Limbs()
 	v2, v3 := r.NewVec(2), r.NewVec(3)
@@ -72,7 +72,7 @@ func testMisuse(t *testing.T, impl bigmod.Implementation) {
 
 // testConcurrent uses one ring and one table from several goroutines; the race detector is the judge of what is shared.
 func testConcurrent(t *testing.T, impl bigmod.Implementation) {
-	s := newSetup(impl, randomModulus(newRand(2), 512))
+	s := newSetup(t, impl, randomModulus(newRand(2), 512))
 	r := s.ring
 	const n = 11
 	in := s.bytes(s.residues(n))
@@ -96,7 +96,7 @@ func testConcurrent(t *testing.T, impl bigmod.Implementation) {
 		return out
 	}
 	table := r.NewTable(base, 64)
-	want := work(newSetup(impl, s.m).ring.NewTable(base, 64))
+	want := work(newSetup(t, impl, s.m).ring.NewTable(base, 64))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

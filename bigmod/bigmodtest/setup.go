@@ -23,16 +23,19 @@ func newRand(seed int) *rand.Rand {
 }
 
 // newSetup makes the ring of m, an odd number from 3 to 2^MaxBits.
-func newSetup(impl bigmod.Implementation, m *big.Int) *setup {
+func newSetup(t testing.TB, impl bigmod.Implementation, m *big.Int) *setup {
+	t.Helper()
 	modulus, err := bigmod.NewModulus(m.Bytes())
 	if err != nil {
-		panic(err) // the caller chose m
+		t.Fatalf("NewModulus of %s: %v", short(m), err)
 	}
 	s := &setup{ring: impl.New(modulus), m: m, rand: newRand(m.BitLen())}
 	one := s.vec(big.NewInt(1))
 	s.ring.FromMont(one, one)
 	s.rInv = s.get(one)[0]
-	s.r = new(big.Int).ModInverse(s.rInv, m)
+	if s.r = new(big.Int).ModInverse(s.rInv, m); s.r == nil {
+		t.Fatalf("FromMont of 1 modulo %s is %x: not an inverse", short(m), s.rInv)
+	}
 	return s
 }
 
@@ -128,6 +131,17 @@ func (s *setup) edges() []*big.Int {
 	both(s.rInv)
 	both(new(big.Int).Mul(s.r, s.r))
 	return append(xs, s.residues(2)...)
+}
+
+// units returns n residues that have inverses.
+func (s *setup) units(n int) []*big.Int {
+	var xs []*big.Int
+	for len(xs) < n {
+		if x := s.residues(1)[0]; new(big.Int).GCD(nil, nil, x, s.m).Cmp(big.NewInt(1)) == 0 {
+			xs = append(xs, x)
+		}
+	}
+	return xs
 }
 
 // vec makes a vector of canonical residues.

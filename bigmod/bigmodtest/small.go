@@ -11,7 +11,7 @@ import (
 // testSmall computes everything there is to compute modulo small numbers.
 func testSmall(t *testing.T, impl bigmod.Implementation) {
 	for m := int64(3); m < 64; m += 2 {
-		s := newSetup(impl, big.NewInt(m))
+		s := newSetup(t, impl, big.NewInt(m))
 		var xs, ys []*big.Int
 		for x := range m {
 			for y := range m {

@@ -28,7 +28,7 @@ func TestImplementation(t *testing.T, impl bigmod.Implementation) {
 	for _, bits := range lengths {
 		for name, m := range moduli(bits) {
 			t.Run(fmt.Sprintf("%d bits %s", bits, name), func(t *testing.T) {
-				s := newSetup(impl, m)
+				s := newSetup(t, impl, m)
 				t.Run("form", s.testForm)
 				t.Run("bytes", s.testBytes)
 				t.Run("words", s.testWords)

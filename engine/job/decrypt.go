@@ -37,15 +37,16 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := notAnInput(d.Out, []string{d.In}); err != nil {
+		return nil, err
+	}
 	if err := d.Key.useKernel(d.Kernel); err != nil {
 		return nil, err
 	}
-	in, err := ctfile.Open(ctx, d.FS, d.In, column.ReadOptions{Threads: d.Threads})
+	t, ids, err := readTable(ctx, d.Options, d.In)
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	t := in.Table()
 	if t.Fingerprint != d.Key.Public.Fingerprint() {
 		return nil, column.Refuse(d.In, "wrong key: the table is encrypted under key %s, this is key %s", short(t.Fingerprint), short(d.Key.Public.Fingerprint())).
 			WithHint("Find the secret key whose fingerprint is %s.", t.Fingerprint)
@@ -54,7 +55,15 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema := resultSchema(o.idFields(in.Schema()), o.stats)
+	in, err := ctfile.Open(ctx, d.FS, d.In, column.ReadOptions{Threads: d.Threads, BatchRows: tableRows(len(t.Columns), d.Key.Public.CiphertextSize())})
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	for i := range ids {
+		ids[i] = arrow.Field{Name: ids[i].Name, Type: elem(ids[i].Type)}
+	}
+	schema := resultSchema(ids, o.stats)
 	out, err := f.create(ctx, d.FS, d.Out, schema, column.WriteOptions{Overwrite: d.Overwrite})
 	if err != nil {
 		return nil, err
@@ -119,16 +128,6 @@ func newOpening(d *Decryption, t *ctfile.Table) (*opening, error) {
 		}
 	}
 	return o, nil
-}
-
-func (o *opening) idFields(schema *arrow.Schema) []arrow.Field {
-	fields := slices.Clone(schema.Fields()[:len(o.table.IDs)])
-	for i, f := range fields {
-		if l, ok := f.Type.(*arrow.ListType); ok && o.table.Layout == Blocks {
-			fields[i] = arrow.Field{Name: f.Name, Type: l.Elem()}
-		}
-	}
-	return fields
 }
 
 func (o *opening) worker(schema *arrow.Schema) (engine.Work[column.Batch, column.Batch], error) {

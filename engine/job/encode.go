@@ -3,7 +3,6 @@ package job
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -61,17 +60,31 @@ func refuseValue(b column.Batch, i int, m Measure, text string, err error) error
 	refuse := func(cause, hint string, args ...any) error {
 		return b.Refuse(i, m.Name, "%s %s", column.Quote(text), cause).WithHint(hint, args...)
 	}
+	missing := "If it stands for a missing value, make it a null."
+	if b.Line(i) > 0 {
+		missing = "If it stands for a missing value, name it with --null (default: empty and NA)."
+	}
 	switch {
 	case errors.Is(err, errBeyondMax):
 		return refuse("is beyond max="+decimalText(m.Bound, m.Decimals), "Raise max for every owner alike, or correct the value.")
 	case errors.Is(err, codec.ErrDecimals):
-		return refuse(fmt.Sprintf("has more than the declared %d decimals", m.Decimals), "Declare as many as the data have (%s:decimals=D), or round the data first.", m.Name)
+		return refuse(fmt.Sprintf("has more than the declared %s", count(m.Decimals, "decimal")), "Declare as many as the data have (%s:decimals=D), or round the data first.", m.Name)
 	case errors.Is(err, codec.ErrNotFinite):
-		return refuse("is not a finite number", "Write missing values as empty or NA, or name their spelling with --null.")
+		return refuse("is not a finite number", "%s", missing)
+	case errors.Is(err, codec.ErrOverflow) && m.Decimals == 0:
+		return refuse("overflows: it does not fit in 64 bits", "Scale the column down first.")
 	case errors.Is(err, codec.ErrOverflow):
 		return refuse(fmt.Sprintf("overflows: times 10^%d it does not fit in 64 bits", m.Decimals), "Declare fewer decimals.")
 	}
-	return refuse("is not a number", "Write missing values as empty or NA, or name their spelling with --null.")
+	return refuse("is not a number", "%s", missing)
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // decimalText writes v·10^-decimals.

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"syscall"
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -55,6 +56,11 @@ func Explain(err error) Failure {
 		if file.Kind != nil && !errors.Is(err, blob.ErrDiskFull) {
 			f.Kind = Refused
 		}
+		if errors.Is(err, syscall.ENOTDIR) {
+			f.Kind, f.Hint = Refused, "Part of the path is a file; name a directory that exists."
+		}
+	case errors.Is(err, paillier.ErrKeyKernel):
+		f.Kind, f.Hint = Usage, "See cipherfold doctor."
 	case errors.As(err, &key):
 		f.Kind, f.Hint = Refused, key.Hint
 	case errors.As(err, &memory):

@@ -16,6 +16,10 @@ import (
 
 // idTypes are the types an id column may have: those whose values are equal when their bytes are.
 func checkIDType(file string, f arrow.Field) error {
+	if t, ok := f.Type.(*arrow.TimestampType); ok && t.Unit == arrow.Second {
+		return column.Refuse(file, "a column of type %s cannot be an id: Parquet has no seconds", t).InColumn(f.Name).
+			WithHint("Convert the column to milliseconds.")
+	}
 	switch f.Type.ID() {
 	case arrow.BOOL, arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64,
 		arrow.STRING, arrow.LARGE_STRING, arrow.BINARY, arrow.FIXED_SIZE_BINARY, arrow.DATE32, arrow.TIMESTAMP:
@@ -191,7 +195,7 @@ func lists(ids []arrow.Array, each int) []arrow.Array {
 			offsets[i] = int32(min(i*each, n))
 		}
 		buffer := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets))
-		data := array.NewData(arrow.ListOfNonNullable(arr.DataType()), rows, []*memory.Buffer{nil, buffer}, []arrow.ArrayData{arr.Data()}, 0, 0)
+		data := array.NewData(arrow.ListOf(arr.DataType()), rows, []*memory.Buffer{nil, buffer}, []arrow.ArrayData{arr.Data()}, 0, 0)
 		out[k] = array.NewListData(data)
 		data.Release()
 	}

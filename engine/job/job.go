@@ -68,6 +68,7 @@ type Report struct {
 	Values      int64            `json:"values"`      // measures times records
 	Seconds     float64          `json:"seconds"`
 	Kernel      string           `json:"kernel"`
+	Measures    []string         `json:"measures,omitempty"`
 	Missing     map[string]int64 `json:"missing,omitempty"`      // per measure: nulls, and records that a source lacks
 	Unlisted    int64            `json:"unlisted,omitempty"`     // records outside the universe, dropped on request
 	SmallGroups int64            `json:"small_groups,omitempty"` // groups below the minimum, dropped on request
@@ -94,6 +95,11 @@ func (r *Report) finish(start time.Time, stats engine.Stats) {
 type UsageError struct{ Cause, Hint string }
 
 func (e *UsageError) Error() string { return e.Cause }
+
+// noKernel refuses a kernel that is unknown or that this machine cannot run.
+func noKernel(name string) error {
+	return usage("See cipherfold doctor.", "kernel %s is not available", name)
+}
 
 func usage(hint, format string, args ...any) error {
 	return &UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint}

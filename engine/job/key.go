@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 
 	"filippo.io/age"
 
@@ -45,6 +47,8 @@ func (k Key) useKernel(name string) error {
 
 // keyFileMax is far above the size of any key file.
 const keyFileMax = 1 << 20
+
+const damagedKey = "Copy the key file again from where it is kept."
 
 // ageMagic starts a file encrypted by age.
 const ageMagic = "age-encryption.org/v1"
@@ -88,12 +92,21 @@ func parseAnyKey(data []byte, insecureTestKey bool) (paillier.Key, error) {
 
 // refuseKey gives a key's error its file.
 func refuseKey(name string, err error) error {
-	e := column.Refuse(name, "%w", err)
+	e := column.Refuse(name, "%w", err).WithHint("The key is damaged, or was not made by cipherfold.")
 	var key *paillier.KeyError
-	if errors.As(err, &key) {
-		e.Hint = key.Hint
+	switch {
+	case !errors.As(err, &key):
+	case errors.Is(err, paillier.ErrKeySyntax) && key.Field == "":
+		e.Hint = "Give a key file as keygen wrote it, or a JWK of python-paillier."
+	case key.Hint != "":
+		e.Hint = sentence(key.Hint)
 	}
 	return e
+}
+
+// sentence begins a hint with a capital and ends it with a full stop, as ours do.
+func sentence(hint string) string {
+	return strings.ToUpper(hint[:1]) + strings.TrimSuffix(hint[1:], ".") + "."
 }
 
 func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byte, error) {
@@ -114,35 +127,41 @@ func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byt
 		return nil, column.Refuse(name, "the passphrase is wrong").WithHint("The key file was encrypted under another passphrase.")
 	}
 	if err != nil {
-		return nil, column.Refuse(name, "damaged key file: %w", err)
+		return nil, column.Refuse(name, "damaged key file: %w", err).WithHint(damagedKey)
 	}
 	out, err := io.ReadAll(io.LimitReader(r, keyFileMax))
 	if err != nil {
-		return nil, column.Refuse(name, "damaged key file: %w", err)
+		return nil, column.Refuse(name, "damaged key file: %w", err).WithHint(damagedKey)
 	}
 	return out, nil
 }
 
-// WriteKey writes a key's two files into dir: public.json and secret.age, encrypted under the passphrase (scrypt), or
-// secret.json when there is none. Both are readable by their owner only where they are secret. It returns their names.
-func WriteKey(ctx context.Context, fs blob.FS, dir string, key *paillier.SecretKey, passphrase []byte, overwrite bool) (public, secret string, err error) {
-	public, secret = dir+"/public.json", dir+"/secret.json"
-	data := key.MarshalSecret()
-	if passphrase != nil {
-		secret = dir + "/secret.age"
-		if data, err = sealAge(data, passphrase); err != nil {
-			return "", "", err
-		}
-	}
-	// Both are begun before either is finished, so that a refusal leaves none.
-	files := []struct {
+// WriteKey writes a key into dir: public.json and, for a secret key, secret.age, encrypted under the passphrase (scrypt),
+// or secret.json when there is none, both with mode 0600. It returns their names, "" for a secret file that is not there.
+func WriteKey(ctx context.Context, o Options, dir string, key paillier.Key, passphrase []byte) (public, secret string, err error) {
+	o = o.withDefaults()
+	type file struct {
 		name    string
 		data    []byte
 		private bool
-	}{{secret, data, true}, {public, key.Public().MarshalPublic(), false}}
+	}
+	public = path.Join(dir, "public.json")
+	files := []file{{public, key.Public().MarshalPublic(), false}}
+	if sk, ok := key.(*paillier.SecretKey); ok {
+		data := sk.MarshalSecret()
+		secret = path.Join(dir, "secret.json")
+		if passphrase != nil {
+			secret = path.Join(dir, "secret.age")
+			if data, err = sealAge(data, passphrase); err != nil {
+				return "", "", err
+			}
+		}
+		files = append(files, file{secret, data, true})
+	}
+	// All are begun before any is finished, so that a refusal leaves none.
 	var uploads []blob.Upload
 	for _, f := range files {
-		u, err := fs.Create(ctx, f.name, blob.CreateOptions{Overwrite: overwrite, Private: f.private})
+		u, err := o.FS.Create(ctx, f.name, blob.CreateOptions{Overwrite: o.Overwrite, Private: f.private})
 		if err != nil {
 			return "", "", err
 		}

@@ -3,6 +3,7 @@ package job
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -39,8 +40,8 @@ func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantit
 			what := quantityName(names(measures, q.terms), names(measures, q.given))
 			sum := s.bound.Times(maxAdds)
 			if sum.Cmp(codec.PowerOfTen(codec.MaxDigits)) >= 0 {
-				return usage("Lower max, decimals or --max-adds.",
-					"no headroom: a sum of %d values of %s, each up to %s, can exceed %d digits", t.MaxAdds, column.Quote(what), s.bound, codec.MaxDigits)
+				return column.Refuse("", "no headroom: a sum of %d values of %s, each up to %s, can exceed %d digits", t.MaxAdds, column.Quote(what), s.bound, codec.MaxDigits).
+					WithHint("Lower max, decimals or --max-adds.")
 			}
 			if s.decimals > codec.MaxDigits {
 				return usage("Lower decimals.", "%s has %d decimals and a result can have %d", column.Quote(what), s.decimals, codec.MaxDigits)
@@ -59,7 +60,7 @@ func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantit
 		places, columns, err = codec.PlanRecords(keyBits, widths)
 	}
 	if err != nil {
-		return usage("Use a larger key, or lower max, decimals or --max-adds.", "no headroom: %v", err)
+		return column.Refuse("", "no headroom: %w", err).WithHint("Use a larger key, or lower max, decimals or --max-adds.")
 	}
 	for c := range columns {
 		t.Columns = append(t.Columns, columnName(t.IDs, c))
@@ -139,11 +140,11 @@ func newPlan(t *ctfile.Table, n []uint64) (*plan, error) {
 // roundedBound is the smallest 2^(8j) - 1 that v fits in. A bound found in the data is rounded up to it, so that the
 // table tells the size of its largest value only roughly, and owners with data alike arrive at the same layout.
 func roundedBound(v int64) int64 {
-	n := (bits.Len64(uint64(v)) + 7) / 8 * 8
+	n := max(8, (bits.Len64(uint64(v))+7)/8*8)
 	if n >= 64 {
-		return 1<<63 - 1
+		return math.MaxInt64
 	}
-	return max(1, 1<<n-1)
+	return 1<<n - 1
 }
 
 // columnName is the name of a table's c-th ciphertext column. Ids come first and keep their names.

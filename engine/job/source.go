@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -66,6 +67,16 @@ func listSource(ctx context.Context, o Options, patterns, nulls []string) (sourc
 		return s, usage("Name at least one file.", "no input")
 	}
 	return s, nil
+}
+
+// notAnInput refuses an output that would replace what it is made from.
+func notAnInput(out string, inputs []string) error {
+	for _, in := range inputs {
+		if filepath.Clean(in) == filepath.Clean(out) {
+			return usage("Give the output a name of its own.", "%s is an input and the output", in)
+		}
+	}
+	return nil
 }
 
 // open reads the named columns of all files, one after the other; none means all columns. A table without a row is

@@ -1,16 +1,29 @@
 package job
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"strconv"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
+
+// readTable returns what an encrypted table says of itself, and its id columns (lists in blocks).
+func readTable(ctx context.Context, o Options, file string) (*ctfile.Table, []arrow.Field, error) {
+	r, err := ctfile.Open(ctx, o.FS, file, column.ReadOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	t := r.Table()
+	return t, slices.Clone(r.Schema().Fields()[:len(t.IDs)]), r.Close()
+}
 
 // newTable starts the footer of an encrypted table: its scheme and key.
 func newTable(pk *paillier.PublicKey) ctfile.Table {
@@ -39,7 +52,7 @@ func signature(t *ctfile.Table, name string) []ctfile.Measure {
 			continue
 		}
 		m.InColumns = []string{strconv.Itoa(part)} // which part of a block
-		m.Bound = ""                                     // bounds may differ as long as the slots are the same
+		m.Bound = ""                               // bounds may differ as long as the slots are the same
 		out = append(out, m)
 	}
 	return out
@@ -84,8 +97,7 @@ func merge(inputs []input) (*merger, error) {
 			}
 			if had, ok := columnOf[q.Name]; ok {
 				if decimals[q.Name] != q.Decimals {
-					return nil, column.Refuse(in.file, "measure %s has %d decimals, in %s it has %d", column.Quote(q.Name), q.Decimals, owner[q.Name], decimals[q.Name]).
-						InColumn(q.Name).WithHint("All owners must encrypt a measure with the same decimals.")
+					return nil, otherDecimals(in.file, q, owner[q.Name], decimals[q.Name])
 				}
 				if !slices.Equal(had, at) {
 					return nil, column.Refuse(in.file, "measure %s is packed differently than in %s", column.Quote(q.Name), owner[q.Name]).
@@ -122,26 +134,59 @@ func merge(inputs []input) (*merger, error) {
 	return m, nil
 }
 
-// comparable refuses two tables that no fusion can bring together.
+// comparable refuses two tables whose rows cannot be brought together.
 func comparable(a, b input) error {
-	s, t := a.table, b.table
-	refuse := func(hint, format string, args ...any) error {
-		return column.Refuse(b.file, format, args...).WithHint("%s", hint)
+	if err := sameKeyAndLayout(a, b); err != nil {
+		return err
 	}
-	switch {
-	case s.Fingerprint != t.Fingerprint:
-		return refuse("Tables fuse only when they are encrypted under one key.", "encrypted under key %s, but %s under key %s", short(t.Fingerprint), a.file, short(s.Fingerprint))
-	case s.Layout != t.Layout:
-		return refuse("All owners must use the same --layout.", "layout %s, but %s has layout %s", t.Layout, a.file, s.Layout)
-	case s.Total || t.Total:
-		if s.Total != t.Total {
-			return refuse("Fuse the totals, or the tables that they were made of.", "one of %s and this file is a total", a.file)
+	s, t := a.table, b.table
+	for _, q := range t.Measures { // asked before the size of blocks, which follows from it
+		if i := slices.IndexFunc(s.Measures, func(x ctfile.Measure) bool { return x.Name == q.Name }); i >= 0 && s.Measures[i].Decimals != q.Decimals {
+			return otherDecimals(b.file, q, a.file, s.Measures[i].Decimals)
 		}
-	case s.BlockRecords != t.BlockRecords:
-		return refuse("All owners must give the same measures, max, --square, --product and --max-adds, so that blocks are of one size.",
-			"blocks of %d records, but %s has blocks of %d", t.BlockRecords, a.file, s.BlockRecords)
-	case !slices.Equal(s.IDs, t.IDs):
-		return refuse("All owners must name the same id columns in the same order.", "id columns %q, but %s has %q", t.IDs, a.file, s.IDs)
+	}
+	if s.BlockRecords != t.BlockRecords {
+		return column.Refuse(b.file, "blocks of %d records, but %s has blocks of %d", t.BlockRecords, a.file, s.BlockRecords).
+			WithHint("All owners must give the same measures, max, --square, --product and --max-adds, so that blocks are of one size.")
+	}
+	if !slices.Equal(s.IDs, t.IDs) {
+		return column.Refuse(b.file, "id columns %q, but %s has %q", t.IDs, a.file, s.IDs).
+			WithHint("All owners must name the same id columns in the same order.")
+	}
+	for i, f := range b.ids {
+		if !arrow.TypeEqual(f.Type, a.ids[i].Type) {
+			return column.Refuse(b.file, "ids of type %s, but %s has %s", elem(f.Type), a.file, elem(a.ids[i].Type)).
+				InColumn(f.Name).WithHint("Encrypt with --universe and one common reference list: its ids are used, and match as text.")
+		}
 	}
 	return nil
+}
+
+// otherDecimals refuses a measure that another table has with other decimals.
+func otherDecimals(file string, q ctfile.Measure, other string, had int) error {
+	return column.Refuse(file, "measure %s has %s, in %s it has %d", column.Quote(q.Name), count(q.Decimals, "decimal"), other, had).
+		InColumn(q.Name).WithHint("All owners must encrypt a measure with the same decimals.")
+}
+
+// sameKeyAndLayout refuses two tables that no fusion can bring together.
+func sameKeyAndLayout(a, b input) error {
+	s, t := a.table, b.table
+	switch {
+	case t.Total:
+		return column.Refuse(b.file, "this is a total, which cannot be added to").WithHint("Fuse the tables that it was made of.")
+	case s.Fingerprint != t.Fingerprint:
+		return column.Refuse(b.file, "encrypted under key %s, but %s under key %s", short(t.Fingerprint), a.file, short(s.Fingerprint)).
+			WithHint("Tables fuse only when they are encrypted under one key.")
+	case s.Layout != t.Layout:
+		return column.Refuse(b.file, "layout %s, but %s has layout %s", t.Layout, a.file, s.Layout).WithHint("All owners must use the same --layout.")
+	}
+	return nil
+}
+
+// elem is the type of a record's id: what a block's list is made of.
+func elem(t arrow.DataType) arrow.DataType {
+	if l, ok := t.(*arrow.ListType); ok {
+		return l.Elem()
+	}
+	return t
 }

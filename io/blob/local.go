@@ -52,7 +52,7 @@ func (Local) Open(ctx context.Context, name string) (File, error) {
 
 func notRegular(name string, info fs.FileInfo) *Error {
 	if info.IsDir() {
-		return &Error{Path: name, Kind: ErrNotFile, What: "is a directory, not a file"}
+		return &Error{Path: name, Kind: ErrNotFile, What: "is a directory, not a file", Hint: "Name a file."}
 	}
 	return &Error{Path: name, Kind: ErrNotFile, What: fmt.Sprintf("is not a regular file (%v)", info.Mode().Type()),
 		Hint: "Pipes and devices cannot be used here; write to a file first."}

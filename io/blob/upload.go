@@ -25,7 +25,7 @@ func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upl
 		return nil, err
 	}
 	if name == "" {
-		return nil, &Error{Path: `""`, Kind: ErrNotFound, What: "an output needs a name"}
+		return nil, &Error{Path: `""`, Kind: ErrNotFound, What: "an output needs a name", Hint: "Name a file."}
 	}
 	target := name
 	if info, err := os.Lstat(name); err == nil {
@@ -54,7 +54,7 @@ func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upl
 	} else if err != nil {
 		return nil, wrap(name, "create", err)
 	} else if !info.IsDir() {
-		return nil, &Error{Path: name, Kind: ErrNotFound, What: "cannot create: " + dir + " is not a directory"}
+		return nil, &Error{Path: name, Kind: ErrNotFound, What: "cannot create: " + dir + " is not a directory", Hint: "Name a directory that exists."}
 	}
 	mode := fs.FileMode(0o644)
 	if opts.Private {

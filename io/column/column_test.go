@@ -334,7 +334,7 @@ func TestSelect(t *testing.T) {
 		{have, []string{"B"}, "", ErrMissingColumn, `Did you mean "b"?`},
 		{have, []string{"value"}, "", ErrMissingColumn, `The file has "a", "b", "c".`},
 		{nil, []string{"value"}, "", ErrMissingColumn, `The file has no columns.`},
-		{have, []string{"a", "a"}, "", ErrDuplicateColumn, ""},
+		{have, []string{"a", "a"}, "", ErrDuplicateColumn, "Name each column once."},
 		{[]string{"a", "x", "a"}, []string{"x"}, "", ErrDuplicateColumn, "Rename or drop one of them."},
 		{strings.Split("a1,a2,a3,a4,a5,a6,a7,a8,a9,b1,b2,b3,b4", ","), []string{"value"}, "", ErrMissingColumn,
 			`The file has "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "b1", "b2", "b3", ....`},
@@ -488,7 +488,7 @@ func TestCopy(t *testing.T) {
 
 func TestOptionsDefaults(t *testing.T) {
 	o := ReadOptions{}.WithDefaults()
-	if o.BatchRows != BatchRowsDefault || o.Threads != 1 || fmt.Sprintf("%q", o.Nulls) != `["" "NA"]` || o.Mem == nil {
+	if o.BatchRows != BatchRowsDefault || o.BatchBytes != BatchBytesDefault || o.Threads != 1 || fmt.Sprintf("%q", o.Nulls) != `["" "NA"]` || o.Mem == nil {
 		t.Errorf("defaults %+v", o)
 	}
 	if o := (ReadOptions{Nulls: []string{}}).WithDefaults(); o.Nulls == nil || len(o.Nulls) != 0 {

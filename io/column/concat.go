@@ -92,7 +92,8 @@ func (c *concat) Read(ctx context.Context) (Batch, error) {
 			}
 			p.reader = r
 			if !SameColumns(c.schema, r.Schema()) {
-				c.err = Refuse(p.name, "%w: its columns changed while it was being read", ErrSchemaMismatch)
+				c.err = Refuse(p.name, "%w: its columns changed while it was being read", ErrSchemaMismatch).
+					WithHint("Read files that nothing writes to.")
 				break
 			}
 		}

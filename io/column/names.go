@@ -94,7 +94,8 @@ func Select(file string, have, wanted []string) ([]int, error) {
 			return nil, MissingColumn(file, name, have)
 		}
 		if taken[name] {
-			return nil, Refuse(file, "%w: %s is asked for twice", ErrDuplicateColumn, Quote(name)).InColumn(name)
+			return nil, Refuse(file, "%w: %s is asked for twice", ErrDuplicateColumn, Quote(name)).InColumn(name).
+				WithHint("Name each column once.")
 		}
 		taken[name] = true
 		out[k] = i

@@ -40,8 +40,11 @@ type Writer interface {
 	Close() error
 }
 
-// BatchRowsDefault is how many rows a batch has when ReadOptions do not say.
-const BatchRowsDefault = 16 << 10
+// What bounds a batch when ReadOptions do not say.
+const (
+	BatchRowsDefault  = 16 << 10
+	BatchBytesDefault = 64 << 20
+)
 
 // ReadOptions say what to read. The zero value reads everything.
 type ReadOptions struct {
@@ -53,6 +56,11 @@ type ReadOptions struct {
 	// BatchRowsDefault. Batches may be shorter anywhere in a file: use Rechunk
 	// where an exact number matters.
 	BatchRows int
+
+	// BatchBytes ends a batch of long strings before it has BatchRows rows; 0
+	// means BatchBytesDefault. It bounds what a reader has to copy to make a
+	// batch, per column or in total as the format can, up to one more row.
+	BatchBytes int
 
 	// Threads is how many goroutines the reader may use to decode; 0 or 1
 	// means none but the caller's.
@@ -76,6 +84,9 @@ var NullsDefault = []string{"", "NA"}
 func (o ReadOptions) WithDefaults() ReadOptions {
 	if o.BatchRows <= 0 {
 		o.BatchRows = BatchRowsDefault
+	}
+	if o.BatchBytes <= 0 {
+		o.BatchBytes = BatchBytesDefault
 	}
 	if o.Threads <= 0 {
 		o.Threads = 1

@@ -37,7 +37,7 @@ func writable(dt arrow.DataType) bool {
 func (w *Writer) cellOf(arr arrow.Array) cell {
 	switch arr := arr.(type) {
 	case *array.Null:
-		return nil // has no value that is not null
+		return func(dst []byte, _ int) []byte { return append(dst, w.null...) } // IsNull does not say so
 	case *array.Boolean:
 		return func(dst []byte, row int) []byte { return strconv.AppendBool(dst, arr.Value(row)) }
 	case *array.Int8:

@@ -16,9 +16,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// batchBytesMax ends a batch before it has all its rows, so that long values
-// do not make it large: at most this and one more record.
-const batchBytesMax = 64 << 20
+// batchBytesMax keeps a column of a batch, with one more record, within the
+// range of its offsets.
+const batchBytesMax = 1 << 30
 
 // Reader reads a delimited text file. Its columns are nullable strings.
 type Reader struct {
@@ -49,6 +49,7 @@ func Open(ctx context.Context, fs blob.FS, name string, opts column.ReadOptions)
 		return nil, err
 	}
 	r := &Reader{name: name, file: f, opts: opts.WithDefaults()}
+	r.opts.BatchBytes = min(r.opts.BatchBytes, batchBytesMax)
 	if err := r.open(d); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -147,7 +148,8 @@ func (r *Reader) Schema() *arrow.Schema { return r.schema }
 // Rows returns how many rows were delivered so far.
 func (r *Reader) Rows() int64 { return r.rows }
 
-// Read returns the next rows, at most ReadOptions.BatchRows.
+// Read returns the next rows: at most ReadOptions.BatchRows, and of no more than
+// ReadOptions.BatchBytes of text in all columns of the file, but for the last row.
 func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	if r.err == nil {
 		r.err = ctx.Err()
@@ -159,7 +161,7 @@ func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 		r.columns[k].reset()
 	}
 	spans, n := []column.Span(nil), 0
-	for held := 0; n < r.opts.BatchRows && held < batchBytesMax; n++ {
+	for held := 0; n < r.opts.BatchRows && held < r.opts.BatchBytes; n++ {
 		if err := r.next(); err != nil {
 			if err != io.EOF {
 				r.err = r.placeRow(err, r.rows+int64(n)+1)
@@ -230,7 +232,8 @@ func (r *Reader) place(err error, line int64) error {
 	var corrupt flate.CorruptInputError
 	switch {
 	case errors.Is(err, errShrank):
-		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).AtLine(line)
+		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).AtLine(line).
+			WithHint("Read a file that nothing writes to.")
 	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
 		return column.Refuse(r.name, "%w: the compressed data breaks off", column.ErrTruncated).AtLine(line).
 			WithHint("Copy the file again, and compare its size or checksum with the original.")

@@ -91,12 +91,12 @@ func (s *scanner) fill() error {
 			s.eof = true
 			return nil
 		}
-		if err != nil {
-			s.err = err
-			return err
-		}
+		s.err = err
 		if n > 0 {
-			return nil
+			return nil // an error waits until these bytes are used up
+		}
+		if err != nil {
+			return err
 		}
 	}
 	s.err = io.ErrNoProgress

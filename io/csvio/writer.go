@@ -1,6 +1,7 @@
 package csvio
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +25,9 @@ const flushBytes = 256 << 10
 type Writer struct {
 	name   string
 	upload blob.Upload
-	zip    *gzip.Writer // nil unless compressed
-	out    io.Writer    // zip or upload
+	zip    *gzip.Writer  // nil unless compressed
+	zipped *bufio.Writer // what zip writes to
+	out    io.Writer     // zip or upload
 	schema *arrow.Schema
 	delim  byte
 	null   string // what stands for a null
@@ -44,7 +46,7 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 		return nil, err
 	}
 	if schema.NumFields() == 0 {
-		return nil, column.Refuse(name, "a table without columns cannot be written as text")
+		return nil, column.Refuse(name, "a table without columns cannot be written as text").WithHint("Select at least one column.")
 	}
 	if err := column.CheckNames(name, column.Names(schema)); err != nil {
 		return nil, err
@@ -64,7 +66,8 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 		w.null = `""`
 	}
 	if d.gzip {
-		w.zip = gzip.NewWriter(upload)
+		w.zipped = bufio.NewWriterSize(upload, flushBytes)
+		w.zip = gzip.NewWriter(w.zipped)
 		w.out = w.zip
 	}
 	for i, f := range schema.Fields() {
@@ -159,7 +162,9 @@ func (w *Writer) Commit(ctx context.Context) error {
 		w.err = w.flush()
 	}
 	if w.err == nil && w.zip != nil {
-		w.err = w.zip.Close()
+		if w.err = w.zip.Close(); w.err == nil {
+			w.err = w.zipped.Flush()
+		}
 	}
 	if w.err != nil {
 		return errors.Join(w.err, w.Close())

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"io"
 	"math"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -22,7 +23,7 @@ type digests struct {
 func newDigests(ids, ciphers int) *digests {
 	d := &digests{ids: make([]idDigest, ids), ciphers: make([]hash.Hash, ciphers)}
 	for i := range d.ids {
-		d.ids[i] = idDigest{lists: sha256.New(), lengths: sha256.New(), values: sha256.New()}
+		d.ids[i] = idDigest{typ: sha256.New(), lists: sha256.New(), lengths: sha256.New(), values: sha256.New()}
 	}
 	for i := range d.ciphers {
 		d.ciphers[i] = sha256.New()
@@ -60,21 +61,27 @@ func (d *digests) sums() (ciphers, ids string) {
 
 // idDigest is the digest of an id column.
 type idDigest struct {
-	lists, lengths, values hash.Hash
-	buf                    []byte
+	typ, lists, lengths, values hash.Hash
+	typed                       bool // typ has the type's name
+	buf                         []byte
 }
 
 func (d *idDigest) sum() []byte {
 	all := sha256.New()
-	for _, h := range []hash.Hash{d.lists, d.lengths, d.values} {
+	for _, h := range []hash.Hash{d.typ, d.lists, d.lengths, d.values} {
 		all.Write(h.Sum(nil))
 		h.Reset()
 	}
+	d.typed = false
 	return all.Sum(nil)
 }
 
 // add adds rows of the column, which has no nulls.
 func (d *idDigest) add(arr arrow.Array) error {
+	if !d.typed {
+		io.WriteString(d.typ, typeName(arr.DataType()))
+		d.typed = true
+	}
 	l, ok := arr.(*array.List)
 	if !ok {
 		return d.add1(arr)
@@ -174,4 +181,28 @@ func (d *idDigest) varying(offsets []int32, values []byte) {
 	}
 	d.lengths.Write(d.buf)
 	d.values.Write(values)
+}
+
+// typeName is the name of a type in digests. Types without one have no digest
+// of their values either.
+func typeName(t arrow.DataType) string {
+	switch t := t.(type) {
+	case *arrow.ListType:
+		return typeName(t.Elem())
+	case *arrow.Float32Type:
+		return "float"
+	case *arrow.Float64Type:
+		return "double"
+	case *arrow.StringType:
+		return "text"
+	case *arrow.Date32Type:
+		return "date"
+	case *arrow.FixedSizeBinaryType:
+		return fmt.Sprintf("fixed(%d)", t.ByteWidth)
+	case *arrow.Decimal128Type:
+		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
+	case *arrow.TimestampType:
+		return fmt.Sprintf("timestamp(%s,%v)", t.Unit, t.TimeZone != "")
+	}
+	return t.Name() // bool, int8 to uint64, binary
 }

@@ -38,9 +38,12 @@
 // row group in row order. The digest of the ids is
 //
 //	H( D(column 1) ‖ D(column 2) ‖ ... )    over Table.IDs
-//	D(column) = H( H(lists) ‖ H(lengths) ‖ H(values) )
+//	D(column) = H( H(type) ‖ H(lists) ‖ H(lengths) ‖ H(values) )
 //
-// "lists" are the number of elements of each row's list, as 4 bytes
+// "type" is the name of the ids' type: bool, int8 to int64, uint8 to uint64,
+// float, double, text, binary, date, fixed(W) of W bytes, decimal(P,S) of
+// precision P and scale S, timestamp(U,true) of unit U (ms, us or ns) adjusted
+// to UTC, timestamp(U,false) of local time. "lists" are the number of elements of each row's list, as 4 bytes
 // little-endian each; in the "records" layout it is empty. "lengths" are the
 // lengths in bytes of each id, as 4 bytes little-endian each, for text and
 // binary ids; for all other types it is empty. "values" are the ids one after

@@ -3,7 +3,6 @@ package ctfile
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -161,11 +160,4 @@ func tableOf(t testing.TB, batches []column.Batch) arrow.Table {
 		t.Fatal("no batches")
 	}
 	return array.NewTableFromRecords(recs[0].Schema(), recs)
-}
-
-func ExampleTable() {
-	t := recordsTable()
-	fmt.Println(t.CiphertextBytes(), t.Validate())
-	// Output:
-	// 512 <nil>
 }

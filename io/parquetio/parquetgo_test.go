@@ -154,6 +154,11 @@ func writeEncoded(t testing.TB, rows []encoded, groupRows int, opts ...parquet.W
 	return path
 }
 
+var codecs = []parquet.WriterOption{
+	parquet.Compression(&parquet.Uncompressed), parquet.Compression(&parquet.Snappy), parquet.Compression(&parquet.Gzip),
+	parquet.Compression(&parquet.Zstd), parquet.Compression(&parquet.Brotli), parquet.Compression(&parquet.Lz4Raw),
+}
+
 func TestReadEncodings(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	rows := make([]encoded, 2500)
@@ -161,10 +166,6 @@ func TestReadEncodings(t *testing.T) {
 		rows[i] = randomEncoded(r)
 	}
 	want := encodedTable(rows)
-	codecs := []parquet.WriterOption{
-		parquet.Compression(&parquet.Uncompressed), parquet.Compression(&parquet.Snappy), parquet.Compression(&parquet.Gzip),
-		parquet.Compression(&parquet.Zstd), parquet.Compression(&parquet.Brotli), parquet.Compression(&parquet.Lz4Raw),
-	}
 	for i, codec := range codecs {
 		for version := 1; version <= 2; version++ {
 			for _, pageBytes := range []int{100, 1 << 20} {

@@ -3,7 +3,6 @@ package paillier
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // Accumulator sums ciphertexts by group, at one multiplication each. It holds one residue for each group, whatever the
@@ -68,8 +67,8 @@ func (a *Accumulator) Merge(b *Accumulator) error {
 		return fmt.Errorf("paillier: accumulators of %d and %d groups cannot be merged", a.Groups(), b.Groups())
 	}
 	for g, n := range b.sums.counts {
-		if n > math.MaxUint32-pieceMax-a.sums.counts[g] {
-			return fmt.Errorf("paillier: more than %d ciphertexts in one sum", a.sums.counts[g])
+		if uint64(n)+uint64(a.sums.counts[g]) > scatterCountMax {
+			return errCountMax
 		}
 	}
 	zi, xi := a.sums.zi[:0], a.sums.xi[:0]

@@ -63,7 +63,11 @@ func ParseJWK(data []byte, insecureTestKey bool) (Key, error) {
 		return nil, syntaxError(err)
 	}
 	if !o.Has("pub") {
-		return parseJWKPublic(o, "", insecureTestKey)
+		public, err := parseJWKPublic(o, "", insecureTestKey)
+		if err != nil {
+			return nil, err // not a Key that holds a nil *PublicKey
+		}
+		return public, nil
 	}
 	pub, err := o.Object("pub")
 	if err != nil {

@@ -7,6 +7,11 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
+// scatterCountMax bounds the factors of a bucket: MulRPow repairs up to 2^32-1 powers of R.
+const scatterCountMax = math.MaxUint32
+
+var errCountMax = fmt.Errorf("paillier: %d ciphertexts do not fit one sum: fold in two steps", uint32(scatterCountMax))
+
 // scatter multiplies residues into buckets. A bucket with k factors holds their Montgomery product, x1·...·xk·R^-(k-1).
 type scatter struct {
 	ring    bigmod.Ring
@@ -45,8 +50,8 @@ func (s *scatter) add(x *bigmod.Vec, to []int32) error {
 		if b < 0 {
 			continue
 		}
-		if s.counts[b] > math.MaxUint32-pieceMax {
-			return fmt.Errorf("paillier: more than %d ciphertexts in one sum", s.counts[b])
+		if s.counts[b] >= scatterCountMax-pieceMax {
+			return errCountMax
 		}
 		rows = append(rows, int32(i))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/snappy"
@@ -16,79 +17,95 @@ import (
 
 var errCompressed = errors.New("compressed data is malformed")
 
-// expansionMax is how many bytes a compressed byte can stand for at most, where
-// the codec has a bound: sizes beyond it are lies, found before memory is
-// spent on them.
+// expansionMax is how many bytes a compressed byte stands for at most, in the
+// codecs whose data is decompressed at once: a size beyond it is a lie, found
+// before memory is spent on it.
 var expansionMax = map[format.CompressionCodec]int{
-	format.Snappy: 32,   // three bytes copy up to 64
-	format.Gzip:   1040, // two bits copy up to 258
-	format.Lz4Raw: 256,  // a byte of match length stands for 255
+	format.Snappy: 32,  // three bytes copy up to 64
+	format.Lz4Raw: 256, // a byte of match length stands for 255
 }
 
 // zstdDecoder never delivers more than the capacity it is given. DecodeAll may
 // be called by several goroutines at a time.
-var zstdDecoder, zstdErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true),
-	zstd.WithDecoderMaxMemory(PageBytesMax), zstd.WithDecoderMaxWindow(PageBytesMax))
+var zstdDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecodeAllCapLimit(true),
+		zstd.WithDecoderMaxMemory(PageBytesMax), zstd.WithDecoderMaxWindow(PageBytesMax))
+})
 
 // decompress returns the contents of src, which must have exactly size bytes.
-// It uses the memory of dst where that suffices.
-func decompress(codec format.CompressionCodec, dst, src []byte, size int) ([]byte, error) {
+// It uses the memory of dst where that suffices, and never allocates much more
+// than there really is, whatever the size claimed.
+func decompress(codec format.CompressionCodec, dst, src []byte, size int) (out []byte, err error) {
 	if bound := expansionMax[codec]; bound > 0 && size/bound > len(src) {
 		return nil, fmt.Errorf("%w: %d bytes cannot hold %d", errCompressed, len(src), size)
 	}
 	if size == 0 && len(src) == 0 {
 		return dst[:0], nil
 	}
-	if cap(dst) < size {
-		dst = make([]byte, size)
-	}
-	dst = dst[:size]
-	n, err := 0, error(nil)
 	switch codec {
 	case format.Snappy:
-		if n, err = snappy.DecodedLen(src); err == nil && n == size {
-			_, err = snappy.Decode(dst, src)
+		n, lerr := snappy.DecodedLen(src)
+		if lerr != nil || n != size {
+			err = snappy.ErrCorrupt
+			break
 		}
-	case format.Zstd:
-		if zstdErr != nil {
-			return nil, zstdErr
-		}
-		var out []byte
-		out, err = zstdDecoder.DecodeAll(src, dst[:0:size])
-		n = len(out)
+		out, err = snappy.Decode(room(dst, size), src)
 	case format.Lz4Raw:
-		n, err = lz4.UncompressBlock(src, dst)
+		out = room(dst, size)
+		var n int
+		n, err = lz4.UncompressBlock(src, out)
+		out = out[:max(n, 0)]
+	case format.Zstd:
+		out, err = unzstd(dst, src, size)
 	case format.Gzip:
 		var r *gzip.Reader
 		if r, err = gzip.NewReader(bytes.NewReader(src)); err == nil {
-			n, err = readExactly(r, dst)
+			out, err = readUpTo(r, dst, size)
 		}
 	case format.Brotli:
-		n, err = readExactly(brotli.NewReader(bytes.NewReader(src)), dst)
+		out, err = readUpTo(brotli.NewReader(bytes.NewReader(src)), dst, size)
 	default:
 		return nil, fmt.Errorf("data compressed by %s cannot be read", codec)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", errCompressed, err)
 	}
-	if n != size {
+	if len(out) != size {
 		return nil, fmt.Errorf("%w: not the %d bytes claimed", errCompressed, size)
 	}
-	return dst, nil
+	return out, nil
 }
 
-// readExactly fills dst from r and tells whether r ends there: n == len(dst).
-func readExactly(r io.Reader, dst []byte) (n int, err error) {
-	if n, err = io.ReadFull(r, dst); err != nil {
-		return n, err
+// room returns n bytes, of dst's memory if that suffices.
+func room(dst []byte, n int) []byte {
+	if cap(dst) < n {
+		return make([]byte, n)
 	}
-	var more [1]byte
-	switch k, err := io.ReadFull(r, more[:]); {
-	case err == io.EOF:
-		return n, nil
-	case err != nil:
-		return n, err
-	default:
-		return n + k, nil
+	return dst[:n]
+}
+
+// firstGuess is how much memory data of unbounded expansion is given at first.
+func firstGuess(src, size int) int { return min(size, 64*src+64<<10) }
+
+// unzstd decompresses up to size bytes, giving data that expands a lot more
+// memory when it has shown that it needs it.
+func unzstd(dst, src []byte, size int) ([]byte, error) {
+	decoder, err := zstdDecoder()
+	if err != nil {
+		return nil, err
 	}
+	for n := max(min(cap(dst), size), firstGuess(len(src), size)); ; n = min(8*n, size) {
+		dst = room(dst, n)
+		out, err := decoder.DecodeAll(src, dst[:0:n])
+		if err != zstd.ErrDecoderSizeExceeded || n == size {
+			return out, err
+		}
+	}
+}
+
+// readUpTo reads r to its end, or to one byte more than size.
+func readUpTo(r io.Reader, dst []byte, size int) ([]byte, error) {
+	out := bytes.NewBuffer(dst[:0])
+	_, err := out.ReadFrom(io.LimitReader(r, int64(size)+1))
+	return out.Bytes(), err
 }

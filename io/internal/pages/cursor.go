@@ -174,6 +174,8 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 	offsets := make([]int32, 0, n+1) // bounded by the batch's rows
 	validity := make([]uint8, 0, n)
 	elements := int32(0)
+	maxDef, items := uint8(c.col.maxDef()), c.col.items
+	base := b2u(c.col.optional) // the definition level of an empty list
 	for {
 		if len(c.aheadRep) == 0 {
 			if c.left == 0 && c.values == 0 {
@@ -184,13 +186,9 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 			}
 		}
 		used, there := 0, 0
-		base := uint8(0) // the definition level of an empty list
-		if c.col.optional {
-			base = 1
-		}
 		for i, rep := range c.aheadRep {
 			def := c.aheadDef[i]
-			if int(def) > c.col.maxDef() {
+			if def > maxDef {
 				return nil, errLevel
 			}
 			if rep == 0 {
@@ -209,8 +207,8 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 					return nil, errTooMany
 				}
 				elements++
-				is := b2u(int(def) == c.col.maxDef())
-				if c.col.items {
+				is := b2u(def == maxDef)
+				if items {
 					c.present = append(c.present, is)
 				}
 				there += int(is)
@@ -229,14 +227,14 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 		return nil, errors.New("the column has fewer values than the row group has rows")
 	}
 	offsets = append(offsets, elements)
-	items, err := c.leafData(int(elements), c.col.items, c.leafType())
+	leaf, err := c.leafData(int(elements), c.col.items, c.leafType())
 	if err != nil {
 		return nil, err
 	}
-	defer items.Release()
+	defer leaf.Release()
 	valid, nulls := c.bitmap(validity, c.col.optional)
 	ends := c.buffer(arrow.Int32Traits.CastToBytes(offsets))
-	data := array.NewData(c.col.Field.Type, n, []*memory.Buffer{valid, ends}, []arrow.ArrayData{items}, nulls, 0)
+	data := array.NewData(c.col.Field.Type, n, []*memory.Buffer{valid, ends}, []arrow.ArrayData{leaf}, nulls, 0)
 	defer data.Release()
 	release(valid, ends)
 	return array.MakeFromData(data), nil

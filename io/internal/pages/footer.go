@@ -25,7 +25,7 @@ const (
 	ColumnBytesMax = 256 << 20
 
 	// ListValuesMax bounds the list elements of one column in one batch.
-	ListValuesMax = 1 << 25
+	ListValuesMax = 1 << 24
 
 	rowGroupsMax      = math.MaxInt16 // the format's own: ordinals are 16-bit
 	schemaElementsMax = math.MaxUint16
@@ -71,7 +71,7 @@ const (
 
 func (f *File) readFooter() error {
 	if f.size == 0 {
-		return column.Refuse(f.name, "%w", column.ErrEmptyFile)
+		return column.Refuse(f.name, "%w", column.ErrEmptyFile).WithHint("Check that what wrote it ran to its end.")
 	}
 	var head [4]byte
 	if f.size >= 4 {
@@ -84,7 +84,8 @@ func (f *File) readFooter() error {
 			WithHint("Export it without Parquet modular encryption.")
 	}
 	if string(head[:]) != magic {
-		return column.Refuse(f.name, "not a Parquet file")
+		return column.Refuse(f.name, "not a Parquet file").
+			WithHint("Check the path, and that the file's extension says what it is.")
 	}
 	if f.size < 12 {
 		return column.Refuse(f.name, "%w", column.ErrTruncated).WithHint("%s", hintTruncated)

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"strings"
+	"slices"
 
 	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
 )
@@ -49,20 +49,19 @@ func (e *entry) syntax(field string, err error) {
 	}
 }
 
-// done returns the first error, or one that names a field that was not read.
-func (e *entry) done() error {
-	if err := e.o.Done(); err != nil {
-		e.syntax(strings.TrimPrefix(errorPath(err), fmt.Sprintf("%s[%d].", e.section, e.index)), err)
+// checkFields refuses an entry that lacks a field or has another one.
+func (e *entry) checkFields(fields []string) error {
+	for _, name := range e.o.Names() {
+		if !slices.Contains(fields, name) {
+			return e.bad(name, "unknown")
+		}
 	}
-	return e.err
-}
-
-func errorPath(err error) string {
-	var s *strictjson.Error
-	if errors.As(err, &s) {
-		return s.Path
+	for _, name := range fields {
+		if !e.o.Has(name) {
+			return e.bad(name, "missing")
+		}
 	}
-	return ""
+	return nil
 }
 
 func (e *entry) text(field string) string {
@@ -130,18 +129,32 @@ func (e *entry) list(field string) []strictjson.Value {
 	return list
 }
 
+// integer reads a number of any size.
+func (e *entry) integer(field string) *big.Int {
+	v, err := e.o.Take(field)
+	if err != nil {
+		e.syntax(field, err)
+		return new(big.Int)
+	}
+	return e.integerOf(field, v)
+}
+
+func (e *entry) integerOf(field string, v strictjson.Value) *big.Int {
+	s, err := v.Integer()
+	if err != nil {
+		e.syntax(field, err)
+		return new(big.Int)
+	}
+	return e.parseDecimal(field, s)
+}
+
 // integers reads an array of numbers.
 func (e *entry) integers(field string) []*big.Int { return e.integersOf(field, e.list(field)) }
 
 func (e *entry) integersOf(field string, list []strictjson.Value) []*big.Int {
 	out := make([]*big.Int, len(list))
 	for i, v := range list {
-		s, err := v.Integer()
-		e.syntax(fmt.Sprintf("%s[%d]", field, i), err)
-		out[i] = new(big.Int)
-		if err == nil {
-			out[i] = e.parseDecimal(field, s)
-		}
+		out[i] = e.integerOf(fmt.Sprintf("%s[%d]", field, i), v)
 	}
 	return out
 }
@@ -162,14 +175,14 @@ func (e *entry) decimals(field string) []*big.Int {
 	return out
 }
 
-// sub reads a field that is an entry itself; errors name the outer entry and "field.name".
-func (e *entry) sub(field string, v strictjson.Value) *entry {
+// sub reads a field that is an entry itself, with the given fields.
+func (e *entry) sub(field string, v strictjson.Value, fields ...string) (*entry, error) {
 	o, err := v.Object()
-	e.syntax(field, err)
-	if err != nil {
-		return nil
+	if e.syntax(field, err); err != nil {
+		return nil, e.err
 	}
-	return &entry{file: e.file, section: fmt.Sprintf("%s[%d].%s", e.section, e.index, field), index: -1, o: o}
+	s := &entry{file: e.file, section: fmt.Sprintf("%s[%d].%s", e.section, e.index, field), index: -1, o: o}
+	return s, s.checkFields(fields)
 }
 
 // firstError returns the first error of some entries.

@@ -38,8 +38,20 @@ type encryption struct {
 	c *big.Int
 }
 
-// keyFields names the fields of vector files as in key files, in which paillier.KeyError names them.
-var keyFields = map[string]string{"n": "N", "variant": "scheme"}
+// keyFileFields gives the names in vector files of fields of key files, which paillier.KeyError names.
+var keyFileFields = map[string]string{"n": "N", "variant": "scheme"}
+
+// keyFields lists the fields of a key.
+func keyFields(variant paillier.Variant) []string {
+	fields := []string{"scheme", "bits", "N", "p", "q", "lam", "mu", "fingerprint"}
+	if variant != paillier.Textbook {
+		fields = append(fields, "h", "hs", "rbits")
+	}
+	if variant == paillier.MHL {
+		fields = append(fields, "pa", "qa", "alpha", "inv2alpha")
+	}
+	return fields
+}
 
 // key checks a key with all its derived fields, and makes workers for it.
 func (c *checker) key(section string, index int, v strictjson.Value) error {
@@ -48,6 +60,12 @@ func (c *checker) key(section string, index int, v strictjson.Value) error {
 		return err
 	}
 	scheme := e.text("scheme")
+	if e.err != nil {
+		return e.err
+	}
+	if err := e.checkFields(keyFields(paillier.Variant(scheme))); err != nil {
+		return err
+	}
 	bits := e.int("bits", 1<<16)
 	if e.err != nil {
 		return e.err
@@ -77,7 +95,7 @@ func (c *checker) key(section string, index int, v strictjson.Value) error {
 	var bad *paillier.KeyError
 	if errors.As(err, &bad) {
 		field := bad.Field
-		if name, ok := keyFields[field]; ok {
+		if name, ok := keyFileFields[field]; ok {
 			field = name
 		}
 		return e.bad(field, "%v", err)
@@ -94,7 +112,7 @@ func (c *checker) key(section string, index int, v strictjson.Value) error {
 	}
 	c.use(sk, e)
 	c.derived(e)
-	return e.done()
+	return e.err
 }
 
 // use takes a key for the sections that follow.
@@ -201,10 +219,15 @@ func (c *checker) compareBatch(entries []*entry, got []byte, want []*big.Int, ho
 func (c *checker) opens(entries []*entry, ct, want []*big.Int, field string) error {
 	batch := c.ciphertexts(ct)
 	m := make([]uint64, len(ct)*c.sk.Public().PlaintextLimbs())
-	for _, way := range []struct {
+	type way struct {
 		name    string
 		decrypt func([]uint64, []byte) error
-	}{{"Decrypt", c.decryptor.Decrypt}, {"DecryptFull", c.decryptor.DecryptFull}} {
+	}
+	ways := []way{{"Decrypt", c.decryptor.Decrypt}}
+	if c.variant == paillier.MHL { // for others they are the same
+		ways = append(ways, way{"DecryptFull", c.decryptor.DecryptFull})
+	}
+	for _, way := range ways {
 		err := way.decrypt(m, batch)
 		var bad *paillier.CiphertextError
 		if errors.As(err, &bad) {

@@ -6,7 +6,6 @@ import (
 	"math/bits"
 
 	"github.com/cipherfold/cipherfold/kernels/paillier"
-	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
 )
 
 // layout is how signed numbers share a plaintext: Σ v[j]·2^(w·j).
@@ -29,8 +28,8 @@ func (c *checker) packed(entries []*entry) error {
 		}
 		subs := make([]*entry, len(rows))
 		for i, v := range encList {
-			if subs[i] = e.sub(fmt.Sprintf("enc[%d]", i), v); subs[i] == nil {
-				return e.err
+			if subs[i], err = e.sub(fmt.Sprintf("enc[%d]", i), v, "r", "c"); err != nil {
+				return err
 			}
 		}
 		if err := c.packedEncryptions(e, l, rows, subs); err != nil {
@@ -124,11 +123,6 @@ func (c *checker) packedEncryptions(e *entry, l layout, rows [][]*big.Int, subs 
 	if err := c.encrypts(subs, plain, r, ct, "c"); err != nil {
 		return err
 	}
-	for _, s := range subs {
-		if err := s.done(); err != nil {
-			return err
-		}
-	}
 	if err := c.packedSum(e, l, rows, ct); err != nil {
 		return err
 	}
@@ -188,17 +182,12 @@ func (c *checker) packedScalar(e *entry, l layout, rows [][]*big.Int, ct []*big.
 	if err != nil || value.IsNull() {
 		return e.err
 	}
-	s := e.sub("scalar", value)
-	if s == nil {
-		return e.err
+	s, err := e.sub("scalar", value, "row", "s", "c", "slots_ok", "v")
+	if err != nil {
+		return err
 	}
 	row := s.int("row", len(rows))
-	scalarValue, err := s.o.Take("s")
-	s.syntax("s", err)
-	if s.err != nil {
-		return s.err
-	}
-	scalar := s.integersOf("s", []strictjson.Value{scalarValue})[0]
+	scalar := s.integer("s")
 	want, v, fits := s.hexBelow("c", c.n2), s.integers("v"), s.bool("slots_ok")
 	if s.err != nil {
 		return s.err
@@ -225,14 +214,9 @@ func (c *checker) packedScalar(e *entry, l layout, rows [][]*big.Int, ct []*big.
 		return s.bad("c", "MulPlain gives %.40s...", x.Text(16))
 	}
 	if fits {
-		err = c.opensPacked(s, l, want, v, "v")
-	} else {
-		err = c.opens([]*entry{s}, []*big.Int{want}, []*big.Int{l.pack(v)}, "v")
+		return c.opensPacked(s, l, want, v, "v")
 	}
-	if err != nil {
-		return err
-	}
-	return s.done()
+	return c.opens([]*entry{s}, []*big.Int{want}, []*big.Int{l.pack(v)}, "v")
 }
 
 func (c *checker) multiexpInputs(entries []*entry) error {

@@ -68,28 +68,29 @@ func Check(file string, data []byte, kernel string) (Report, error) {
 	return c.report, nil
 }
 
-// section checks the entries of a section in file order.
+// section is a list of entries with the same fields.
 type section struct {
-	name  string
-	check func(*checker, []*entry) error
+	name   string
+	fields []string
+	check  func(*checker, []*entry) error
 }
 
 // sections lists what a file of one key may hold, in the order of checking: others refer to "encrypt".
 var sections = []section{
-	{"encrypt", (*checker).encrypt},
-	{"add", (*checker).add},
-	{"add_plain", (*checker).addPlain},
-	{"mul", (*checker).mul},
-	{"neg", (*checker).neg},
-	{"rerandomize", (*checker).rerandomize},
-	{"overflow_refuse", (*checker).overflow},
-	{"invalid", (*checker).invalid},
-	{"owner_fast", (*checker).ownerFast},
-	{"general_g", (*checker).generalG},
-	{"mhl_foreign_randomizer", (*checker).foreign},
-	{"packed", (*checker).packed},
-	{"multiexp_inputs", (*checker).multiexpInputs},
-	{"multiexp", (*checker).multiexp},
+	{"encrypt", []string{"v", "m", "r", "c"}, (*checker).encrypt},
+	{"add", []string{"a", "b", "c", "v"}, (*checker).add},
+	{"add_plain", []string{"a", "k", "c", "v"}, (*checker).addPlain},
+	{"mul", []string{"a", "s", "c", "v"}, (*checker).mul},
+	{"neg", []string{"a", "c", "v"}, (*checker).neg},
+	{"rerandomize", []string{"a", "r", "c", "v"}, (*checker).rerandomize},
+	{"overflow_refuse", []string{"a", "b", "true", "wrapped"}, (*checker).overflow},
+	{"invalid", []string{"c", "why"}, (*checker).invalid},
+	{"owner_fast", []string{"v", "rho_p", "rho_q", "c"}, (*checker).ownerFast},
+	{"general_g", []string{"g", "mu", "m", "r", "c"}, (*checker).generalG},
+	{"mhl_foreign_randomizer", []string{"c", "full_decrypt", "short_decrypt"}, (*checker).foreign},
+	{"packed", []string{"value_bits", "max_adds", "w", "slots", "rows", "enc", "sum_c", "sum", "scalar"}, (*checker).packed},
+	{"multiexp_inputs", []string{"v", "r", "c"}, (*checker).multiexpInputs},
+	{"multiexp", []string{"w", "c", "v"}, (*checker).multiexp},
 }
 
 // Sections of files that are known but not checked.
@@ -123,41 +124,56 @@ func (c *checker) check(o *strictjson.Object) error {
 	}
 }
 
-// scheme checks a file of one key.
+// scheme checks a file of one key: first that all members are there and no others, then the key, then the sections.
 func (c *checker) scheme(o *strictjson.Object) error {
 	keyValue, err := o.Take("key")
 	if err != nil {
 		return c.syntax(err)
 	}
+	entries := make([][]*entry, len(sections))
+	for i, s := range sections {
+		if entries[i], err = c.entries(o, s); err != nil {
+			return err
+		}
+	}
+	if err := c.rest(o, thresholdSections); err != nil {
+		return err
+	}
 	if err := c.key("key", -1, keyValue); err != nil {
 		return err
 	}
 	c.report.Checked["key"] = 1
-	for _, s := range sections {
-		if !o.Has(s.name) {
+	for i, s := range sections {
+		if entries[i] == nil {
 			continue
 		}
-		list, err := o.Array(s.name)
-		if err != nil {
-			return c.syntax(err)
-		}
-		entries := make([]*entry, len(list))
-		for i, v := range list {
-			if entries[i], err = newEntry(c.file, s.name, i, v); err != nil {
-				return err
-			}
-		}
-		if err := s.check(c, entries); err != nil {
+		if err := s.check(c, entries[i]); err != nil {
 			return err
 		}
-		for _, e := range entries {
-			if err := e.done(); err != nil {
-				return err
-			}
-		}
-		c.report.Checked[s.name] = len(list)
+		c.report.Checked[s.name] = len(entries[i])
 	}
-	return c.rest(o, thresholdSections)
+	return nil
+}
+
+// entries reads a section; it is nil when the file has none.
+func (c *checker) entries(o *strictjson.Object, s section) ([]*entry, error) {
+	if !o.Has(s.name) {
+		return nil, nil
+	}
+	list, err := o.Array(s.name)
+	if err != nil {
+		return nil, c.syntax(err)
+	}
+	entries := make([]*entry, len(list))
+	for i, v := range list {
+		if entries[i], err = newEntry(c.file, s.name, i, v); err != nil {
+			return nil, err
+		}
+		if err := entries[i].checkFields(s.fields); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }
 
 // protocol checks the keys of a transcript.
@@ -166,13 +182,16 @@ func (c *checker) protocol(o *strictjson.Object) error {
 	if err != nil {
 		return c.syntax(err)
 	}
+	if err := c.rest(o, protocolSections); err != nil {
+		return err
+	}
 	for i, v := range list {
 		if err := c.key("keys", i, v); err != nil {
 			return err
 		}
 	}
 	c.report.Checked["keys"] = len(list)
-	return c.rest(o, protocolSections)
+	return nil
 }
 
 // rest reports the sections that are known but not checked.

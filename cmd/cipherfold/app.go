@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+// Exit codes, part of the contract with schedulers.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitInterrupted = 4
+)
+
+// app is one run of the program: its standard streams and the flags that all verbs share.
+type app struct {
+	out, err  io.Writer
+	json      bool
+	quiet     bool
+	logFormat string
+	threads   int
+	memory    bytesFlag
+	kernel    string
+
+	log *slog.Logger
+}
+
+// begin sets up what the shared flags ask for.
+func (a *app) begin() error {
+	if a.threads < 0 {
+		return &commandLineError{fmt.Errorf("--threads %d is negative", a.threads), "Leave it out to use all cores."}
+	}
+	if a.memory == 0 {
+		a.memory = job.MemoryDefault
+	}
+	// The collector keeps garbage from piling up beyond the budget; what is in use is bounded by the job itself.
+	debug.SetMemoryLimit(int64(a.memory))
+	level := slog.LevelInfo
+	if a.quiet {
+		level = slog.LevelError
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch a.logFormat {
+	case "json":
+		a.log = slog.New(slog.NewJSONHandler(a.err, options))
+	case "text":
+		a.log = slog.New(&plainHandler{w: a.err, level: level})
+	default:
+		return &commandLineError{fmt.Errorf("--log-format %s is neither text nor json", a.logFormat), ""}
+	}
+	return nil
+}
+
+// options are the shared flags as a job wants them.
+func (a *app) options(overwrite bool) job.Options {
+	return job.Options{Threads: a.threads, Memory: int64(a.memory), Overwrite: overwrite, Kernel: a.kernel, Watch: a.watch, Log: a.log}
+}
+
+// print writes a result: v as JSON with --json, else what human writes.
+func (a *app) print(v any, human func(w io.Writer)) error {
+	if !a.json {
+		human(a.out)
+		return nil
+	}
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// report tells the user why a run failed and returns the exit code.
+func (a *app) report(ctx context.Context, err error) int {
+	f := explain(ctx, err)
+	code := map[job.Kind]int{job.Failed: exitFailed, job.Usage: exitUsage, job.Refused: exitRefused, job.Interrupted: exitInterrupted}[f.Kind]
+	if a.json {
+		e := json.NewEncoder(a.out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		_ = e.Encode(map[string]any{"error": struct {
+			Code int `json:"code"`
+			job.Failure
+		}{code, f}})
+	}
+	if a.logFormat == "json" && a.log != nil {
+		a.log.Error(f.Message, "code", code, "kind", f.Kind, "hint", f.Hint)
+		return code
+	}
+	fmt.Fprintf(a.err, "cipherfold: %s\n", f.Message)
+	if f.Hint != "" {
+		fmt.Fprintf(a.err, "  hint: %s\n", f.Hint)
+	}
+	return code
+}
+
+func explain(ctx context.Context, err error) job.Failure {
+	var line *commandLineError
+	if errors.As(err, &line) {
+		return job.Failure{Kind: job.Usage, Message: line.Error(), Hint: line.hint}
+	}
+	if strings.HasPrefix(err.Error(), "unknown command") {
+		return job.Failure{Kind: job.Usage, Message: strings.ReplaceAll(strings.SplitN(err.Error(), "\n", 2)[0], `"`, `'`), Hint: "See: cipherfold --help"}
+	}
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return job.Explain(err)
+}
+
+// bytesFlag is a number of bytes written with a binary or decimal unit.
+type bytesFlag int64
+
+func (b *bytesFlag) String() string {
+	if *b == 0 {
+		return "512MiB"
+	}
+	return strconv.FormatInt(int64(*b)>>20, 10) + "MiB"
+}
+
+func (b *bytesFlag) Type() string { return "size" }
+
+func (b *bytesFlag) Set(s string) error {
+	number := strings.TrimRight(s, "KMGTiBkb ")
+	unit := strings.TrimSpace(s[len(number):])
+	factor, ok := map[string]float64{
+		"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40,
+		"KB": 1e3, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+	}[unit]
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil || !ok || n*factor < 1<<20 || n*factor > 1<<60 {
+		return errors.New("write a size of at least 1MiB, such as 512MiB or 2GiB")
+	}
+	*b = bytesFlag(n * factor)
+	return nil
+}
+
+// terminal reports whether a stream is a terminal that a person looks at.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// plainHandler writes notes for people: the message, then its attributes.
+type plainHandler struct {
+	w     io.Writer
+	level slog.Level
+	attrs []slog.Attr
+}
+
+func (h *plainHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+
+func (h *plainHandler) Handle(_ context.Context, r slog.Record) error {
+	var s strings.Builder
+	if r.Level >= slog.LevelWarn {
+		s.WriteString("warning: ")
+	}
+	s.WriteString(r.Message)
+	write := func(a slog.Attr) bool {
+		fmt.Fprintf(&s, " %s=%v", a.Key, a.Value)
+		return true
+	}
+	for _, x := range h.attrs {
+		write(x)
+	}
+	r.Attrs(write)
+	s.WriteByte('\n')
+	_, err := io.WriteString(h.w, s.String())
+	return err
+}
+
+func (h *plainHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &plainHandler{h.w, h.level, append(h.attrs[:len(h.attrs):len(h.attrs)], attrs...)}
+}
+
+func (h *plainHandler) WithGroup(string) slog.Handler { return h }

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+func (a *app) decryptCommand() *cobra.Command {
+	var (
+		d                   job.Decryption
+		key, passphraseFile string
+		overwrite           bool
+	)
+	cmd := &cobra.Command{
+		Use:   "decrypt --key SECRET --in FILE --out DST",
+		Short: "Open a fused table: exact sums, counts, means, variances, correlations",
+		Long: `Open an encrypted table with the secret key. DST has the id columns and, for every measure NAME, NAME_sum (exact),
+NAME_count (values that were not missing) and NAME_mean; with a square NAME_var, with a product A_B_cov and
+A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
+		Example: `  cipherfold decrypt --key keys/secret.age --in fused.cf.parquet --out sums.parquet
+  cipherfold decrypt --key keys/secret.json --in fused.cf.parquet --out sums.csv`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := required(cmd, "key", "in", "out"); err != nil {
+				return err
+			}
+			var err error
+			if d.Key, err = job.ReadKey(cmd.Context(), a.options(false).Files(), key, true, a.passphrase(passphraseFile)); err != nil {
+				return err
+			}
+			d.Options = a.options(overwrite)
+			report, err := job.Decrypt(cmd.Context(), d)
+			if err != nil {
+				return err
+			}
+			return a.print(report, func(w io.Writer) {
+				fmt.Fprintf(w, "%s: %s records, %s ciphertexts opened, %.1f s (%s values/s)\n",
+					report.Out, thousands(report.Records), thousands(report.Ciphertexts), report.Seconds, rate(report))
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&key, "key", "", "secret key file")
+	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of secret.age")
+	f.StringVar(&d.In, "in", "", "encrypted table")
+	f.StringVar(&d.Out, "out", "", "table to write: .parquet, .arrow, .csv, .tsv")
+	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
+	return cmd
+}

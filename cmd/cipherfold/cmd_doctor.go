@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var quick bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine can do and which arithmetic is used, and why",
+		Example: `  cipherfold doctor
+  cipherfold doctor --json --quick`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := job.Diagnose(cmd.Context(), a.options(false), quick)
+			if err != nil {
+				return err
+			}
+			return a.print(d, func(w io.Writer) {
+				fmt.Fprintf(w, "%s, %d cores, %s\nfeatures  %v\n\n", d.CPU, d.Cores, d.Go, d.Features)
+				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+				for _, k := range d.Kernels {
+					mark := " "
+					if k.Name == d.Chosen {
+						mark = "*"
+					}
+					fmt.Fprintf(t, "%s kernel %s\t%s\n", mark, k.Name, k.Why)
+				}
+				t.Flush()
+				if len(d.Estimates) == 0 {
+					return
+				}
+				fmt.Fprintln(w, "\nciphertexts per second and core, measured now")
+				t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+				fmt.Fprintln(t, "key\tencrypt\tencrypt as owner\tfold\tdecrypt\t")
+				for _, e := range d.Estimates {
+					fmt.Fprintf(t, "%s %d\t%s\t%s\t%s\t%s\t\n", e.Variant, e.Bits, perSecond(e.Encrypt), perSecond(e.EncryptOwner), perSecond(e.Fold), perSecond(e.Decrypt))
+				}
+				t.Flush()
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&quick, "quick", false, "no measurement")
+	return cmd
+}
+
+func perSecond(x float64) string {
+	if x < 100 {
+		return fmt.Sprintf("%.1f", x)
+	}
+	return thousands(int64(x))
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+func (a *app) fuseCommand() *cobra.Command {
+	var (
+		u         job.Fusion
+		weights   []string
+		by        string
+		overwrite bool
+	)
+	cmd := &cobra.Command{
+		Use:   "fuse --in FILE... --out DST",
+		Short: "Add up encrypted tables without a key",
+		Long: `Add up encrypted tables without a key: per record id, per group of --by, or, with --by '', everything into one
+total. In the blocks layout all inputs must list the same records in the same order, except for a total.
+
+The inputs' footers say how large each sum can become; a fusion that could overflow is refused before the
+first multiplication. Owners may hold different measures: a measure that one lacks is missing there.`,
+		Example: `  cipherfold fuse --in a.cf.parquet b.cf.parquet --out fused.cf.parquet
+  cipherfold fuse --in 'owners/*.cf.parquet' --out by-ward.cf.parquet --by ward --min-group 20
+  cipherfold fuse --in now.cf.parquet before.cf.parquet --out change.cf.parquet --weight before.cf.parquet=-1`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := required(cmd, "in", "out"); err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("by") {
+				u.By = []string{}
+				for _, name := range strings.Split(by, ",") {
+					if name != "" {
+						u.By = append(u.By, name)
+					}
+				}
+			}
+			for _, w := range weights {
+				i := strings.LastIndexByte(w, '=')
+				n, err := strconv.ParseInt(w[i+1:], 10, 64)
+				if i < 0 || err != nil {
+					return &commandLineError{fmt.Errorf("--weight %s is not FILE=INTEGER", w), "Write --weight b.cf.parquet=-1."}
+				}
+				u.Weights = append(u.Weights, job.Weight{File: w[:i], Weight: n})
+			}
+			u.Options = a.options(overwrite)
+			report, err := job.Fuse(cmd.Context(), u)
+			if err != nil {
+				return err
+			}
+			return a.print(report, func(w io.Writer) {
+				fmt.Fprintf(w, "%s: %s records, %s ciphertexts folded, %.1f s (%s ciphertexts/s)\n", report.Out, thousands(report.Records),
+					thousands(report.Ciphertexts), report.Seconds, thousands(int64(float64(report.Ciphertexts)/max(report.Seconds, 1e-9))))
+				if report.SmallGroups > 0 {
+					fmt.Fprintf(w, "  dropped below --min-group: %s groups\n", thousands(report.SmallGroups))
+				}
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&u.In, "in", nil, "encrypted tables: files, globs or directories")
+	f.StringVar(&u.Out, "out", "", "encrypted table to write")
+	f.StringVar(&by, "by", "", "id columns to group by, separated by commas; '' for one total (default: per record id)")
+	f.StringArrayVar(&weights, "weight", nil, "FILE=W: multiply the values of an input by the integer W")
+	f.Int64Var(&u.MinGroup, "min-group", 0, "drop groups of fewer records, and count them")
+	f.StringVar(&u.Rerandomize, "rerandomize", "auto", "auto, always or never; auto does it when weights are given")
+	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
+	return cmd
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+func (a *app) inspectCommand() *cobra.Command {
+	var export, passphraseFile string
+	var overwrite bool
+	cmd := &cobra.Command{
+		Use:   "inspect FILE...",
+		Short: "Show what a key file or an encrypted table holds",
+		Long: `Show what key files and encrypted tables hold: scheme, fingerprint, columns, bounds, additions used, rows.
+Nothing is decrypted; a secret key encrypted under a passphrase is opened to be checked.`,
+		Example: `  cipherfold inspect keys/public.json a.cf.parquet
+  cipherfold inspect keys/public.json --export public.jwk`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				return &commandLineError{fmt.Errorf("no file to inspect"), "See: cipherfold inspect --help"}
+			}
+			o := a.options(overwrite)
+			if export != "" {
+				if len(files) != 1 {
+					return &commandLineError{fmt.Errorf("--export takes one key file"), ""}
+				}
+				return job.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(passphraseFile))
+			}
+			var all []*job.Inspection
+			for _, file := range files {
+				x, err := job.Inspect(cmd.Context(), o, file, a.passphrase(passphraseFile))
+				if err != nil {
+					return err
+				}
+				all = append(all, x)
+			}
+			return a.print(all, func(w io.Writer) {
+				for i, x := range all {
+					if i > 0 {
+						fmt.Fprintln(w)
+					}
+					writeInspection(w, x)
+				}
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&export, "export", "", "write the key as python-paillier's JWK to this file")
+	f.StringVar(&passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of secret.age")
+	f.BoolVar(&overwrite, "overwrite", false, "replace an export that exists")
+	return cmd
+}
+
+func writeInspection(w io.Writer, x *job.Inspection) {
+	fmt.Fprintf(w, "%s\n  %s, %s, %s, %d bits\n  fingerprint  %s\n", x.File, x.Kind, x.Scheme, x.Variant, x.Bits, x.Fingerprint)
+	if x.TestKey {
+		fmt.Fprintln(w, "  TEST KEY: below 2048 bits, protects nothing")
+	}
+	t := x.Table
+	if t == nil {
+		return
+	}
+	layout := t.Layout
+	if t.Total {
+		layout += ", folded into one total"
+	} else if t.BlockRecords > 0 {
+		layout += fmt.Sprintf(", %d records each", t.BlockRecords)
+	}
+	fmt.Fprintf(w, "  layout       %s\n  records      %s\n  ids          %s\n", layout, thousands(t.Rows), strings.Join(t.IDs, ", "))
+	fmt.Fprintf(w, "  additions    %s used of %s\n", thousands(t.AddsUsed), thousands(t.MaxAdds))
+	if t.Source != "" {
+		fmt.Fprintf(w, "  source       %s\n", t.Source)
+	}
+	fmt.Fprintf(w, "  ciphertexts  %d columns of %d bytes\n  measures\n", len(t.Columns), x.CiphertextBytes)
+	for _, m := range t.Measures {
+		if m.Count == "" {
+			continue
+		}
+		where := m.InColumns[0]
+		if len(m.InColumns) > 1 {
+			where += ".." + m.InColumns[len(m.InColumns)-1]
+		}
+		fmt.Fprintf(w, "    %-24s decimals %d, bound %s, slot of %d bits in %s\n", m.Name, m.Decimals, m.Bound, m.Width, where)
+	}
+}

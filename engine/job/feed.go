@@ -1,0 +1,125 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// chunk is some consecutive records on their way to be encrypted: their ids and measures in a batch, or, when they were
+// aligned with a universe, the ids in the batch and the measures already scaled.
+type chunk struct {
+	batch    column.Batch
+	measures []scaled // nil: still in the batch, after the ids
+}
+
+func (c chunk) release() { c.batch.Release() }
+
+// feed delivers chunks of a whole number of table rows each, the last one excepted.
+type feed interface {
+	next(ctx context.Context) (chunk, error)
+	finish() error // what only the whole source can tell, after the last chunk
+	close()
+}
+
+// batchBytes is the size of the ciphertexts that travel together.
+const batchBytes = 256 << 10
+
+// tableRows is how many rows of a table make a batch: a multiple of the 8 lanes of vector kernels.
+func tableRows(columns, ciphertextSize int) int {
+	rows := batchBytes / (columns * ciphertextSize)
+	return min(max(rows/8*8, 8), 1024)
+}
+
+// sourceFeed reads the records of the source as they come. In blocks, where ids decide what is added to what, an id that
+// comes twice is refused.
+type sourceFeed struct {
+	e      *Encryption
+	reader column.Reader
+	unique *unique
+	rows   int64
+	spans  []column.Span
+	key    []byte
+}
+
+func (e *Encryption) sourceFeed(ctx context.Context, src source, p *plan) (feed, error) {
+	r, err := src.open(ctx, e.columns())
+	if err != nil {
+		return nil, err
+	}
+	f := &sourceFeed{e: e, reader: column.Rechunk(r, p.records*tableRows(len(p.columns), e.Key.Public.CiphertextSize()))}
+	if e.Layout == Blocks {
+		f.unique = newUnique(e.Memory / 8)
+	}
+	return f, nil
+}
+
+func (f *sourceFeed) next(ctx context.Context) (chunk, error) {
+	b, err := f.reader.Read(ctx)
+	if err != nil {
+		return chunk{}, err
+	}
+	if err := f.note(b); err != nil {
+		b.Release()
+		return chunk{}, err
+	}
+	return chunk{batch: b}, nil
+}
+
+// note checks the ids of a batch and remembers them and where they came from.
+func (f *sourceFeed) note(b column.Batch) error {
+	ids := len(f.e.IDs)
+	if err := checkIDs(b, ids); err != nil {
+		return err
+	}
+	if f.unique == nil {
+		return nil
+	}
+	for i := range int(b.NumRows()) {
+		f.key = rowKey(f.key[:0], b.Columns()[:ids], i)
+		if err := f.unique.add(f.key, f.rows+int64(i)); err != nil {
+			return fmt.Errorf("spilling ids to a temporary file: %w", err)
+		}
+	}
+	f.rows += b.NumRows()
+	if b.Spans == nil {
+		f.spans = column.AppendSpan(f.spans, column.Span{File: b.File, Row: b.Row, Len: int(b.NumRows())})
+	}
+	for _, s := range b.Spans {
+		f.spans = column.AppendSpan(f.spans, column.Span{File: s.File, Row: s.Row, Len: s.Len})
+	}
+	return nil
+}
+
+func (f *sourceFeed) finish() error {
+	if f.unique == nil {
+		return nil
+	}
+	first, second, twice, err := f.unique.twice()
+	if err != nil || !twice {
+		return err
+	}
+	fileA, rowA := f.place(first)
+	fileB, rowB := f.place(second)
+	return column.Refuse(fileB, "duplicate id: the record was already in %s, row %d", fileA, rowA).AtRow(rowB).
+		InColumn(f.e.IDs[0]).WithHint("In the blocks layout every record comes once. Add its rows up first, or use --layout records.")
+}
+
+// place returns the file and row of the n-th record of the source.
+func (f *sourceFeed) place(n int64) (string, int64) {
+	for _, s := range f.spans {
+		if n < int64(s.Len) {
+			return s.File, s.Row + n
+		}
+		n -= int64(s.Len)
+	}
+	panic("job: a record beyond the source")
+}
+
+func (f *sourceFeed) close() {
+	f.reader.Close()
+	if f.unique != nil {
+		f.unique.close()
+	}
+}

@@ -1,0 +1,219 @@
+package job
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// Fusion describes the adding up of encrypted tables.
+type Fusion struct {
+	Options
+	In          []string // encrypted tables: files, globs, directories
+	Out         string
+	By          []string // id columns to group by; nil: per record id; empty but not nil: one total
+	Weights     []Weight
+	MinGroup    int64  // drop groups of fewer records
+	Rerandomize string // "auto", "always" or "never"; "" is auto
+}
+
+// Weight multiplies the values of an input.
+type Weight struct {
+	File   string // as in Fusion.In
+	Weight int64  // not 0
+}
+
+// input is one encrypted table of a fusion.
+type input struct {
+	file   string
+	table  *ctfile.Table
+	ids    []arrow.Field // as in the file: lists in blocks
+	weight int64
+}
+
+// adds is how many additions a record of this input counts for.
+func (in input) adds() int64 {
+	w := in.weight
+	if w < 0 {
+		w = -w
+	}
+	return saturatingMul(w, in.table.AddsUsed)
+}
+
+// Fuse writes the sum of the inputs. Whether it can overflow is decided from the footers, and the group sizes, before
+// anything is multiplied.
+func Fuse(ctx context.Context, u Fusion) (*Report, error) {
+	start := time.Now()
+	u.Options = u.Options.withDefaults()
+	if u.Rerandomize == "" {
+		u.Rerandomize = "auto"
+	}
+	if !slices.Contains([]string{"auto", "always", "never"}, u.Rerandomize) {
+		return nil, usage("Choose auto, always or never.", "unknown --rerandomize %s", u.Rerandomize)
+	}
+	for i, name := range u.By {
+		if slices.Contains(u.By[:i], name) {
+			return nil, usage("Name every column once.", "column %s is twice in --by", column.Quote(name))
+		}
+	}
+	if u.MinGroup < 0 {
+		return nil, usage("It is a number of records.", "--min-group %d is negative", u.MinGroup)
+	}
+	inputs, err := u.inputs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first := inputs[0]
+	pk, err := tableKey(first)
+	if err != nil {
+		return nil, err
+	}
+	if err := pk.UseKernel(u.Kernel); err != nil {
+		return nil, err
+	}
+	f := &fusing{Fusion: u, pk: pk, inputs: inputs, report: &Report{Out: u.Out, Kernel: pk.Kernel()}}
+	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
+	total := u.By != nil && len(u.By) == 0
+	var stats engine.Stats
+	switch {
+	case first.table.Layout == Records:
+		stats, err = f.grouped(ctx)
+	case total:
+		stats, err = f.total(ctx)
+	case u.By != nil:
+		return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
+	case u.MinGroup > 0:
+		return nil, usage("Encrypt with --layout records, where a group is a number of rows.", "--min-group needs the records layout")
+	default:
+		stats, err = f.aligned(ctx)
+	}
+	if err != nil {
+		return nil, unwrapStage(err)
+	}
+	f.report.Ciphertexts = f.ciphertexts.Load()
+	f.report.finish(start, stats)
+	return f.report, nil
+}
+
+// inputs opens every input's footer and gives it its weight.
+func (u *Fusion) inputs(ctx context.Context) ([]input, error) {
+	var out []input
+	index := map[string]int{}
+	for _, pattern := range u.In {
+		files, err := u.FS.List(ctx, pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			if _, ok := index[filepath.Clean(file)]; ok {
+				return nil, usage("To count it twice, give --weight FILE=2.", "%s is given twice", file)
+			}
+			index[filepath.Clean(file)] = len(out)
+			t, ids, err := readTable(ctx, u.Options, file)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, input{file: file, table: t, ids: ids, weight: 1})
+		}
+	}
+	if len(out) == 0 {
+		return nil, usage("Name at least one encrypted table.", "no input")
+	}
+	weighted := map[int]bool{}
+	for _, w := range u.Weights {
+		i, ok := index[filepath.Clean(w.File)]
+		switch {
+		case !ok:
+			return nil, usage("Write the file as in --in.", "--weight for %s, which is no input", w.File)
+		case weighted[i]:
+			return nil, usage("Give a file one weight.", "two weights for %s", w.File)
+		case w.Weight == 0:
+			return nil, usage("Leave the input out.", "weight 0 for %s", w.File)
+		}
+		weighted[i] = true
+		out[i].weight = w.Weight
+	}
+	return out, nil
+}
+
+// tableKey returns the public key that a table carries, checked against its fingerprint.
+func tableKey(in input) (*paillier.PublicKey, error) {
+	key, err := paillier.ParseKey(in.table.PublicKey)
+	if err != nil {
+		return nil, refuseKey(in.file, err)
+	}
+	pk := key.Public()
+	if _, secret := key.(*paillier.SecretKey); secret {
+		return nil, column.Refuse(in.file, "the footer holds a secret key").WithHint("Destroy this file and make a new key.")
+	}
+	if pk.Fingerprint() != in.table.Fingerprint || pk.Bits() != in.table.Bits || string(pk.Variant()) != in.table.Variant {
+		return nil, column.Refuse(in.file, "the footer's key is not the one it names").WithHint("The footer was changed; encrypt again.")
+	}
+	return pk, nil
+}
+
+// fusing is a fusion under way.
+type fusing struct {
+	Fusion
+	pk          *paillier.PublicKey
+	inputs      []input
+	refresh     bool // re-randomise the result
+	ciphertexts atomic.Int64
+	progress    engine.Progress
+	report      *Report
+}
+
+// headroom refuses a fusion in which a sum would have more additions than its slots have room for.
+func headroom(t *ctfile.Table, inputs []input, adds int64, what string) error {
+	if adds <= t.MaxAdds {
+		t.AddsUsed = adds
+		return nil
+	}
+	file := inputs[0].file
+	for _, in := range inputs {
+		if in.table.MaxAdds == t.MaxAdds {
+			file = in.file
+			break
+		}
+	}
+	e := column.Refuse(file, "no headroom: %s takes %d additions, a weight counting as many, and the slots have room for %d", what, adds, t.MaxAdds)
+	if adds > maxAddsLimit {
+		return e.WithHint("Use smaller weights or fewer records: slots can be made for 2^40 additions at most.")
+	}
+	return e.WithHint("Encrypt again with --max-adds %d or more, for every owner alike.", adds)
+}
+
+func saturatingAdd(a, b int64) int64 {
+	if s := a + b; s >= a {
+		return s
+	}
+	return 1<<63 - 1
+}
+
+func saturatingMul(a, b int64) int64 {
+	if a == 0 || b == 0 {
+		return 0
+	}
+	if p := a * b; p/b == a && p > 0 {
+		return p
+	}
+	return 1<<63 - 1
+}
+
+// reader opens an input with the named columns, none meaning all, in batches of `rows` rows.
+func (f *fusing) reader(ctx context.Context, in input, rows int, columns ...string) (column.Reader, error) {
+	return ctfile.Open(ctx, f.FS, in.file, column.ReadOptions{Columns: columns, Threads: f.Threads, BatchRows: rows})
+}
+
+// columnBytes returns the ciphertexts of an input's c-th ciphertext column in a batch.
+func columnBytes(b column.Batch, ids, c int) []byte { return column.FixedBytes(b.Column(ids + c)) }

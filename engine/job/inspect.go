@@ -1,0 +1,91 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// Inspection is what a file says about itself.
+type Inspection struct {
+	File            string        `json:"file"`
+	Kind            string        `json:"kind"` // "public key", "secret key" or "encrypted table"
+	Scheme          string        `json:"scheme"`
+	Variant         string        `json:"variant"`
+	Bits            int           `json:"bits"`
+	Fingerprint     string        `json:"fingerprint"`
+	TestKey         bool          `json:"test_key"`
+	CiphertextBytes int           `json:"ciphertext_bytes"`
+	Table           *ctfile.Table `json:"table,omitempty"`
+}
+
+// Files returns where paths live.
+func (o Options) Files() blob.FS { return o.withDefaults().FS }
+
+// parquetMagic starts a Parquet file.
+var parquetMagic = []byte("PAR1")
+
+// Inspect tells what a key file or an encrypted table holds.
+func Inspect(ctx context.Context, o Options, name string, passphrase func() ([]byte, error)) (*Inspection, error) {
+	o = o.withDefaults()
+	f, err := o.FS.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	magic := make([]byte, len(parquetMagic))
+	_, err = io.ReadFull(io.NewSectionReader(f, 0, f.Size()), magic)
+	f.Close()
+	if err != nil {
+		return nil, column.Refuse(name, "neither a key file nor an encrypted table: it has %d bytes", f.Size()).WithHint("Name a key file or a .cf.parquet.")
+	}
+	x := &Inspection{File: name, Scheme: "paillier"}
+	var pk *paillier.PublicKey
+	if bytes.Equal(magic, parquetMagic) {
+		x.Kind = "encrypted table"
+		if x.Table, _, err = readTable(ctx, o, name); err != nil {
+			return nil, err
+		}
+		if pk, err = tableKey(input{file: name, table: x.Table}); err != nil {
+			return nil, err
+		}
+	} else {
+		key, err := ReadKey(ctx, o.FS, name, true, passphrase)
+		if err != nil {
+			return nil, err
+		}
+		if x.Kind = "public key"; key.Secret != nil {
+			x.Kind = "secret key"
+		}
+		pk = key.Public
+	}
+	x.Variant, x.Bits, x.Fingerprint, x.TestKey, x.CiphertextBytes = string(pk.Variant()), pk.Bits(), pk.Fingerprint(), pk.Test(), pk.CiphertextSize()
+	return x, nil
+}
+
+// ExportJWK writes a key in python-paillier's JSON form: the public or the secret key, as the file has it.
+func ExportJWK(ctx context.Context, o Options, name, out string, passphrase func() ([]byte, error)) error {
+	o = o.withDefaults()
+	key, err := ReadKey(ctx, o.FS, name, true, passphrase)
+	if err != nil {
+		return err
+	}
+	id := "cipherfold " + key.Public.Fingerprint()
+	data := key.Public.MarshalJWK(id)
+	if key.Secret != nil {
+		data = key.Secret.MarshalJWK(id)
+	}
+	u, err := o.FS.Create(ctx, out, blob.CreateOptions{Overwrite: o.Overwrite, Private: key.Secret != nil})
+	if err != nil {
+		return err
+	}
+	defer u.Abort()
+	if _, err := u.Write(data); err != nil {
+		return err
+	}
+	return u.Commit(ctx)
+}

@@ -1,0 +1,228 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/codec"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// totalTable lays out a total: one ciphertext for each tuple. Tuples of all inputs must have the same slots, whatever the
+// size of their blocks.
+func (f *fusing) totalTable() (*ctfile.Table, []totalColumn, error) {
+	first := f.inputs[0].table
+	t := newTable(f.pk)
+	t.Layout, t.Total, t.BlockRecords, t.MaxAdds, t.Rows, t.TestKey = Blocks, true, 1, first.MaxAdds, 1, first.TestKey
+	adds := int64(0)
+	var columns []totalColumn
+	for i, in := range f.inputs {
+		if err := sameKeyAndLayout(f.inputs[0], in); err != nil {
+			return nil, nil, err
+		}
+		adds = saturatingAdd(adds, saturatingMul(in.adds(), max(1, in.table.Rows)))
+		t.MaxAdds = min(t.MaxAdds, in.table.MaxAdds)
+		for _, m := range in.table.Measures {
+			offset := m.Offset
+			c := slices.IndexFunc(columns, func(x totalColumn) bool { return slices.Equal(x.given, m.Given) })
+			if c < 0 {
+				c = len(columns)
+				columns = append(columns, totalColumn{given: m.Given, from: make([][]string, len(f.inputs))})
+				t.Columns = append(t.Columns, columnName(nil, c))
+			}
+			columns[c].from[i] = m.InColumns
+			columns[c].tuple = m.Stride
+			at := slices.IndexFunc(t.Measures, func(x ctfile.Measure) bool { return x.Name == m.Name })
+			if at < 0 {
+				m.Slots, m.Offset, m.InColumns = 1, offset, []string{t.Columns[c]}
+				t.Measures = append(t.Measures, m)
+				continue
+			}
+			had := &t.Measures[at]
+			if had.Decimals != m.Decimals {
+				return nil, nil, otherDecimals(in.file, m, f.inputs[0].file, had.Decimals)
+			}
+			if had.Width != m.Width || had.Stride != m.Stride || had.Offset != m.Offset {
+				return nil, nil, column.Refuse(in.file, "measure %s is packed differently than in the other tables", column.Quote(m.Name)).
+					InColumn(m.Name).WithHint("All owners must give the same max, --square and --max-adds.")
+			}
+			had.Bound = larger(had.Bound, m.Bound)
+		}
+	}
+	return &t, columns, headroom(&t, f.inputs, adds, "the total")
+}
+
+// totalColumn is a tuple of the total: the columns of each input that are folded into its one ciphertext.
+type totalColumn struct {
+	given []string
+	from  [][]string // per input; nil where the input has no such measure
+	tuple int        // width in bits
+}
+
+// total folds all blocks of all inputs into one ciphertext for each tuple. The result would still show the key holder the
+// sums of single slots (every S-th record), so it is masked: a random multiple of 2^W - 1 leaves the total as the only
+// thing to be read (codec.Total), and encrypting the mask re-randomises the ciphertext as well.
+func (f *fusing) total(ctx context.Context) (engine.Stats, error) {
+	t, columns, err := f.totalTable()
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	if f.MinGroup > 0 {
+		records := int64(0)
+		for _, in := range f.inputs {
+			records += in.table.Rows
+		}
+		if records < f.MinGroup {
+			return engine.Stats{}, column.Refuse(f.inputs[0].file, "the total is of %d records, fewer than --min-group %d", records, f.MinGroup).
+				WithHint("Lower --min-group, or add more tables.")
+		}
+	}
+	out, err := ctfile.Create(ctx, f.FS, f.Out, *t, nil, ctfile.Options{Overwrite: f.Overwrite})
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	defer out.Close()
+	defer f.Watch("fuse", &f.progress)()
+	for _, in := range f.inputs {
+		f.progress.Total.Add(in.table.Rows)
+	}
+	size := f.pk.CiphertextSize()
+	evaluator := f.pk.NewEvaluator()
+	result := make([][]byte, len(columns))
+	for c := range result {
+		result[c] = trivial(1, size)
+	}
+	var stats engine.Stats
+	for i, in := range f.inputs {
+		sums, s, err := f.sumInput(ctx, i, in, columns)
+		if err != nil {
+			return s, err
+		}
+		stats = s
+		for c, sum := range sums {
+			if sum == nil {
+				continue
+			}
+			if err := evaluator.WeightedFold(result[c], []int64{1, in.weight}, result[c], sum); err != nil {
+				return s, err
+			}
+		}
+	}
+	if err := f.mask(t, columns, result); err != nil {
+		return stats, err
+	}
+	rec := ctRecord(out.Schema(), nil, result, 1)
+	defer rec.Release()
+	if err := out.Write(ctx, column.Batch{Record: rec}); err != nil {
+		return stats, err
+	}
+	f.report.Records = 1
+	return stats, out.Commit(ctx)
+}
+
+// sumInput multiplies all ciphertexts of one input, column by column of the total; nil where the input has none.
+func (f *fusing) sumInput(ctx context.Context, i int, in input, columns []totalColumn) ([][]byte, engine.Stats, error) {
+	r, err := f.reader(ctx, in, tableRows(len(in.table.Columns), f.pk.CiphertextSize()))
+	if err != nil {
+		return nil, engine.Stats{}, err
+	}
+	defer r.Close()
+	ids := len(in.table.IDs)
+	size := f.pk.CiphertextSize()
+	sum := func(evaluator *paillier.Evaluator, b column.Batch) ([][]byte, error) {
+		defer b.Release()
+		out := make([][]byte, len(columns))
+		for c, col := range columns {
+			for _, name := range col.from[i] {
+				at := slices.Index(in.table.Columns, name)
+				dst := make([]byte, size)
+				if err := evaluator.Sum(dst, columnBytes(b, ids, at)); err != nil {
+					return nil, refuseCiphertext(b, name, err)
+				}
+				f.ciphertexts.Add(b.NumRows())
+				if out[c] != nil {
+					if err := evaluator.Fold(dst, dst, out[c]); err != nil {
+						return nil, err
+					}
+				}
+				out[c] = dst
+			}
+		}
+		f.progress.Done.Add(b.NumRows() * int64(in.table.BlockRecords))
+		return out, nil
+	}
+	combine := func(evaluator *paillier.Evaluator, parts [][][]byte) ([][]byte, error) {
+		out := parts[0]
+		for c := range out {
+			if out[c] == nil {
+				continue
+			}
+			var cts [][]byte
+			for _, p := range parts {
+				cts = append(cts, p[c])
+			}
+			if err := evaluator.Fold(out[c], cts...); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	sums, stats, err := engine.Reduce(ctx, engine.Reduction[column.Batch, [][]byte]{
+		Source: engine.Source[column.Batch]{Name: "read", Next: r.Read},
+		Stages: engine.Stage[column.Batch, [][]byte]{Name: "fold", Workers: f.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, [][]byte], error) {
+			evaluator := f.pk.NewEvaluator()
+			return func(_ context.Context, b column.Batch) ([][]byte, error) { return sum(evaluator, b) }, nil
+		}},
+		Tree: engine.Tree[[][]byte]{FanIn: 8, New: func(int) (engine.Work[[][][]byte, [][]byte], error) {
+			evaluator := f.pk.NewEvaluator()
+			return func(_ context.Context, parts [][][]byte) ([][]byte, error) { return combine(evaluator, parts) }, nil
+		}},
+	})
+	return sums, stats, err
+}
+
+// mask hides all but the totals.
+func (f *fusing) mask(t *ctfile.Table, columns []totalColumn, result [][]byte) error {
+	random := paillier.NewRandom()
+	encryptor := f.pk.NewEncryptor()
+	evaluator := f.pk.NewEvaluator()
+	for c, tuple := range tupleWidths(t) {
+		if tuple.Width() != columns[c].tuple {
+			return fmt.Errorf("tuple of %d bits with a stride of %d", tuple.Width(), columns[c].tuple)
+		}
+		total, err := codec.NewTotal(f.pk.NWords(), tuple)
+		if err != nil {
+			return err
+		}
+		m := make([]uint64, f.pk.PlaintextLimbs())
+		if err := total.Mask(m, random); err != nil {
+			return err
+		}
+		masked := make([]byte, f.pk.CiphertextSize())
+		if err := encryptor.Encrypt(masked, m); err != nil {
+			return err
+		}
+		if err := evaluator.Fold(result[c], result[c], masked); err != nil {
+			return err
+		}
+		if f.refresh {
+			if err := evaluator.Rerandomize(result[c], result[c]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trivial returns n times the ciphertext 1, an encryption of 0.
+func trivial(n, size int) []byte {
+	out := make([]byte, n*size)
+	for i := size - 1; i < len(out); i += size {
+		out[i] = 1
+	}
+	return out
+}

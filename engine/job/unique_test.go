@@ -1,0 +1,63 @@
+package job
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Spilled or not, the first key that comes twice is found with both its rows, and no key is taken for another.
+func TestUniqueAgainstAMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		u := newUnique(0)
+		u.limit = rapid.IntRange(1, 20).Draw(t, "limit")
+		defer u.close()
+		rows := map[string][]int64{}
+		for row := range rapid.IntRange(0, 120).Draw(t, "rows") {
+			key := fmt.Sprint(rapid.IntRange(0, 2000).Draw(t, "key"))
+			rows[key] = append(rows[key], int64(row))
+			if err := u.add([]byte(key), int64(row)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, second, twice, err := u.twice()
+		if err != nil {
+			t.Fatal(err)
+		}
+		any := false
+		for _, r := range rows {
+			if len(r) > 1 {
+				any = true
+				if r[0] == first && r[1] == second {
+					return
+				}
+			}
+		}
+		if any || twice {
+			t.Fatalf("found rows %d and %d (%v) in %v", first, second, twice, rows)
+		}
+	})
+}
+
+func TestUniqueInManyRuns(t *testing.T) {
+	u := newUnique(0)
+	defer u.close()
+	const n = 20000 // limit 1024: 20 runs
+	order := rand.New(rand.NewPCG(1, 1)).Perm(n)
+	for row, k := range order {
+		if err := u.add(fmt.Appendf(nil, "record %d", k), int64(row)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := u.add(fmt.Appendf(nil, "record %d", order[7]), n); err != nil {
+		t.Fatal(err)
+	}
+	if len(u.runs) < 15 {
+		t.Fatalf("%d runs: nothing was spilled", len(u.runs))
+	}
+	if first, second, twice, err := u.twice(); first != 7 || second != n || !twice || err != nil {
+		t.Errorf("rows %d and %d, %v, %v; want 7 and %d", first, second, twice, err, n)
+	}
+}
