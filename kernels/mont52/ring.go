@@ -41,11 +41,9 @@ type scratch struct {
 }
 
 func newScratch(k int) *scratch {
-	return &scratch{
-		sums: alignedWords(lanes * (2*k + tailSums)),
-		x:    alignedWords(lanes * k),
-		y:    alignedWords(lanes * k),
-	}
+	n := lanes * k
+	w := alignedWords(4*n + lanes*tailSums)
+	return &scratch{x: w[:n:n], y: w[n : 2*n : 2*n], sums: w[2*n:]}
 }
 
 // words returns n words, aligned as vectors, of arbitrary contents.
