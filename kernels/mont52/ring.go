@@ -40,10 +40,12 @@ type scratch struct {
 	tail []byte   // of any length; see scratch.bytes
 }
 
+// newScratch makes a scratch in one piece, with what conversions need in more: a value of two residues, and its limbs.
 func newScratch(k int) *scratch {
 	n := lanes * k
-	w := alignedWords(4*n + lanes*tailSums)
-	return &scratch{x: w[:n:n], y: w[n : 2*n : 2*n], sums: w[2*n:]}
+	sums := 2*n + lanes*tailSums
+	w := alignedWords(2*n + sums + 5*n)
+	return &scratch{x: w[:n:n], y: w[n : 2*n : 2*n], sums: w[2*n : 2*n+sums : 2*n+sums], more: w[2*n+sums:]}
 }
 
 // words returns n words, aligned as vectors, of arbitrary contents.
