@@ -1,0 +1,143 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// Lags of the multiples of the modulus; see reduceGeneric.
+const (
+	longLag  = 13
+	shortLag = 7
+	// lastRows is the number of columns that the modulus itself clears.
+	lastRows = 8
+)
+
+// reduce is Montgomery's reduction of column sums, as described at reduceGeneric, in the passes of a plan.
+func reduce() {
+	TEXT("reduceIFMA", NOSPLIT, "func(z, sums, m, long, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)")
+	Doc("reduceIFMA is reduceGeneric, in the passes of a plan.")
+	Pragma("noescape")
+	sums, mult, k, plan := RDI, RSI, RCX, R13
+	Load(Param("sums"), sums)
+	Load(Param("plan"), plan)
+	Load(Param("k"), k)
+	p := newPass(k)
+	p.broadcast = true
+	// rows clears n columns with a multiple of the given lag.
+	rows := func(n, lag int) {
+		carry := z(n)
+		for r := range n {
+			load(at(sums, r), z(r))
+		}
+		for r := range min(n, lag) {
+			VPSRLQ(imm(52), z(r), carry)
+			if r+1 < n {
+				VPADDQ(carry, z(r+1), z(r+1))
+			}
+		}
+		if n > lag {
+			// This column is the first that the multiple touches.
+			VPBROADCASTQ(word(mult, 0), carry)
+			lo(carry, z(0), z(lag))
+			VPSRLQ(imm(52), z(lag), carry)
+		}
+		VPADDQ(at(sums, n), carry, carry)
+		store(carry, at(sums, n))
+		LEAQ(at(sums, lag), p.sums)
+		MOVQ(mult, p.limbs)
+		ADDQ(imm(64*n), sums)
+		p.rows = n
+		p.emit()
+	}
+	Load(Param("long"), mult)
+	p.dispatch(plan, longRows, func(n int) { rows(n, longLag) })
+	Load(Param("short"), mult)
+	p.dispatch(plan, shortRows, func(n int) { rows(n, shortLag) })
+	m := mult
+	Load(Param("m"), m)
+	Load(Param("inv"), RAX)
+	lastBlock(p, sums, m, RAX, k)
+
+	// Propagate the carries of the K columns, of T-m first to know its sign.
+	out, offset := RBX, R9
+	Load(Param("z"), out)
+	ADDQ(imm(64*lastRows), sums)
+	limb := Mem{Base: m, Index: RAX, Scale: 8}
+	loadMask()
+	KXORB(K1, K1, K1)
+	Load(Param("canonical"), R11)
+	TESTQ(R11, R11)
+	JZ(LabelRef("propagate"))
+	zero(borrowReg)
+	eachLimb("compare", k, offset, func() {
+		load(Mem{Base: sums, Index: offset, Scale: 1}, diffReg)
+		VPSUBQ_BCST(limb, diffReg, diffReg)
+		VPADDQ(borrowReg, diffReg, diffReg)
+		VPSRAQ(imm(52), diffReg, borrowReg)
+	})
+	VPMOVQ2M(borrowReg, K1)
+	KNOTB(K1, K1)
+	Label("propagate")
+	zero(borrowReg)
+	eachLimb("subtract", k, offset, func() {
+		load(Mem{Base: sums, Index: offset, Scale: 1}, diffReg)
+		VPSUBQ_BCST(limb, diffReg, K1, diffReg)
+		VPADDQ(borrowReg, diffReg, diffReg)
+		VPSRAQ(imm(52), diffReg, borrowReg)
+		VPANDQ(maskReg, diffReg, diffReg)
+		store(diffReg, Mem{Base: out, Index: offset, Scale: 1})
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// lastBlock reduces the last columns with the modulus itself, one after the other.
+func lastBlock(p pass, sums, m, invWord, k GPPhysical) {
+	row := func(r int) VecPhysical { return z(r) }            // multiples of m
+	col := func(c int) VecPhysical { return z(lastRows + c) } // columns 0...15
+	inv, mask, t := z(24), z(25), z(26)
+	limb := func(j int) VecPhysical { return z(27 + j) }
+	const limbs = 5 // in registers
+	VPBROADCASTQ(invWord, inv)
+	MOVQ(U64(1<<52-1), RAX)
+	VPBROADCASTQ(RAX, mask)
+	for j := range limbs {
+		VPBROADCASTQ(word(m, j), limb(j))
+	}
+	for c := range 2 * lastRows {
+		load(at(sums, c), col(c))
+	}
+	for r := range lastRows {
+		zero(row(r))
+		lo(inv, col(r), row(r))
+		// The sum of the column and lo(m[0]·row) is 0 modulo 2^52, so it carries the column divided
+		// by 2^52 and rounded up.
+		VPADDQ(mask, col(r), t)
+		VPSRLQ(imm(52), t, t)
+		VPADDQ(t, col(r+1), col(r+1))
+		for j := range lastRows {
+			if j > 0 {
+				if j < limbs {
+					lo(limb(j), row(r), col(r+j))
+				} else {
+					VPMADD52LUQ_BCST(word(m, j), row(r), col(r+j))
+				}
+			}
+			if j < limbs {
+				hi(limb(j), row(r), col(r+j+1))
+			} else {
+				VPMADD52HUQ_BCST(word(m, j), row(r), col(r+j+1))
+			}
+		}
+	}
+	for c := lastRows; c < 2*lastRows; c++ {
+		store(col(c), at(sums, c))
+	}
+	LEAQ(at(sums, lastRows), p.sums)
+	LEAQ(word(m, lastRows), p.limbs)
+	p.rows, p.steps = lastRows, R11
+	LEAQ(Mem{Base: k, Disp: -lastRows}, p.steps)
+	p.emit()
+}

@@ -1,0 +1,127 @@
+package mont52
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
+
+func (r *ring) SetBytes(z *bigmod.Vec, be []byte) error {
+	r.checkVec("SetBytes", z)
+	size := r.modulus.Size()
+	checkLen("SetBytes", len(be), z.Len*size)
+	s := r.take()
+	defer r.give(s)
+	for g := range groups(z.Len) {
+		rows := be[g*lanes*size:]
+		n := min(lanes, z.Len-g*lanes)
+		if n < lanes {
+			tail := s.bytes(lanes * size)
+			clear(tail[copy(tail, rows):])
+			rows = tail
+		}
+		zg := r.group(z.Words, g)
+		r.fromBytes(zg, rows, size)
+		if low := bits.TrailingZeros64(^r.below(zg)); low < n {
+			return &bigmod.RangeError{Index: g*lanes + low}
+		}
+	}
+	return nil
+}
+
+func (r *ring) Bytes(be []byte, x *bigmod.Vec) {
+	r.checkVec("Bytes", x)
+	size := r.modulus.Size()
+	checkLen("Bytes", len(be), x.Len*size)
+	full := x.Len / lanes
+	for g := range full {
+		r.toBytes(be[g*lanes*size:], r.group(x.Words, g), size)
+	}
+	if rest := be[full*lanes*size:]; len(rest) > 0 {
+		s := r.take()
+		defer r.give(s)
+		tail := s.bytes(lanes * size)
+		r.toBytes(tail, r.group(x.Words, full), size)
+		copy(rest, tail)
+	}
+}
+
+func (r *ring) SetWords(z *bigmod.Vec, w []uint64) {
+	r.checkVec("SetWords", z)
+	n := r.modulus.Limbs()
+	checkLen("SetWords", len(w), z.Len*n)
+	s := r.take()
+	defer r.give(s)
+	for g := range groups(z.Len) {
+		r.fromWords(r.group(z.Words, g), r.rows(w, g, n, s), n, r.k)
+	}
+}
+
+func (r *ring) Words(w []uint64, x *bigmod.Vec) {
+	r.checkVec("Words", x)
+	n := r.modulus.Limbs()
+	checkLen("Words", len(w), x.Len*n)
+	full := x.Len / lanes
+	for g := range full {
+		r.toWords(w[g*lanes*n:], r.group(x.Words, g), n)
+	}
+	if rest := w[full*lanes*n:]; len(rest) > 0 {
+		s := r.take()
+		defer r.give(s)
+		tail := s.words(lanes * n)
+		r.toWords(tail, r.group(x.Words, full), n)
+		copy(rest, tail)
+	}
+}
+
+// rows returns 8 values of n words each for group g, with zeros after the end of w.
+func (r *ring) rows(w []uint64, g, n int, s *scratch) []uint64 {
+	rows := w[g*lanes*n:]
+	if len(rows) >= lanes*n {
+		return rows
+	}
+	tail := s.words(lanes * n)
+	clear(tail[copy(tail, rows):])
+	return tail
+}
+
+// SetWide splits a value into x0 + x1·R (+ x2·R² with a small x2: R may have fewer bits than Limbs() words). Then
+// (x0·R² + x1·R³ + x2·R⁴)·R⁻¹·R⁻¹ is the value, where the first R⁻¹ is that of the products and the second that of
+// their sum. See reduceGeneric about parts that are not below m.
+func (r *ring) SetWide(z *bigmod.Vec, w []uint64, limbs int) {
+	r.checkVec("SetWide", z)
+	if limbs < 0 || limbs > 2*r.modulus.Limbs() {
+		panic(fmt.Sprintf("mont52: SetWide: %d words for a modulus of %d", limbs, r.modulus.Limbs()))
+	}
+	checkLen("SetWide", len(w), z.Len*limbs)
+	if limbs == 0 {
+		clear(z.Words)
+		return
+	}
+	s := r.take()
+	defer r.give(s)
+	parts := (64*limbs + limbBits*r.k - 1) / (limbBits * r.k)
+	n := lanes * r.k
+	buf := s.words((parts+1)*n + lanes*limbs)
+	x, power, tail := buf[:parts*n], buf[parts*n:(parts+1)*n], buf[(parts+1)*n:]
+	if parts > 2 {
+		r.mul(power, r.rrr, r.rr, s, canonical)
+	}
+	for g := range groups(z.Len) {
+		rows := w[g*lanes*limbs:]
+		if len(rows) < lanes*limbs {
+			clear(tail[copy(tail, rows):])
+			rows = tail
+		}
+		r.fromWords(x, rows, limbs, parts*r.k)
+		clear(s.x)
+		for i, factor := range [][]uint64{r.rr, r.rrr, power}[:parts] {
+			r.mul(s.y, x[i*n:(i+1)*n], factor, s, canonical)
+			for j, v := range s.y {
+				s.x[j] += v
+			}
+		}
+		r.fromMont(r.group(z.Words, g), s.x, s)
+	}
+}

@@ -1,0 +1,196 @@
+package mont52
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
+
+// ring is the Ring of Implementation. Residues in a Vec are canonical.
+type ring struct {
+	modulus     *bigmod.Modulus
+	k           int      // limbs per residue; R = 2^(52k)
+	ifma        bool     // whether to run the assembly
+	m           []uint64 // k limbs
+	inv         uint64   // -m⁻¹ mod 2^52
+	long        []uint64 // multiple of m of lag longLag, k limbs; see reduceGeneric
+	short       []uint64 // multiple of m of lag shortLag
+	one         []uint64 // R mod m, in every lane of a group; likewise the next ones
+	rr          []uint64 // R² mod m
+	rrr         []uint64 // R³ mod m
+	productPlan plan
+	reducePlan  plan
+	scratch     sync.Pool
+	powers      rPowers
+	portable    func() bigmod.Ring // of the same modulus, made when first needed
+}
+
+// canonical and lazy say whether a kernel reduces its result below m, or below 2m only.
+const (
+	lazy      = 0
+	canonical = 1
+)
+
+// scratch is what a call needs beside its operands.
+type scratch struct {
+	sums []uint64 // of a product
+	x, y []uint64 // a group each
+	more []uint64 // of any length; see scratch.words
+	tail []byte   // of any length; see scratch.bytes
+}
+
+// newScratch makes a scratch in one piece, with what conversions need in more: a value of two residues, and its limbs.
+func newScratch(k int) *scratch {
+	n := lanes * k
+	sums := 2*n + lanes*tailSums
+	w := alignedWords(2*n + sums + 5*n)
+	return &scratch{x: w[:n:n], y: w[n : 2*n : 2*n], sums: w[2*n : 2*n+sums : 2*n+sums], more: w[2*n+sums:]}
+}
+
+// words returns n words, aligned as vectors, of arbitrary contents.
+func (s *scratch) words(n int) []uint64 {
+	if len(s.more) < n {
+		s.more = alignedWords(n)
+	}
+	return s.more[:n]
+}
+
+// bytes returns n bytes of arbitrary contents.
+func (s *scratch) bytes(n int) []byte {
+	if len(s.tail) < n {
+		s.tail = make([]byte, n)
+	}
+	return s.tail[:n]
+}
+
+func (r *ring) take() *scratch  { return r.scratch.Get().(*scratch) }
+func (r *ring) give(s *scratch) { r.scratch.Put(s) }
+
+// newGroups makes n groups of zeros.
+func (r *ring) newGroups(n int) []uint64 { return alignedWords(n * lanes * r.k) }
+
+// group is group i of a sequence of them.
+func (r *ring) group(x []uint64, i int) []uint64 {
+	n := lanes * r.k
+	return x[i*n : (i+1)*n : (i+1)*n]
+}
+
+// mul sets the group z = x·y·R⁻¹. Ranges: see reduceGeneric.
+func (r *ring) mul(z, x, y []uint64, s *scratch, canonical uint64) {
+	r.mulAhead(z, x, y, s, canonical, &x[0])
+}
+
+// mulAhead is mul and prefetches k vectors of other memory, which may end before that.
+func (r *ring) mulAhead(z, x, y []uint64, s *scratch, canonical uint64, ahead *uint64) {
+	r.product(s.sums, x, y, ahead)
+	r.reduce(z, s.sums, canonical)
+}
+
+// sqr sets the group z = x²·R⁻¹.
+func (r *ring) sqr(z, x []uint64, s *scratch, canonical uint64) {
+	r.square(s.sums, x)
+	r.reduce(z, s.sums, canonical)
+}
+
+func (r *ring) Name() string             { return Name }
+func (r *ring) Modulus() *bigmod.Modulus { return r.modulus }
+
+func (r *ring) NewVec(n int) *bigmod.Vec {
+	return &bigmod.Vec{Len: n, Words: r.newGroups(groups(n))}
+}
+
+// check panics unless every v belongs to this ring and has n elements.
+func (r *ring) check(method string, n int, vs ...*bigmod.Vec) {
+	for _, v := range vs {
+		r.checkVec(method, v)
+		if v.Len != n {
+			panic(fmt.Sprintf("mont52: %s: vectors of %d and %d elements", method, n, v.Len))
+		}
+	}
+}
+
+func (r *ring) checkVec(method string, v *bigmod.Vec) {
+	if len(v.Words) != groups(v.Len)*lanes*r.k {
+		panic("mont52: " + method + ": a vector of another ring")
+	}
+}
+
+func checkLen(method string, got, want int) {
+	if got != want {
+		panic(fmt.Sprintf("mont52: %s: buffer of length %d, want %d", method, got, want))
+	}
+}
+
+func (r *ring) ToMont(z, x *bigmod.Vec) {
+	r.check("ToMont", z.Len, z, x)
+	s := r.take()
+	defer r.give(s)
+	for g := range groups(z.Len) {
+		r.mul(r.group(z.Words, g), r.group(x.Words, g), r.rr, s, canonical)
+	}
+}
+
+// FromMont reduces the value itself as column sums.
+func (r *ring) FromMont(z, x *bigmod.Vec) {
+	r.check("FromMont", z.Len, z, x)
+	s := r.take()
+	defer r.give(s)
+	for g := range groups(z.Len) {
+		r.fromMont(r.group(z.Words, g), r.group(x.Words, g), s)
+	}
+}
+
+// fromMont sets z = x·R⁻¹ mod m, canonical, for x < R.
+func (r *ring) fromMont(z, x []uint64, s *scratch) {
+	clear(s.sums[copy(s.sums, x):])
+	r.reduce(z, s.sums, canonical)
+}
+
+func (r *ring) Mul(z, x, y *bigmod.Vec) {
+	r.check("Mul", z.Len, z, x, y)
+	s := r.take()
+	defer r.give(s)
+	for g := range groups(z.Len) {
+		r.mul(r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g), s, canonical)
+	}
+}
+
+func (r *ring) Sqr(z, x *bigmod.Vec) {
+	r.check("Sqr", z.Len, z, x)
+	s := r.take()
+	defer r.give(s)
+	for g := range groups(z.Len) {
+		r.sqr(r.group(z.Words, g), r.group(x.Words, g), s, canonical)
+	}
+}
+
+func (r *ring) MulElem(z, x, c *bigmod.Vec) {
+	r.check("MulElem", z.Len, z, x)
+	r.check("MulElem", 1, c)
+	s := r.take()
+	defer r.give(s)
+	for j := range r.k {
+		v := vector(s.y, j)
+		for l := range v {
+			v[l] = c.Words[lanes*j]
+		}
+	}
+	for g := range groups(z.Len) {
+		r.mul(r.group(z.Words, g), r.group(x.Words, g), s.y, s, canonical)
+	}
+}
+
+func (r *ring) Add(z, x, y *bigmod.Vec) {
+	r.check("Add", z.Len, z, x, y)
+	for g := range groups(z.Len) {
+		r.add(r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g))
+	}
+}
+
+func (r *ring) Sub(z, x, y *bigmod.Vec) {
+	r.check("Sub", z.Len, z, x, y)
+	for g := range groups(z.Len) {
+		r.sub(r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g))
+	}
+}

@@ -1,0 +1,140 @@
+package mont52
+
+import (
+	"fmt"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
+
+// tableWidth is the greatest width of the windows of a fixed-base table, in bits, tableWidthMin the least.
+const (
+	tableWidth    = 8
+	tableWidthMin = 4
+)
+
+// tableGroups is how many groups of exponents go through a window before the next one, so that the window's entries are
+// fetched from memory once for all of them.
+const tableGroups = 32
+
+// table holds base^(d·2^pos) in Montgomery form, lazily reduced, for every window, the digits d from bit pos on (the
+// method of Brickell, Gordon, McCurley and Wilson, EUROCRYPT '92): an exponentiation is one multiplication per window
+// and no squaring.
+type table struct {
+	ring    *ring
+	bits    int
+	windows []window
+}
+
+// window holds the powers for the digits of the given width from bit pos of the exponents on.
+type window struct {
+	pos, width int
+	entries    []uint64 // in the layout of entryAt
+}
+
+// NewTable needs about one multiplication for every 8 entries of the table.
+func (r *ring) NewTable(base []byte, bits int) bigmod.Table {
+	if bits < 1 {
+		panic(fmt.Sprintf("mont52: NewTable: exponents of %d bits", bits))
+	}
+	size := r.modulus.Size()
+	for len(base) > size && base[0] == 0 {
+		base = base[1:]
+	}
+	rows := make([]byte, lanes*size)
+	if len(base) <= size {
+		for l := range lanes {
+			copy(rows[(l+1)*size-len(base):], base)
+		}
+	}
+	s := r.take()
+	defer r.give(s)
+	x := r.newGroups(1)
+	r.fromBytes(x, rows, size)
+	if len(base) > size || r.below(x) == 0 {
+		panic("mont52: NewTable: the base is not below the modulus")
+	}
+	r.mul(x, x, r.rr, s, lazy)
+
+	t := &table{ring: r, bits: bits}
+	n := ceilDiv(bits, tableWidth)
+	for i := range n {
+		w := window{pos: i * bits / n}
+		w.width = max(tableWidthMin, (i+1)*bits/n-w.pos)
+		w.entries = r.powersOf(x, w.width, s)
+		t.windows = append(t.windows, w)
+		for range (i+1)*bits/n - w.pos {
+			r.sqr(x, x, s, lazy)
+		}
+	}
+	return t
+}
+
+// powersOf makes the entries of a window for the base x, the same in all lanes: entries d...d+7 are in the lanes of one
+// group, made from those before by one multiplication with x^8.
+func (r *ring) powersOf(x []uint64, width int, s *scratch) []uint64 {
+	entries := alignedWords(r.k << width)
+	acc, step := r.newGroups(1), r.newGroups(1)
+	copy(step, r.one) // x^l for lane l
+	for l := range lanes {
+		for j := range r.k {
+			acc[lanes*j+l] = step[lanes*j]
+		}
+		r.mul(step, step, x, s, lazy)
+	}
+	for d := 0; ; {
+		for j := range r.k {
+			copy(entries[entryAt(j, d&^15, width, r.k)+d&15:], vector(acc, j))
+		}
+		if d += lanes; d == 1<<width {
+			return entries
+		}
+		r.mul(acc, acc, step, s, lazy)
+	}
+}
+
+func (t *table) Bits() int { return t.bits }
+
+func (t *table) Bytes() int64 {
+	var words int
+	for _, w := range t.windows {
+		words += len(w.entries)
+	}
+	return 8 * int64(words)
+}
+
+func (t *table) Exp(z *bigmod.Vec, e []byte) {
+	r := t.ring
+	r.checkVec("Table.Exp", z)
+	size := (t.bits + 7) / 8
+	checkLen("Table.Exp", len(e), size*z.Len)
+	s := r.take()
+	defer r.give(s)
+	powers := s.words(tableGroups * lanes * r.k)
+	var digits [tableGroups * lanes]uint64
+	for first := 0; first < z.Len; first += tableGroups * lanes {
+		last := min(first+tableGroups*lanes, z.Len)
+		d := digits[:groups(last-first)*lanes]
+		acc := z.Words[first*r.k:][:len(d)*r.k]
+		for i, w := range t.windows {
+			clear(d[last-first:])
+			for j := range last - first {
+				at := (first + j) * size
+				d[j] = digit(e[at:at+size], w.pos, w.width)
+			}
+			if i == 0 {
+				r.lookup(acc, w.entries, d, w.width)
+				continue
+			}
+			r.lookup(powers, w.entries, d, w.width)
+			// The multiplications fetch the next window, k vectors each.
+			next := t.windows[(i+1)%len(t.windows)].entries
+			for g := range groups(last - first) {
+				ahead := &next[g*lanes*r.k%len(next)]
+				r.mulAhead(r.group(acc, g), r.group(acc, g), r.group(powers, g), s, lazy, ahead)
+			}
+		}
+		for g := range groups(last - first) {
+			r.canonical(r.group(acc, g), r.group(acc, g))
+		}
+	}
+}
