@@ -8,7 +8,7 @@ import (
 )
 
 // BenchmarkImplementation measures an implementation in nanoseconds per element at the moduli that keys of 2048 and
-// 3072 bits use: p² and N² of either. Exponents have the lengths of half such a key.
+// 3072 bits use: p² and N² of either. Exponents have a quarter of the bits of the modulus.
 func BenchmarkImplementation(b *testing.B, impl bigmod.Implementation) {
 	if !impl.Available {
 		b.Fatalf("%s is not available: %s", impl.Name, impl.Why)
