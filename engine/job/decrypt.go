@@ -51,6 +51,9 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 		return nil, column.Refuse(d.In, "wrong key: the table is encrypted under key %s, this is key %s", short(t.Fingerprint), short(d.Key.Public.Fingerprint())).
 			WithHint("Find the secret key whose fingerprint is %s.", t.Fingerprint)
 	}
+	if _, err := tableKey(input{file: d.In, table: t}); err != nil {
+		return nil, err
+	}
 	o, err := newOpening(&d, t)
 	if err != nil {
 		return nil, err
@@ -83,7 +86,7 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	})
 	done()
 	if err == nil && o.progress.Done.Load() != t.Rows {
-		err = column.Refuse(d.In, "the footer promises %d records and the table has %d", t.Rows, o.progress.Done.Load())
+		err = column.Refuse(d.In, "the footer promises %d records and the table has %d", t.Rows, o.progress.Done.Load()).WithHint(foreignFooter)
 	}
 	if err != nil {
 		return nil, unwrapStage(err)
@@ -108,23 +111,29 @@ type opening struct {
 	progress    engine.Progress
 }
 
+const foreignFooter = "The footer was changed, or written by other software."
+
 func newOpening(d *Decryption, t *ctfile.Table) (*opening, error) {
 	n := d.Key.Public.NWords()
 	p, err := newPlan(t, n)
 	if err != nil {
-		return nil, column.Refuse(d.In, "unusable layout: %w", err)
+		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
 	}
-	o := &opening{d: d, table: t, plan: p, stats: statistics(t)}
+	stats, err := statistics(t)
+	if err != nil {
+		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
+	}
+	o := &opening{d: d, table: t, plan: p, stats: stats}
 	for _, m := range t.Measures {
 		bound, err := codec.ParseBound(m.Bound)
 		if err != nil {
-			return nil, column.Refuse(d.In, "measure %s: bound %w", column.Quote(m.Name), err)
+			return nil, column.Refuse(d.In, "measure %s: bound %w", column.Quote(m.Name), err).WithHint(foreignFooter)
 		}
 		o.limits = append(o.limits, bound.Times(codec.BoundOf(uint64(t.AddsUsed))))
 	}
 	if t.Total {
 		if o.totals, err = totals(t, n); err != nil {
-			return nil, column.Refuse(d.In, "unusable layout: %w", err)
+			return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
 		}
 	}
 	return o, nil

@@ -123,7 +123,11 @@ func (u *Fusion) inputs(ctx context.Context) ([]input, error) {
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, input{file: file, table: t, ids: ids, weight: 1})
+			in := input{file: file, table: t, ids: ids, weight: 1}
+			if _, err := tableKey(in); err != nil { // every footer's key, as its size is that of the ciphertexts
+				return nil, err
+			}
+			out = append(out, in)
 		}
 	}
 	if len(out) == 0 {

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -49,14 +50,23 @@ func checkOutputNames(ids []string, measures []Measure, squares []string, produc
 	return nil
 }
 
-// statistics derives the columns of a result from what a table sums.
-func statistics(t *ctfile.Table) []statistic {
+// statistics derives the columns of a result from what a table sums. A table that lacks a sum which another one needs was
+// not made by Encrypt.
+func statistics(t *ctfile.Table) ([]statistic, error) {
 	find := func(terms, given []string) int {
 		return slices.IndexFunc(t.Measures, func(m ctfile.Measure) bool { return slices.Equal(m.Terms, terms) && slices.Equal(m.Given, given) })
 	}
+	var err error
+	need := func(terms, given []string) int {
+		q := find(terms, given)
+		if q < 0 && err == nil {
+			err = fmt.Errorf("no sum of %s", column.Quote(quantityName(terms, given)))
+		}
+		return q
+	}
 	var measures, products []statistic
 	for q, m := range t.Measures {
-		count := find(nil, m.Given)
+		count := need(nil, m.Given)
 		switch {
 		case len(m.Given) == 1 && len(m.Terms) == 1:
 			square := find([]string{m.Name, m.Name}, m.Given)
@@ -67,13 +77,13 @@ func statistics(t *ctfile.Table) []statistic {
 		case len(m.Given) == 2 && slices.Equal(m.Terms, m.Given):
 			a, b := m.Given[0], m.Given[1]
 			p := moments{
-				x: find([]string{a}, m.Given), y: find([]string{b}, m.Given), xy: q,
-				xx: find([]string{a, a}, m.Given), yy: find([]string{b, b}, m.Given), n: count,
+				x: need([]string{a}, m.Given), y: need([]string{b}, m.Given), xy: q,
+				xx: need([]string{a, a}, m.Given), yy: need([]string{b, b}, m.Given), n: count,
 			}
 			products = append(products, covarianceOf(a+"_"+b, m.Decimals, p), correlationOf(a+"_"+b, p))
 		}
 	}
-	return append(measures, products...)
+	return append(measures, products...), err
 }
 
 // sumOf is the exact sum: INT64 where it cannot overflow, else DECIMAL(38, decimals).
