@@ -79,7 +79,7 @@ corrupted file, output in the way); 4 interrupted.`,
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error { return a.begin() }
 	for _, c := range []*cobra.Command{
 		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.inspectCommand(),
-		a.demoCommand(), a.selftestCommand(), a.doctorCommand(),
+		a.demoCommand(), a.selftestCommand(), a.doctorCommand(), a.benchCommand(),
 	} {
 		if c.Args == nil {
 			c.Args = noArguments

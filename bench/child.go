@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+// child is what one process of a pipeline did.
+type child struct {
+	report  job.Report
+	seconds float64 // wall time from start to end
+	cpu     float64 // seconds of all cores
+	rssMiB  float64 // peak
+}
+
+// busy is the time inside the stages that compute, in seconds summed over workers.
+func (c *child) busy() float64 {
+	sum := 0.0
+	for _, s := range c.report.Stages {
+		switch s.Name {
+		case "encrypt", "fold", "finish", "decrypt":
+			sum += s.Busy
+		}
+	}
+	return sum
+}
+
+// errorLines is how much of a failed process's standard error is passed on.
+const errorLines = 20
+
+// interruptPatience is how long an interrupted process gets to remove its temporary files.
+const interruptPatience = 10 * time.Second
+
+// runChild runs this program with a command line and reads its report.
+func runChild(ctx context.Context, program string, args []string) (*child, error) {
+	shrink()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = interruptPatience
+	var out, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &log
+	start := time.Now()
+	err := cmd.Run()
+	c := &child{seconds: time.Since(start).Seconds()}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, strings.Join(lines[max(0, len(lines)-errorLines):], "\n"))
+	}
+	if err := json.Unmarshal(out.Bytes(), &c.report); err != nil {
+		return nil, fmt.Errorf("%s: report: %w", strings.Join(args, " "), err)
+	}
+	c.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	c.rssMiB = peakRSSMiB(cmd.ProcessState)
+	return c, nil
+}
+
+// shrink returns this process's free memory to the system and lets its peak start anew: Linux counts the memory of the
+// process that starts another one into the other one's peak.
+func shrink() {
+	debug.FreeOSMemory()
+	// proc(5): 5 resets the peak. Not everywhere allowed; the peaks reported are then upper bounds.
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+}

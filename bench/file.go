@@ -1,0 +1,192 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// FileVersion is the version of the format of result files.
+const FileVersion = 1
+
+// File is what one run measured.
+type File struct {
+	Version  int      `json:"version"`
+	Machine  Machine  `json:"machine"`
+	Results  []Result `json:"results"`
+	Pipeline []Stage  `json:"pipeline"`
+}
+
+// Machine is where and with what a run took place.
+type Machine struct {
+	CPU      string   `json:"cpu"`
+	Cores    int      `json:"cores"`    // that the run was allowed to use
+	Features []string `json:"features"` // of the CPU, those that kernels use
+	Go       string   `json:"go"`
+	Commit   string   `json:"commit"` // that the program was built from; "-dirty" after it when files had been changed
+	// MultiplyLimitPerNs is how many VPMADD52 instructions of 8 lanes one core executes in a nanosecond, measured in the
+	// same run; 0 when nothing measures it.
+	MultiplyLimitPerNs float64 `json:"multiply_limit_per_ns"`
+}
+
+// What a Result is about.
+const (
+	OpEncrypt     = "encrypt"
+	OpDecrypt     = "decrypt"
+	OpFold        = "fold"        // ciphertext additions
+	OpMul64       = "mul64"       // ciphertexts times 64-bit numbers, one each
+	OpWeighted    = "weighted"    // terms of a sum weighted by signed 64-bit numbers
+	OpMontMul     = "montmul"     // residues
+	OpMontSqr     = "montsqr"     // residues
+	OpRerandomize = "rerandomize" // with full entropy
+	OpKeygen      = "keygen"
+)
+
+// Cipherfold is the name of our own implementation in results.
+const Cipherfold = "cipherfold"
+
+// Result is how fast one implementation does one operation.
+type Result struct {
+	Impl    string `json:"impl"`   // Cipherfold or the name of a peer
+	Kernel  string `json:"kernel"` // of ours; "" for peers and where no kernel is involved
+	Op      string `json:"op"`
+	Variant string `json:"variant"` // of the key; "" for arithmetic of residues
+	Role    string `json:"role"`    // "public" or "owner": which key; "" for arithmetic of residues
+	Bits    int    `json:"bits"`    // of N; for arithmetic of residues, of their modulus
+	Threads int    `json:"threads"`
+	// OpsPerS counts operations per second of a core's time, over the rounds of the run.
+	OpsPerS Spread `json:"ops_per_s"`
+	// Ratio to each peer, the median of the ratios of single rounds. A peer's name alone stands for the same operation
+	// done in the peer's plain way, for encryption the textbook's; the name with " djn" after it, for its DJN encryption.
+	Ratio map[string]float64 `json:"ratio"`
+	// OfLimit is the share of the machine's multiply limit that a kernel of VPMADD52 reaches; 0 where that says nothing.
+	OfLimit float64 `json:"of_limit"`
+}
+
+// Spread is the range of a quantity over rounds.
+type Spread struct {
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"`
+	Max    float64 `json:"max"`
+}
+
+// Stages of a pipeline.
+const (
+	StageEncrypt = "encrypt"
+	StageFuse    = "fuse"
+	StageDecrypt = "decrypt"
+	StageAll     = "all"
+)
+
+// Stage is one step of a pipeline, or all of them.
+type Stage struct {
+	Layout  string `json:"layout"`
+	Variant string `json:"variant"`
+	Bits    int    `json:"bits"`
+	Rows    int    `json:"rows"` // of each owner
+	Owners  int    `json:"owners"`
+	Stage   string `json:"stage"`
+	// Seconds of wall time of the step's processes, start to end; encryption counts the owners one after the other.
+	Seconds float64 `json:"seconds"`
+	// ValuesPerS counts the values that enter: those of all owners, for decrypt the sums.
+	ValuesPerS  float64 `json:"values_per_s"`
+	PeakRSSMiB  float64 `json:"peak_rss_mib"` // of the largest process
+	KernelShare float64 `json:"kernel_share"` // of the cores' time, spent inside the stage that computes
+
+	// Known while the run lasts; the format has no place for them.
+	Cores       int     `json:"-"` // that the processes could use
+	Utilisation float64 `json:"-"` // of the cores' time, spent by the processes at all
+}
+
+// The names that the format knows.
+var (
+	operations = []string{OpEncrypt, OpDecrypt, OpFold, OpMul64, OpWeighted, OpMontMul, OpMontSqr, OpRerandomize, OpKeygen}
+	variants   = []string{string(paillier.Textbook), string(paillier.DJN), string(paillier.MHL)}
+	roles      = []string{"", rolePublic, roleOwner}
+	layouts    = []string{job.Blocks, job.Records}
+	stages     = []string{StageEncrypt, StageFuse, StageDecrypt, StageAll}
+)
+
+// Roles: which key an operation has.
+const (
+	rolePublic = "public"
+	roleOwner  = "owner"
+)
+
+// ReadFile parses a result file. It refuses unknown fields, other versions and names outside the format.
+func ReadFile(data []byte) (*File, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	f := new(File)
+	if err := d.Decode(f); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, fmt.Errorf("text after the result file's JSON object")
+	}
+	return f, f.check()
+}
+
+func (f *File) check() error {
+	if f.Version != FileVersion {
+		return fmt.Errorf("version %d of result files, not %d", f.Version, FileVersion)
+	}
+	for i, r := range f.Results {
+		if !slices.Contains(operations, r.Op) || !slices.Contains(variants, r.Variant) && r.Variant != "" || !slices.Contains(roles, r.Role) {
+			return fmt.Errorf("result %d: no operation %q of variant %q and role %q", i, r.Op, r.Variant, r.Role)
+		}
+		if s := r.OpsPerS; r.Impl == "" || r.Bits <= 0 || r.Threads <= 0 || s.Min <= 0 || s.Min > s.Median || s.Median > s.Max {
+			return fmt.Errorf("result %d: %q with %d bits and %d threads reaches %v", i, r.Impl, r.Bits, r.Threads, s)
+		}
+	}
+	for i, s := range f.Pipeline {
+		if !slices.Contains(layouts, s.Layout) || !slices.Contains(variants, s.Variant) || !slices.Contains(stages, s.Stage) {
+			return fmt.Errorf("pipeline entry %d: no stage %q in layout %q of variant %q", i, s.Stage, s.Layout, s.Variant)
+		}
+		if s.Bits <= 0 || s.Rows <= 0 || s.Owners <= 0 || s.Seconds <= 0 {
+			return fmt.Errorf("pipeline entry %d: %d bits, %d rows, %d owners, %v s", i, s.Bits, s.Rows, s.Owners, s.Seconds)
+		}
+	}
+	return nil
+}
+
+// Marshal writes the file as JSON, every field present, one result a line so that differences between runs can be read.
+func (f *File) Marshal() []byte {
+	var b bytes.Buffer
+	b.WriteString("{\"version\": ")
+	writeJSON(&b, f.Version)
+	b.WriteString(",\n \"machine\": ")
+	writeJSON(&b, f.Machine)
+	b.WriteString(",\n \"results\": [")
+	for i, r := range f.Results {
+		b.WriteString(separator(i))
+		writeJSON(&b, r)
+	}
+	b.WriteString("],\n \"pipeline\": [")
+	for i, s := range f.Pipeline {
+		b.WriteString(separator(i))
+		writeJSON(&b, s)
+	}
+	b.WriteString("]}\n")
+	return b.Bytes()
+}
+
+func separator(i int) string {
+	if i == 0 {
+		return "\n  "
+	}
+	return ",\n  "
+}
+
+func writeJSON(b *bytes.Buffer, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("bench: marshalling a struct of strings and numbers: %v", err))
+	}
+	b.Write(data)
+}

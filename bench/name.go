@@ -1,0 +1,51 @@
+package bench
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timeInName is when a run took place, in UTC, so that names sort by it.
+const timeInName = "20060102T150405"
+
+// namePattern of result files: what was measured with which settings, when, with which commit. Files that differ only in
+// the last two are of one series; the newest counts.
+var namePattern = regexp.MustCompile(`^((?:kernels|pipeline)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
+
+// Name is what to call the file of a run that took place at a time.
+func (f *File) Name(at time.Time) string {
+	words := []string{"kernels"}
+	add := func(word string) {
+		if word != "" && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	if len(f.Pipeline) == 0 {
+		for _, r := range f.Results {
+			add(r.Kernel)
+		}
+		for _, bits := range f.keySizes() {
+			add(strconv.Itoa(bits))
+		}
+	} else {
+		words[0] = "pipeline"
+		for _, s := range f.Pipeline {
+			add(s.Layout)
+		}
+		for _, s := range f.Pipeline {
+			add(s.Variant)
+		}
+		for _, s := range f.Pipeline {
+			add(strconv.Itoa(s.Bits))
+		}
+		s := f.Pipeline[0]
+		add(fmt.Sprintf("%downers", s.Owners))
+		add(fmt.Sprintf("%drows", s.Rows))
+		add(fmt.Sprintf("%dcores", f.Machine.Cores))
+	}
+	return fmt.Sprintf("%s-%s-%s.json", strings.Join(words, "-"), at.UTC().Format(timeInName), f.Machine.Commit)
+}

@@ -1,0 +1,264 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ResultsDir is where raw results are kept, and Document what is rendered from them; relative to the module.
+const (
+	ResultsDir = "bench/results"
+	Document   = "BENCHMARKS.md"
+)
+
+const introduction = `# Benchmarks
+
+Rendered by ` + "`cipherfold bench render`" + ` from the raw files in [` + ResultsDir + `](` + ResultsDir + `); a test fails when the two disagree.
+
+How it is measured: all contenders of a table run in one process and take turns in rounds, on one core each, with the same
+operands. A rate is operations per second of that core's time; minimum, median and maximum are over the rounds. A ratio is
+the median of the ratios of single rounds. Every contender's results were checked against the others'. Peers do what their
+users do: one ciphertext at a time, without tables of powers, in variable time where that is faster. Ours runs in batches
+and is constant time in secrets. [docs/benchmarks-method.md](docs/benchmarks-method.md) has the details and the command lines.
+
+What to make of it: machines in a cloud are shared, and their clock is not ours to set. Ratios hold from run to run within
+some percent; absolute rates drift with the machine.
+`
+
+// Render writes the document from the result files in a directory, the newest of each series.
+func Render(results fs.FS) ([]byte, error) {
+	names, err := newest(results)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.WriteString(introduction)
+	if len(names) == 0 {
+		b.WriteString("\nNothing has been recorded yet.\n")
+	}
+	for _, name := range names {
+		data, err := fs.ReadFile(results, name)
+		if err != nil {
+			return nil, err
+		}
+		f, err := ReadFile(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		title := "Kernels"
+		if len(f.Pipeline) > 0 {
+			title = "Pipeline: " + f.Pipeline[0].title()
+		}
+		at := namePattern.FindStringSubmatch(name)[2]
+		fmt.Fprintf(&b, "\n## %s\n\n", title)
+		m := f.Machine
+		fmt.Fprintf(&b, "%s, %s used (%s), %s, commit %s, %s-%s-%s. Raw: [%s](%s/%s).\n", m.CPU, plural(m.Cores, "core"), strings.Join(m.Features, ", "),
+			m.Go, m.Commit, at[:4], at[4:6], at[6:8], name, ResultsDir, name)
+		f.Print(&b)
+	}
+	return b.Bytes(), nil
+}
+
+// newest lists the newest file of each series, kernels first.
+func newest(results fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(results, ".")
+	if err != nil {
+		return nil, err
+	}
+	last := map[string]string{}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".json") {
+			continue
+		}
+		m := namePattern.FindStringSubmatch(e.Name())
+		if m == nil {
+			return nil, fmt.Errorf("%s: results are called kernels-...-TIME-COMMIT.json or pipeline-...-TIME-COMMIT.json", e.Name())
+		}
+		last[m[1]] = max(last[m[1]], e.Name()) // the time comes first in what differs
+	}
+	return slices.Sorted(maps.Values(last)), nil
+}
+
+// Print writes the tables of a file.
+func (f *File) Print(w io.Writer) {
+	if len(f.Pipeline) > 0 {
+		f.printPipeline(w)
+		return
+	}
+	if goals := kernelGoals(f); len(goals) > 0 {
+		fmt.Fprint(w, "\n### Goals\n\n")
+		writeGoals(w, goals)
+	}
+	for _, bits := range f.keySizes() {
+		f.printOperations(w, bits)
+	}
+	f.printResidues(w)
+}
+
+// printOperations writes the operations with keys of one size, ours and the peers'.
+func (f *File) printOperations(w io.Writer, bits int) {
+	var peers []string // keys of ratios
+	for _, r := range f.Results {
+		for name := range r.Ratio {
+			if !slices.Contains(peers, name) {
+				peers = append(peers, name)
+			}
+		}
+	}
+	slices.Sort(peers)
+	t := &table{header: []string{"Operation", "by", ">min /s", ">median /s", ">max /s"}}
+	for _, p := range peers {
+		t.header = append(t.header, ">× "+peerTitle(p))
+	}
+	for _, r := range f.Results {
+		if r.Bits != bits || r.Op == OpMontMul || r.Op == OpMontSqr {
+			continue
+		}
+		by := peerTitle(r.Impl)
+		if r.Impl == Cipherfold {
+			by = r.Kernel
+		}
+		row := []string{opTitle(r.Op, r.Variant, r.Role), by, quantity(r.OpsPerS.Min), quantity(r.OpsPerS.Median), quantity(r.OpsPerS.Max)}
+		for _, p := range peers {
+			row = append(row, factor(r.Ratio[p]))
+		}
+		t.add(row...)
+	}
+	fmt.Fprintf(w, "\n### Keys of %d bits, operations per second and core\n\n", bits)
+	t.write(w)
+}
+
+// printResidues writes the arithmetic of residues.
+func (f *File) printResidues(w io.Writer) {
+	t := &table{header: []string{">modulus, bits", "kernel", ">multiplications /s", ">ns each", ">of the limit", ">squarings /s", ">ns each", ">of the limit", ">time of a multiplication"}}
+	for _, bits := range f.moduli() {
+		for _, mul := range f.Results {
+			if mul.Op != OpMontMul || mul.Bits != bits {
+				continue
+			}
+			for _, sqr := range f.Results {
+				if sqr.Op == OpMontSqr && sqr.Bits == bits && sqr.Kernel == mul.Kernel {
+					t.add(fmt.Sprint(bits), mul.Kernel, quantity(mul.OpsPerS.Median), quantity(1e9/mul.OpsPerS.Median), percent(mul.OfLimit),
+						quantity(sqr.OpsPerS.Median), quantity(1e9/sqr.OpsPerS.Median), percent(sqr.OfLimit), twoDecimals(mul.OpsPerS.Median/sqr.OpsPerS.Median))
+				}
+			}
+		}
+	}
+	if len(t.rows) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\n### Montgomery arithmetic of residues, one core\n\n")
+	if limit := f.Machine.MultiplyLimitPerNs; limit > 0 {
+		fmt.Fprintf(w, "The limit is what the multiplications alone would take: one core executes %s VPMADD52 of 8 lanes per nanosecond, measured in the same run.\n\n", quantity(limit))
+	}
+	t.write(w)
+}
+
+// printPipeline writes the steps of whole jobs.
+func (f *File) printPipeline(w io.Writer) {
+	if goals := pipelineFileGoals(f); len(goals) > 0 {
+		fmt.Fprint(w, "\n### Goals\n\n")
+		writeGoals(w, goals)
+	}
+	fmt.Fprint(w, "\n### Steps, each a process of its own\n\n")
+	t := &table{header: []string{"Layout", "variant", ">key, bits", "step", ">seconds", ">values /s", ">peak memory, MiB", ">time in kernels"}}
+	live := f.Pipeline[0].Cores > 0
+	if live {
+		t.header = append(t.header, ">cores", ">cores busy")
+	}
+	for _, r := range f.Results {
+		t.header = appendNew(t.header, ">× "+peerTitle(r.Impl))
+	}
+	for _, s := range f.Pipeline {
+		row := []string{s.Layout, variantTitle(s.Variant), fmt.Sprint(s.Bits), s.Stage, quantity(s.Seconds), quantity(s.ValuesPerS), quantity(s.PeakRSSMiB), percent(s.KernelShare)}
+		if live {
+			row = append(row, fmt.Sprint(s.Cores), percent(s.Utilisation))
+		}
+		var done []string
+		for _, r := range f.Results {
+			if slices.Contains(done, r.Impl) {
+				continue
+			}
+			done = append(done, r.Impl)
+			times := ""
+			if s.Stage == StageAll {
+				times = factor(f.timesPeer(s, r.Impl))
+			}
+			row = append(row, times)
+		}
+		t.add(row...)
+	}
+	t.write(w)
+	if len(f.Results) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nTextbook encryptions per second in the same run:\n\n")
+	t = &table{header: []string{"by", ">key, bits", ">cores", ">min /s", ">median /s", ">max /s"}}
+	for _, r := range f.Results {
+		t.add(peerTitle(r.Impl), fmt.Sprint(r.Bits), fmt.Sprint(r.Threads), quantity(r.OpsPerS.Min), quantity(r.OpsPerS.Median), quantity(r.OpsPerS.Max))
+	}
+	t.write(w)
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+func (s Stage) title() string {
+	return fmt.Sprintf("%s rows of each of %s", grouped(int64(s.Rows)), plural(s.Owners, "owner"))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// opTitle is an operation in words.
+func opTitle(op, variant, role string) string {
+	switch op {
+	case OpEncrypt:
+		if role == roleOwner {
+			return "encrypt as owner, " + variantTitle(variant)
+		}
+		return "encrypt, " + variantTitle(variant)
+	case OpDecrypt:
+		if variant == "mhl" {
+			return "decrypt, MHL"
+		}
+		return "decrypt, any key"
+	case OpFold:
+		return "add ciphertexts"
+	case OpMul64:
+		return "ciphertext × 64-bit number"
+	case OpWeighted:
+		return "term of a 64-bit weighted sum"
+	case OpRerandomize:
+		return "re-randomize, " + variantTitle(variant)
+	case OpKeygen:
+		return "make a key, " + variantTitle(variant)
+	}
+	return op
+}
+
+func variantTitle(variant string) string {
+	if variant == "textbook" {
+		return variant
+	}
+	return strings.ToUpper(variant)
+}
+
+// peerTitle names a peer, or a key of ratios, in words.
+func peerTitle(name string) string {
+	title := strings.NewReplacer("gmp", "GMP", "openssl", "OpenSSL").Replace(name)
+	return strings.Replace(title, " djn", "'s DJN", 1)
+}

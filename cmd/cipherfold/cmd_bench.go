@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cipherfold/cipherfold/bench"
+)
+
+func (a *app) benchCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench kernels|pipeline|render",
+		Short: "Measure the kernels and whole jobs on this machine, beside other libraries",
+		Long: `Measure this machine. kernels times every operation of every arithmetic kernel, and math/big, GMP and OpenSSL in
+the same run; pipeline times whole jobs from Parquet to Parquet; render writes BENCHMARKS.md from the results kept
+under bench/results.`,
+		Example: "  cipherfold bench kernels --bits 3072\n  cipherfold bench pipeline --rows 100000 --variant mhl",
+		RunE:    func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+	}
+	for _, c := range []*cobra.Command{a.benchKernelsCommand(), a.benchPipelineCommand(), a.benchRenderCommand()} {
+		cmd.AddCommand(c)
+	}
+	return cmd
+}
+
+// benchOutput is where results go: tables to standard output, or with --json the result file instead; with --json FILE
+// tables to standard output and the result file to FILE, or under a telling name into FILE when that is a directory.
+type benchOutput struct {
+	json string
+}
+
+// jsonToStdout is the value of --json without a file.
+const jsonToStdout = "-"
+
+func (o *benchOutput) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.json, "json", "", "`[FILE]` write raw results as JSON: to a new file, into a directory under a telling name, or to standard output")
+	cmd.Flags().Lookup("json").NoOptDefVal = jsonToStdout
+	// --json may come without its value, so pflag takes the value of "--json FILE" for an argument.
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if o.json == jsonToStdout && len(args) > 0 {
+			o.json, args = args[0], args[1:]
+		}
+		return noArguments(cmd, args)
+	}
+}
+
+// check refuses an impossible output before anything is measured.
+func (o *benchOutput) check(a *app) error {
+	if o.json == "" || o.json == jsonToStdout {
+		a.json = o.json != ""
+		return nil
+	}
+	if err := bench.Target(o.json).Check(); err != nil {
+		return &commandLineError{fmt.Errorf("--json: %w", err), "Name a new file or an existing directory."}
+	}
+	return nil
+}
+
+func (o *benchOutput) write(cmd *cobra.Command, a *app, f *bench.File) error {
+	if a.json {
+		_, err := a.out.Write(f.Marshal())
+		return err
+	}
+	f.Print(a.out)
+	if o.json == "" {
+		return nil
+	}
+	name, err := bench.Target(o.json).Save(cmd.Context(), f, time.Now())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.out, "\nraw results  %s\n", name)
+	return err
+}
+
+// benchSizes is the flag that both measurements share.
+func benchSizes(cmd *cobra.Command, bits *[]int, peers, insecure *bool) {
+	f := cmd.Flags()
+	f.IntSliceVar(bits, "bits", []int{2048, 3072}, "`N[,N]` key sizes")
+	f.BoolVar(peers, "peers", false, "measure GMP and OpenSSL too, if this program was built with -tags peers; math/big always")
+	f.BoolVar(insecure, "insecure-test-key", false, "allow fewer than 2048 bits")
+}
+
+func (a *app) benchKernelsCommand() *cobra.Command {
+	var o bench.KernelsOptions
+	var out benchOutput
+	cmd := &cobra.Command{
+		Use:   "kernels",
+		Short: "Operations per second and core of every kernel, and of other libraries in the same run",
+		Long: `Measure encryption, decryption, sums, products, weighted sums, re-randomization, key generation and bare modular
+multiplication with every arithmetic kernel that this machine can run (or the one of --kernel), on one core, in turn
+with other libraries. Rates are per second of that core's time.`,
+		Example: `  cipherfold bench kernels --bits 3072
+  cipherfold bench kernels --bits 2048,3072 --seconds 3 --peers --json bench/results`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(a); err != nil {
+				return err
+			}
+			o.Kernel, o.Log = a.kernel, a.log
+			f, err := bench.Kernels(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return out.write(cmd, a, f)
+		},
+	}
+	out.flag(cmd)
+	benchSizes(cmd, &o.Bits, &o.Peers, &o.TestKey)
+	cmd.Flags().Float64Var(&o.Seconds, "seconds", bench.SecondsDefault, "`S` time for each operation by each implementation, over all rounds")
+	cmd.Flags().IntVar(&o.Rounds, "rounds", bench.RoundsDefault, "`N` turns that each takes")
+	return cmd
+}
+
+func (a *app) benchPipelineCommand() *cobra.Command {
+	var o bench.PipelineOptions
+	var out benchOutput
+	cmd := &cobra.Command{
+		Use:   "pipeline",
+		Short: "Whole jobs from Parquet to Parquet: time, memory, share of the kernels",
+		Long: `Make Parquet tables of random 32-bit values in a temporary directory; encrypt each owner's, fuse them, decrypt the
+result and compare it with the plain sums, each step in a process of its own. All combinations of layouts, variants
+and key sizes are measured; of several rounds, the one with the median time is reported. The peers do textbook
+encryptions on as many cores before and after each round.`,
+		Example: `  cipherfold bench pipeline --rows 100000 --variant mhl
+  cipherfold bench pipeline --rows 1000000 --variant djn,mhl --bits 2048,3072 --peers --json bench/results`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(a); err != nil {
+				return err
+			}
+			o.Threads, o.Memory, o.Kernel, o.Log = a.threads, int64(a.memory), a.kernel, a.log
+			f, err := bench.Pipeline(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return out.write(cmd, a, f)
+		},
+	}
+	out.flag(cmd)
+	benchSizes(cmd, &o.Bits, &o.Peers, &o.TestKey)
+	f := cmd.Flags()
+	f.IntVar(&o.Rows, "rows", 1_000_000, "`N` rows of each owner's table")
+	f.IntVar(&o.Owners, "owners", 2, "`N` owners")
+	f.StringSliceVar(&o.Layouts, "layout", []string{"blocks"}, "`NAME[,NAME]` blocks, records or both")
+	f.StringSliceVar(&o.Variants, "variant", []string{"djn"}, "`NAME[,NAME]` key variants: djn, mhl, textbook")
+	f.IntVar(&o.Rounds, "rounds", bench.PipelineRoundsDefault, "`N` times that everything is run")
+	f.Float64Var(&o.Seconds, "seconds", bench.PeerSecondsDefault, "`S` time for each peer before and after each round")
+	return cmd
+}
+
+func (a *app) benchRenderCommand() *cobra.Command {
+	var results, out string
+	cmd := &cobra.Command{
+		Use:     "render",
+		Short:   "Write BENCHMARKS.md from the newest results of each kind",
+		Example: "  cipherfold bench render",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := bench.Render(os.DirFS(results))
+			if err != nil {
+				return err
+			}
+			if err := os.WriteFile(out, text, 0o644); err != nil {
+				return err
+			}
+			return a.print(map[string]any{"out": out}, func(w io.Writer) { fmt.Fprintln(w, out) })
+		},
+	}
+	cmd.Flags().StringVar(&results, "results", bench.ResultsDir, "`DIR` result files")
+	cmd.Flags().StringVar(&out, "out", bench.Document, "`FILE` document to write")
+	return cmd
+}
