@@ -38,6 +38,12 @@ func TestAccumulator(t *testing.T) {
 			// 2 += 0, 2 += 1: the first merge meets empty groups only.
 			ok(t, sums[2].Merge(sums[0]))
 			ok(t, sums[2].Merge(sums[1]))
+			// Parts of the sums, before and after one another, leave them as they are.
+			for _, r := range [][2]int{{0, groups}, {groups / 2, groups}, {groups - 1, groups}, {0, 1}, {groups, groups}} {
+				part := o.room(r[1] - r[0])
+				ok(t, sums[2].Sums(part, r[0]))
+				equal(t, "sums of a range", o.fromCT(part), want[r[0]:r[1]])
+			}
 			dst := o.room(groups)
 			ok(t, sums[2].Finish(dst))
 			equal(t, "sums", o.fromCT(dst), want)
@@ -68,6 +74,8 @@ func TestAccumulatorRefuses(t *testing.T) {
 		for _, bad := range []*big.Int{new(big.Int), sk.p, o.n} {
 			a = sk.Public().NewAccumulator(200)
 			ok(t, a.Add([]int32{0, 150, 150, 199}, o.ct(good[0], good[1], bad, good[2])))
+			ok(t, a.Sums(o.room(150), 0))
+			checkRefusal(t, "Sums", a.Sums(o.room(60), 140), 0, 10)
 			checkRefusal(t, "Finish", a.Finish(o.room(200)), 0, 150)
 			ok(t, a.Add([]int32{3}, o.ct(good[0])))
 			ok(t, a.Finish(o.room(200)))

@@ -192,6 +192,9 @@ func TestKernels(t *testing.T) {
 		ok(t, k.UseKernel("generic"))
 		ok(t, k.UseKernel(""))
 	}
+	if got := key.Public().Kernel(); got != Kernels()[0].Name {
+		t.Errorf("kernel %q is in use", got)
+	}
 	// Workers go on with what they were made with, and their tables are let go with them.
 	e := key.NewEncryptor()
 	if key.TableBytes() == 0 || e.Bytes() == 0 {
