@@ -8,7 +8,7 @@
 //     uniform of |pa·qa| bits (Ma, Han and Lei, ACSAC 2021).
 //
 // A key is a [PublicKey] or a [SecretKey]. Workers do the arithmetic: an [Encryptor], made by either key (the owner of
-// the secret key encrypts several times faster), a [Decryptor], an [Evaluator] for sums and weighted sums of
+// the secret key encrypts faster), a [Decryptor], an [Evaluator] for sums and weighted sums of
 // ciphertexts, and an [Accumulator] for sums by group. A worker holds its own scratch and serves one goroutine at a
 // time; keys serve any number, and share their tables of powers among all workers.
 //

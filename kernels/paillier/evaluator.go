@@ -115,8 +115,8 @@ func (e *Evaluator) finish(err error, ct []byte) error {
 }
 
 // Fold multiplies equally long batches element by element: dst[i] encrypts the sum of the plaintexts i of all batches.
-// It takes one multiplication per ciphertext: the inputs are multiplied as they are, and the powers of the Montgomery
-// radix that this leaves are repaired at once. There is at least one batch. The error's Batch and Index name the
+// The inputs are multiplied as they are, one multiplication for each after the first batch, and the powers of the
+// Montgomery radix that this leaves are repaired at once; that and the test for common factors take two per result. There is at least one batch. The error's Batch and Index name the
 // offending ciphertext.
 func (e *Evaluator) Fold(dst []byte, cts ...[]byte) error {
 	for _, ct := range cts {
