@@ -61,6 +61,22 @@ func Selftest(ctx context.Context, o Options, files []string) (*SelftestReport, 
 	return r, nil
 }
 
+// refuseAnswers tells a wrong answer from a file that holds none.
+func refuseAnswers(name, kernel string, err error) error {
+	var e *vectors.Error
+	if errors.As(err, &e) {
+		place := *e
+		place.File = "not a file of known answers"
+		if e.Section == "" {
+			return column.Refuse(name, "%w", &place).WithHint("Give files of the format %s.", vectors.Format)
+		}
+		place.File = "wrong with kernel " + kernel
+		err = &place
+	}
+	return column.Refuse(name, "%w", err).
+		WithHint("Either the file was changed, or this program is wrong on this machine: do not use it until this is understood.")
+}
+
 func (r *SelftestReport) check(ctx context.Context, name string, data []byte) error {
 	f := SelftestFile{File: name}
 	for _, kernel := range r.Kernels {
@@ -73,8 +89,7 @@ func (r *SelftestReport) check(ctx context.Context, name string, data []byte) er
 			f.Checked, err = codecvectors.Check(data)
 		}
 		if err != nil {
-			return column.Refuse(name, "selftest failed with kernel %s: %w", kernel, err).
-				WithHint("Either the file was changed, or this program is wrong on this machine: do not use it until this is understood.")
+			return refuseAnswers(name, kernel, err)
 		}
 	}
 	for _, n := range f.Checked {
