@@ -192,7 +192,15 @@ func TestKernels(t *testing.T) {
 		ok(t, k.UseKernel("generic"))
 		ok(t, k.UseKernel(""))
 	}
-	if got := key.Public().Kernel(); got != Kernels()[0].Name {
+	preferred, err := kernelByName("")
+	ok(t, err)
+	for _, impl := range Kernels() {
+		if !impl.Available && !errors.Is(key.UseKernel(impl.Name), ErrKeyKernel) {
+			t.Errorf("kernel %s is in use on a machine that cannot run it", impl.Name)
+		}
+	}
+	ok(t, key.UseKernel(""))
+	if got := key.Public().Kernel(); got != preferred.Name || !preferred.Available {
 		t.Errorf("kernel %q is in use", got)
 	}
 	// Workers go on with what they were made with, and their tables are let go with them.
