@@ -5,7 +5,7 @@ import (
 	"path"
 )
 
-//go:embed builtin/*.json
+//go:embed testdata/*.json
 var builtin embed.FS
 
 // File is a file of known answers.
@@ -16,11 +16,11 @@ type File struct {
 
 // BuiltIn returns the files of known answers that come with the program: one small key of each variant.
 func BuiltIn() []File {
-	entries, err := builtin.ReadDir("builtin")
+	entries, err := builtin.ReadDir("testdata")
 	var files []File
 	for _, e := range entries {
 		var data []byte
-		if data, err = builtin.ReadFile(path.Join("builtin", e.Name())); err != nil {
+		if data, err = builtin.ReadFile(path.Join("testdata", e.Name())); err != nil {
 			break
 		}
 		files = append(files, File{Name: "built in: " + e.Name(), Data: data})
