@@ -20,14 +20,15 @@ const introduction = `# Benchmarks
 
 Rendered by ` + "`cipherfold bench render`" + ` from the raw files in [` + ResultsDir + `](` + ResultsDir + `); a test fails when the two disagree.
 
-How it is measured: all contenders of a table run in one process and take turns in rounds, on one core each, with the same
-operands. A rate is operations per second of that core's time; minimum, median and maximum are over the rounds. A ratio is
-the median of the ratios of single rounds. Every contender's results were checked against the others'. Peers do what their
-users do: one ciphertext at a time, without tables of powers, in variable time where that is faster. Ours runs in batches
-and is constant time in secrets. [docs/benchmarks-method.md](docs/benchmarks-method.md) has the details and the command lines.
+How it is measured: all contenders of a table run in one process and take turns in rounds, each on one core. A rate is
+operations per second of that core's time; minimum, median and maximum are over the rounds. A ratio is the median of the
+ratios of single rounds. Before anything counts, every kernel must decrypt what it encrypted and every peer what we
+encrypted; tests compare each peer's operations with ours, number by number. Peers do what their users do: one ciphertext
+at a time, without tables of powers, and in variable time where that is faster. Ours computes in batches and is written to
+be constant time in secrets. [docs/benchmarks-method.md](docs/benchmarks-method.md) has the details and the command lines.
 
-What to make of it: machines in a cloud are shared, and their clock is not ours to set. Ratios hold from run to run within
-some percent; absolute rates drift with the machine.
+What to make of it: the machine is shared and its clock is not ours to set, so absolute rates drift from run to run; both
+sides of a ratio see the same machine. The distance from minimum to maximum says how calm a run was.
 `
 
 // Render writes the document from the result files in a directory, the newest of each series.
@@ -166,7 +167,7 @@ func (f *File) printPipeline(w io.Writer) {
 		writeGoals(w, goals)
 	}
 	fmt.Fprint(w, "\n### Steps, each a process of its own\n\n")
-	t := &table{header: []string{"Layout", "variant", ">key, bits", "step", ">seconds", ">values /s", ">peak memory, MiB", ">time in kernels"}}
+	t := &table{header: []string{"Layout", "variant", ">key, bits", "step", ">seconds", ">values /s", ">peak memory, MiB", ">in kernel stages"}}
 	live := f.Pipeline[0].Cores > 0
 	if live {
 		t.header = append(t.header, ">cores", ">cores busy")
@@ -194,6 +195,7 @@ func (f *File) printPipeline(w io.Writer) {
 		t.add(row...)
 	}
 	t.write(w)
+	fmt.Fprint(w, "\nKernel stages are the parts of a process that pack and encrypt, fold, or decrypt and unpack; the share is of the time of all cores used.\n")
 	if len(f.Results) == 0 {
 		return
 	}

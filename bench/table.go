@@ -88,5 +88,5 @@ func percent(x float64) string {
 	if x == 0 {
 		return ""
 	}
-	return strconv.FormatFloat(100*x, 'f', 0, 64) + "%"
+	return strconv.FormatFloat(100*x, 'f', 1, 64) + "%"
 }

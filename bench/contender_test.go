@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+	"time"
+)
+
+// rated is a contender with rates as if measured.
+func rated(impl, op, variant string, bits int, rates ...float64) *contender {
+	return &contender{Result: Result{Impl: impl, Op: op, Variant: variant, Bits: bits}, rates: rates}
+}
+
+// TestCompare checks which operations of a peer ours are compared with.
+func TestCompare(t *testing.T) {
+	theirs := []*contender{
+		rated("gmp", OpEncrypt, "textbook", 2048, 10, 10, 10), rated("gmp", OpEncrypt, "djn", 2048, 20, 20, 20),
+		rated("gmp", OpFold, "djn", 2048, 1000, 1000, 1000), rated("gmp", OpMul64, "djn", 2048, 50, 50, 50),
+		rated("gmp", OpDecrypt, "djn", 2048, 40, 40, 40), rated("gmp", OpEncrypt, "textbook", 3072, 1, 1, 1),
+		rated("math/big", OpEncrypt, "textbook", 2048, 5, 5, 5),
+	}
+	for _, test := range []struct {
+		ours *contender
+		want map[string]float64
+	}{
+		{rated(Cipherfold, OpEncrypt, "mhl", 2048, 100, 300, 200), map[string]float64{"gmp": 20, "gmp djn": 10, "math/big": 40}},
+		{rated(Cipherfold, OpEncrypt, "djn", 3072, 100, 300, 200), map[string]float64{"gmp": 200}},
+		{rated(Cipherfold, OpRerandomize, "djn", 2048, 100, 300, 200), map[string]float64{"gmp": 20, "math/big": 40}},
+		{rated(Cipherfold, OpFold, "djn", 2048, 9000, 7000, 8000), map[string]float64{"gmp": 8}},
+		{rated(Cipherfold, OpWeighted, "djn", 2048, 100, 100, 100), map[string]float64{"gmp": 2}},
+		{rated(Cipherfold, OpDecrypt, "mhl", 2048, 400, 400, 400), map[string]float64{"gmp": 10}},
+		{rated(Cipherfold, OpMontMul, "", 2048, 1, 2, 3), map[string]float64{}},
+		{rated(Cipherfold, OpKeygen, "djn", 2048, 1, 2, 3), map[string]float64{}},
+	} {
+		compare(append(theirs, test.ours))
+		if !maps.Equal(test.ours.Ratio, test.want) {
+			t.Errorf("%v: ratios %v, want %v", test.ours, test.ours.Ratio, test.want)
+		}
+	}
+	if len(theirs[0].Ratio) != 0 {
+		t.Errorf("a peer has ratios %v", theirs[0].Ratio)
+	}
+}
+
+// work spends some time on a core for each row.
+func work(perRow time.Duration) func(int) (int, error) {
+	return func(rows int) (int, error) {
+		for start := threadTime(); threadTime()-start < time.Duration(rows)*perRow; {
+		}
+		return rows, nil
+	}
+}
+
+func TestCalibrate(t *testing.T) {
+	for _, test := range []struct {
+		perRow           time.Duration
+		rowsMin, rowsMax int
+		want             []int
+	}{
+		{0, 8, 128, []int{128}}, {0, 8, 100, []int{64}}, {time.Millisecond, 8, 128, []int{8}}, {50 * time.Microsecond, 1, 128, []int{16, 32, 64}}, {0, 3, 3, []int{3}},
+	} {
+		c := &contender{rowsMin: test.rowsMin, rowsMax: test.rowsMax, run: work(test.perRow)}
+		if err := c.calibrate(10 * time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		ok := false
+		for _, rows := range test.want {
+			ok = ok || c.rows == rows
+		}
+		if !ok {
+			t.Errorf("%v for a row, batches of %d to %d: %d chosen, want one of %v", test.perRow, test.rowsMin, test.rowsMax, c.rows, test.want)
+		}
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	c := &contender{run: work(100 * time.Microsecond), rows: 2}
+	if err := c.measure(context.Background(), 5*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if rate := c.rates[0]; len(c.rates) != 1 || rate > 10_000 || rate < 5_000 {
+		t.Errorf("100 µs each make rates of %v", c.rates)
+	}
+	broken := errors.New("broken")
+	c.run = func(int) (int, error) { return 0, broken }
+	if err := c.measure(context.Background(), time.Millisecond); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if err := c.calibrate(time.Millisecond); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c.run = work(0)
+	if err := c.measure(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
