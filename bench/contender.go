@@ -20,11 +20,8 @@ func (c *contender) String() string {
 	return fmt.Sprintf("%s %s %s %s %s %d", c.Impl, c.Kernel, c.Op, c.Variant, c.Role, c.Bits)
 }
 
-// callsPerSlice is how many batches a slice of time should hold: enough for its end not to matter.
-const callsPerSlice = 8
-
-// calibrate runs the operation once, which builds its tables and scratch, and chooses the size of a batch: large, as in
-// jobs, but a fraction of a slice.
+// calibrate runs the operation once, which builds its tables and scratch, and chooses the size of a batch: as in jobs, or
+// what fits into a slice of time.
 func (c *contender) calibrate(slice time.Duration) error {
 	for c.rows = c.rowsMin; ; c.rows *= 2 {
 		if _, err := c.run(c.rows); err != nil {
@@ -34,7 +31,7 @@ func (c *contender) calibrate(slice time.Duration) error {
 		if _, err := c.run(c.rows); err != nil {
 			return fmt.Errorf("%v: %w", c, err)
 		}
-		if 2*c.rows > c.rowsMax || (threadTime()-start)*callsPerSlice > slice {
+		if 2*c.rows > c.rowsMax || 2*(threadTime()-start) > slice {
 			return nil
 		}
 	}

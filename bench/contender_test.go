@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -54,12 +55,14 @@ func work(perRow time.Duration) func(int) (int, error) {
 }
 
 func TestCalibrate(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for _, test := range []struct {
 		perRow           time.Duration
 		rowsMin, rowsMax int
 		want             []int
 	}{
-		{0, 8, 128, []int{128}}, {0, 8, 100, []int{64}}, {time.Millisecond, 8, 128, []int{8}}, {50 * time.Microsecond, 1, 128, []int{16, 32, 64}}, {0, 3, 3, []int{3}},
+		{0, 8, 128, []int{128}}, {0, 8, 100, []int{64}}, {time.Millisecond, 8, 128, []int{8}}, {3 * time.Millisecond, 8, 128, []int{8}}, {60 * time.Microsecond, 1, 256, []int{64, 128}}, {0, 3, 3, []int{3}},
 	} {
 		c := &contender{rowsMin: test.rowsMin, rowsMax: test.rowsMax, run: work(test.perRow)}
 		if err := c.calibrate(10 * time.Millisecond); err != nil {
@@ -76,6 +79,8 @@ func TestCalibrate(t *testing.T) {
 }
 
 func TestMeasure(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	c := &contender{run: work(100 * time.Microsecond), rows: 2}
 	if err := c.measure(context.Background(), 5*time.Millisecond); err != nil {
 		t.Fatal(err)
