@@ -101,6 +101,9 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 		return nil, unwrapStage(err)
 	}
 	f.report.Ciphertexts = f.ciphertexts.Load()
+	for _, in := range inputs {
+		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
+	}
 	f.report.finish(start, stats)
 	return f.report, nil
 }
