@@ -77,7 +77,10 @@ func writeInspection(w io.Writer, x *job.Inspection) {
 	} else if t.BlockRecords > 0 {
 		layout += fmt.Sprintf(", %d records each", t.BlockRecords)
 	}
-	fmt.Fprintf(w, "  layout       %s\n  records      %s\n  ids          %s\n", layout, thousands(t.Rows), strings.Join(t.IDs, ", "))
+	fmt.Fprintf(w, "  layout       %s\n  records      %s\n", layout, thousands(t.Rows))
+	if len(t.IDs) > 0 {
+		fmt.Fprintf(w, "  ids          %s\n", strings.Join(t.IDs, ", "))
+	}
 	fmt.Fprintf(w, "  additions    %s used of %s\n", thousands(t.AddsUsed), thousands(t.MaxAdds))
 	if t.Source != "" {
 		fmt.Fprintf(w, "  source       %s\n", t.Source)

@@ -71,6 +71,7 @@ type demoSaw struct {
 
 // pairSums are the plain sums of tenths for one ward: of each measure where it is present, and of both where both are.
 type pairSums struct {
+	records        int64
 	n, sum, square [2]int64
 	pairs          int64
 	x, y           int64
@@ -189,6 +190,7 @@ func variantName(v int) string { return fmt.Sprintf("22:%d:A:G", 16050075+31*v) 
 func tenths(v int64) string { return strconv.FormatFloat(float64(v)/10, 'f', 1, 64) }
 
 func (s *pairSums) add(x, y int64, hasX, hasY bool) {
+	s.records++
 	for i, v := range []int64{x, y} {
 		if []bool{hasX, hasY}[i] {
 			s.n[i]++

@@ -127,6 +127,13 @@ func (p *place) write(name, text string) {
 	}
 }
 
+func (p *place) mkdir(name string) {
+	p.t.Helper()
+	if err := os.Mkdir(p.path(name), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p *place) read(name string) []byte {
 	p.t.Helper()
 	data, err := os.ReadFile(p.path(name))
