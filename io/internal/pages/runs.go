@@ -24,7 +24,7 @@ const spareValues = 512
 func countRuns(src []byte, width uint, max int) (n, lacking int, err error) {
 	for pos := 0; pos < len(src); {
 		head, size := binary.Uvarint(src[pos:])
-		if size <= 0 || head>>1 > math.MaxInt32 || width > 32 {
+		if size <= 0 || head>>1 > uint64(max+spareValues) || width > 32 {
 			return 0, 0, errRuns
 		}
 		pos += size
@@ -107,10 +107,10 @@ func countDeltaBytes(src []byte, max, width int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	total := 0
+	total := int64(0)
 	for i := range shared {
-		length := int(shared[i]) + int(rest[i])
-		if shared[i] < 0 || rest[i] < 0 || width > 0 && length != width {
+		length := int64(shared[i]) + int64(rest[i])
+		if shared[i] < 0 || rest[i] < 0 || width > 0 && length != int64(width) {
 			return 0, errLength
 		}
 		if total += length; total > PageBytesMax {
