@@ -3,6 +3,7 @@ package pages
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/parquet-go/parquet-go/deprecated"
@@ -188,8 +189,8 @@ func (c *Column) plain(n node) error {
 	return err
 }
 
-// fixedBytesMax bounds the width of fixed-length values.
-const fixedBytesMax = 1 << 20
+// fixedBytesMax bounds the width of fixed-length values, as parquet-go does.
+const fixedBytesMax = math.MaxInt16
 
 // logical applies LogicalTypes.md to a leaf: the annotation of today, else the
 // deprecated one.

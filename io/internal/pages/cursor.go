@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -9,6 +10,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 var (
@@ -20,20 +23,30 @@ var (
 
 // cursor reads a column chunk as arrays of as many rows as are asked for.
 type cursor struct {
-	*chunk
-	mem memory.Allocator
+	col   *Column
+	guard *chunk
+	pages *parquet.FilePages
+	mem   memory.Allocator
 
-	// Of lists: levels read ahead of the rows delivered.
-	aheadRep, aheadDef []uint8
+	// What is left of the current page.
+	current  parquet.Page
+	left     int // values (of a list: elements, and lists without any)
+	rep, def []uint8
+	values   pageValues
 
 	// Reused between arrays.
-	levels  []uint8
 	dense   []byte
 	present []byte // of the values of a batch, a byte each: 1 when there is one
 	varlen  byteValues
 }
 
-func newCursor(k *chunk, mem memory.Allocator) *cursor { return &cursor{chunk: k, mem: mem} }
+func newCursor(k *chunk, mem memory.Allocator) (*cursor, error) {
+	decoder, err := k.col.decoder()
+	if err != nil {
+		return nil, err
+	}
+	return &cursor{col: k.col, guard: k, pages: decoder.PagesFrom(k), mem: mem}, nil
+}
 
 // read returns the next n rows, n >= 1, which the chunk must have.
 func (c *cursor) read(n int) (arrow.Array, error) {
@@ -52,21 +65,41 @@ func (c *cursor) read(n int) (arrow.Array, error) {
 
 // finish checks that nothing is left after the last row.
 func (c *cursor) finish() error {
-	if c.left > 0 || c.values > 0 || len(c.aheadRep) > 0 {
+	if c.left > 0 || c.guard.values > 0 {
 		return errors.New("the column has more values than the row group has rows")
 	}
-	return nil
+	parquet.Release(c.current)
+	c.current = nil
+	return c.pages.Close()
 }
 
-// page begins the next page when the current one is used up.
+// page begins the next page that has values when the current one is used up.
 func (c *cursor) page() error {
-	if c.left > 0 {
-		return nil
+	for c.left == 0 {
+		if c.guard.values == 0 {
+			return errors.New("the column has fewer values than the row group has rows")
+		}
+		parquet.Release(c.current)
+		c.current = nil
+		page, err := c.pages.ReadPage()
+		if c.guard.err != nil {
+			return c.guard.err
+		}
+		if err != nil {
+			return err
+		}
+		c.current, c.left = page, c.guard.left
+		c.rep, c.def = page.RepetitionLevels(), page.DefinitionLevels()
+		c.values = valuesOf(c.col, page)
+		there := c.left
+		if max := c.col.maxDef(); max > 0 {
+			there = bytes.Count(c.def, []byte{uint8(max)})
+		}
+		if there > c.guard.have {
+			return errShortPage
+		}
 	}
-	if c.values == 0 {
-		return errors.New("the column has fewer values than the row group has rows")
-	}
-	return c.next()
+	return nil
 }
 
 func (c *cursor) readFlat(n int) (arrow.ArrayData, error) {
@@ -117,7 +150,7 @@ func (c *cursor) readStraight(n int) (arrow.ArrayData, error) {
 			}
 			buf.Resize(rows * width)
 		}
-		if err := c.fixed.fixed(buf.Bytes()[got*width:], k); err != nil {
+		if err := c.values.fixed(buf.Bytes()[got*width:], k); err != nil {
 			return nil, err
 		}
 		c.left -= k
@@ -129,19 +162,16 @@ func (c *cursor) readStraight(n int) (arrow.ArrayData, error) {
 // take reads k values of a plain column, all of the current page.
 func (c *cursor) take(k int) error {
 	there := k
-	if max := uint8(c.col.maxDef()); max > 0 {
-		c.levels = grow(c.levels[:0], k)
-		if err := fill(&c.def, c.levels); err != nil {
-			return err
-		}
+	if c.col.optional {
 		there = 0
-		for _, d := range c.levels {
-			if d > max {
+		for _, d := range c.def[:k] {
+			if d > 1 {
 				return errLevel
 			}
 			there += int(d)
 		}
-		c.present = append(c.present, c.levels...)
+		c.present = append(c.present, c.def[:k]...)
+		c.def = c.def[k:]
 	}
 	c.left -= k
 	return c.takeValues(there)
@@ -149,8 +179,8 @@ func (c *cursor) take(k int) error {
 
 // takeValues reads n values that are there.
 func (c *cursor) takeValues(n int) error {
-	if c.varying != nil {
-		return c.varying.bytes(&c.varlen, n)
+	if c.col.kind == format.ByteArray {
+		return c.values.bytes(&c.varlen, n)
 	}
 	width := c.col.physicalWidth()
 	if n > (ColumnBytesMax-len(c.dense))/width {
@@ -158,7 +188,7 @@ func (c *cursor) takeValues(n int) error {
 	}
 	at := len(c.dense)
 	c.dense = grow(c.dense, n*width)
-	return c.fixed.fixed(c.dense[at:], n)
+	return c.values.fixed(c.dense[at:], n)
 }
 
 // grow extends b by n bytes of unspecified contents.
@@ -177,17 +207,15 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 	maxDef, items := uint8(c.col.maxDef()), c.col.items
 	base := b2u(c.col.optional) // the definition level of an empty list
 	for {
-		if len(c.aheadRep) == 0 {
-			if c.left == 0 && c.values == 0 {
-				break
-			}
-			if err := c.lookAhead(); err != nil {
-				return nil, err
-			}
+		if c.left == 0 && c.guard.values == 0 {
+			break
+		}
+		if err := c.page(); err != nil {
+			return nil, err
 		}
 		used, there := 0, 0
-		for i, rep := range c.aheadRep {
-			def := c.aheadDef[i]
+		for i, rep := range c.rep {
+			def := c.def[i]
 			if def > maxDef {
 				return nil, errLevel
 			}
@@ -218,8 +246,8 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 		if err := c.takeValues(there); err != nil {
 			return nil, err
 		}
-		c.aheadRep, c.aheadDef = c.aheadRep[used:], c.aheadDef[used:]
-		if len(c.aheadRep) > 0 {
+		c.rep, c.def = c.rep[used:], c.def[used:]
+		if c.left -= used; c.left > 0 {
 			break
 		}
 	}
@@ -238,26 +266,6 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 	defer data.Release()
 	release(valid, ends)
 	return array.MakeFromData(data), nil
-}
-
-const aheadMax = 4096
-
-// lookAhead reads the levels of some more values of a list column. Levels read
-// but not used stay, as one has to see that the next row begins to know that a
-// row ends. Their values are read when they are used, which is before the next
-// page begins.
-func (c *cursor) lookAhead() error {
-	if err := c.page(); err != nil {
-		return err
-	}
-	k := min(c.left, aheadMax)
-	levels := make([]uint8, 2*k)
-	c.aheadRep, c.aheadDef = levels[:k], levels[k:]
-	if err := fill(&c.rep, c.aheadRep); err != nil {
-		return err
-	}
-	c.left -= k
-	return fill(&c.def, c.aheadDef)
 }
 
 func b2u(b bool) uint8 {
@@ -329,7 +337,7 @@ func (c *cursor) bitmap(present []uint8, nullable bool) (*memory.Buffer, int) {
 	buf := c.zeros(int(bitutil.BytesForBits(int64(len(present)))))
 	for i, p := range present {
 		if p != 0 {
-			setBit(buf.Bytes(), i)
+			bitutil.SetBit(buf.Bytes(), i)
 		}
 	}
 	return buf, nulls
@@ -381,7 +389,7 @@ func (c *cursor) bools(n int, nullable bool) []*memory.Buffer {
 	buf := c.zeros(int(bitutil.BytesForBits(int64(n))))
 	c.each(n, nullable, func(i, k int) {
 		if c.dense[k] != 0 {
-			setBit(buf.Bytes(), i)
+			bitutil.SetBit(buf.Bytes(), i)
 		}
 	})
 	return []*memory.Buffer{buf}

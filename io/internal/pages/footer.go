@@ -21,6 +21,9 @@ const (
 	// PageBytesMax bounds one page, decompressed.
 	PageBytesMax = 256 << 20
 
+	// PageValuesMax bounds the values of one page, nulls among them.
+	PageValuesMax = 1 << 24
+
 	// ColumnBytesMax bounds the values of one column in one batch.
 	ColumnBytesMax = 256 << 20
 

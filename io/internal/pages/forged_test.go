@@ -223,8 +223,8 @@ func TestForgedPages(t *testing.T) {
 		}},
 		{"compressed data is malformed", func(_ *format.PageHeader, _ *[]byte, m *format.FileMetaData) { chunk(m).Codec = format.Zstd }},
 		{"compressed by", func(_ *format.PageHeader, _ *[]byte, m *format.FileMetaData) { chunk(m).Codec = format.LZO }},
-		// Two billion values claimed, a hundred asked for: nothing wrong with that.
-		{"", func(h *format.PageHeader, body *[]byte, _ *format.FileMetaData) {
+		// Two billion values in a hundred, which parquet-go would make room for.
+		{"delta encoded data is malformed", func(h *format.PageHeader, body *[]byte, _ *format.FileMetaData) {
 			h.DataPageHeader.V.Encoding = format.DeltaBinaryPacked
 			copy(*body, []byte{0x80, 0x01, 4, 0xff, 0xff, 0xff, 0xff, 0x07, 0})
 		}},
@@ -251,6 +251,127 @@ func TestForgedPages(t *testing.T) {
 				t.Errorf("row group %d, column %q: %v", e.RowGroup, e.Column, err)
 			}
 		})
+	}
+}
+
+// TestForgedContents: a few bytes in a page do not stand for gigabytes.
+func TestForgedContents(t *testing.T) {
+	const rows = 100
+	uvarints := func(v ...uint64) (b []byte) {
+		for _, v := range v {
+			b = binary.AppendUvarint(b, v)
+		}
+		return b
+	}
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	run := func(value ...byte) []byte { return append(uvarints(math.MaxInt32<<1), value...) }
+	packed := uvarints(math.MaxInt32<<1|1, 0)
+	prefix := func(b []byte) []byte { return append(binary.LittleEndian.AppendUint32(nil, uint32(len(b))), b...) }
+	lengths := func(n, first, minDelta uint64) []byte { // n lengths that differ by minDelta
+		b := uvarints(128, 4, n, first)
+		for left := int(n) - 1; left > 0; left -= 128 {
+			b = append(append(b, uvarints(minDelta)...), 0, 0, 0, 0)
+		}
+		return b
+	}
+	whole := prefix(append(uvarints(rows<<1), 1)) // levels of values all there
+	for _, c := range []struct {
+		name, want string
+		kind       format.Type
+		optional   bool
+		dictionary bool
+		encoding   format.Encoding
+		body       []byte
+	}{
+		{"levels", "run-length", format.Int64, true, false, format.Plain, join(prefix(run(1)), make([]byte, 8*rows))},
+		{"packed levels", "run-length", format.Int64, true, false, format.Plain, join(prefix(packed), make([]byte, 8*rows))},
+		{"too few levels", "run-length", format.Int64, true, false, format.Plain, join(prefix(uvarints(8, 1)), make([]byte, 8*rows))},
+		{"nulls", "", format.Int64, true, false, format.Plain, join(prefix(uvarints(rows<<1, 0)), nil)},
+		{"fewer values than levels tell of", "a page ends before", format.Int64, true, false, format.Plain, join(whole, make([]byte, 8*rows-1))},
+		{"indices", "run-length", format.Int64, false, true, format.RLEDictionary, join([]byte{1}, run(0))},
+		{"indices of 32 bits", "run-length", format.Int64, false, true, format.RLEDictionary, join([]byte{32}, run(0, 0, 0, 0))},
+		{"indices of 33 bits", "run-length", format.Int64, false, true, format.RLEDictionary, join([]byte{33}, run(0, 0, 0, 0, 0))},
+		{"indices of no bits", "run-length", format.Int64, false, true, format.RLEDictionary, join([]byte{0}, packed)},
+		{"indices that are not there", "the dictionary lacks", format.Int64, false, true, format.RLEDictionary, join([]byte{8}, uvarints(rows<<1, 1))},
+		{"negative indices", "the dictionary lacks", format.Int64, false, true, format.RLEDictionary, join([]byte{32}, uvarints(rows<<1), []byte{0xff, 0xff, 0xff, 0xff})},
+		{"too few indices", "a page ends before", format.Int64, false, true, format.RLEDictionary, join([]byte{8}, uvarints((rows-1)<<1, 0))},
+		{"a dictionary that is used", "", format.Int64, false, true, format.RLEDictionary, join([]byte{8}, uvarints(rows<<1, 0))},
+		{"booleans", "run-length", format.Boolean, false, false, format.RLE, prefix(run(1))},
+		{"too few bits", "a page ends before", format.Boolean, false, false, format.Plain, make([]byte, 12)},
+		{"differences", "delta encoded", format.Int64, false, false, format.DeltaBinaryPacked, uvarints(128, 4, math.MaxInt32, 0, 0, 0, 0, 0, 0)},
+		{"differences of 65 bits", "delta encoded", format.Int64, false, false, format.DeltaBinaryPacked, append(uvarints(128, 4, rows, 0, 0), bytes.Repeat([]byte{65}, 1000)...)},
+		{"blocks", "delta encoded", format.Int64, false, false, format.DeltaBinaryPacked, uvarints(1<<31, 1, rows, 0, 0, 0)},
+		{"too few differences", "a page ends before", format.Int32, false, false, format.DeltaBinaryPacked, lengths(rows-1, 0, 0)},
+		{"lengths", "delta encoded", format.ByteArray, false, false, format.DeltaLengthByteArray, uvarints(128, 4, math.MaxInt32, 0)},
+		{"shared bytes", "exceed", format.ByteArray, false, false, format.DeltaByteArray,
+			join(lengths(rows, 0, 10<<20), lengths(rows, 20<<20, 0), make([]byte, 10<<20))},
+		{"lengths of the rest", "delta encoded", format.ByteArray, false, false, format.DeltaByteArray,
+			join(lengths(rows, 0, 0), uvarints(128, 4, math.MaxInt32, 0, 0, 0, 0, 0, 0))},
+		{"long strings", "exceeds what is left", format.ByteArray, false, false, format.Plain, bytes.Repeat([]byte{0xff}, 4*rows)},
+		{"too few strings", "a page ends before", format.ByteArray, false, false, format.Plain, make([]byte, 4*(rows-1))},
+		{"split", "a page ends before", format.Int64, false, false, format.ByteStreamSplit, make([]byte, 8*rows-1)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var pages []byte
+			if c.dictionary {
+				pages = append(marshal(t, format.PageHeader{
+					Type: format.DictionaryPage, UncompressedPageSize: 8, CompressedPageSize: 8,
+					DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: 1}),
+				}), make([]byte, 8)...)
+			}
+			pages = join(pages, marshal(t, format.PageHeader{
+				Type: format.DataPage, UncompressedPageSize: int32(len(c.body)), CompressedPageSize: int32(len(c.body)),
+				DataPageHeader: thrift.New(format.DataPageHeader{
+					NumValues: rows, Encoding: c.encoding, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE,
+				}),
+			}), c.body)
+			m := metadata(rows, format.ColumnMetaData{NumValues: rows, DataPageOffset: 4, TotalCompressedSize: int64(len(pages))})
+			m.Schema[1].Type.V, m.RowGroups[0].Columns[0].MetaData.Type = c.kind, c.kind
+			if c.optional {
+				m.Schema[1].RepetitionType.V = format.Optional
+			}
+			b := file(pages, marshal(t, m))
+			before := allocated()
+			err := readOne(b)
+			if n := allocated() - before; n > uint64(16<<20+8*len(b)) {
+				t.Errorf("it allocated %d bytes", n)
+			}
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if e := wantRefused(t, err, c.want); e.RowGroup != 1 || e.Column != "x" {
+				t.Errorf("row group %d, column %q: %v", e.RowGroup, e.Column, err)
+			}
+		})
+	}
+}
+
+// TestManyValues: a page whose values take no bytes has as many as are allowed.
+func TestManyValues(t *testing.T) {
+	for _, rows := range []int32{PageValuesMax, PageValuesMax + 1} {
+		runs := append(binary.AppendUvarint(nil, uint64(rows)<<1), 0)
+		body := append(binary.LittleEndian.AppendUint32(nil, uint32(len(runs))), runs...)
+		page := append(marshal(t, format.PageHeader{
+			Type: format.DataPage, UncompressedPageSize: int32(len(body)), CompressedPageSize: int32(len(body)),
+			DataPageHeader: thrift.New(format.DataPageHeader{NumValues: rows, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE}),
+		}), body...)
+		m := metadata(int64(rows), format.ColumnMetaData{NumValues: int64(rows), DataPageOffset: 4, TotalCompressedSize: int64(len(page))})
+		m.Schema[1].RepetitionType.V = format.Optional
+		before := allocated()
+		err := readOne(file(page, marshal(t, m)))
+		if n := allocated() - before; n > 16*PageValuesMax {
+			t.Errorf("%d values made it allocate %d bytes", rows, n)
+		}
+		if rows <= PageValuesMax {
+			if err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		wantRefused(t, err, "the limit is 16777216")
 	}
 }
 

@@ -35,8 +35,8 @@ type groupReader struct {
 	left  int64
 }
 
-// open opens a row group. Nothing of it is read yet, and nothing has to be
-// closed.
+// open opens a row group. Nothing of it is read yet. When it is not read to its
+// end nothing has to be closed: what parquet-go pools is then collected.
 func (s *Scan) open(group int) (*groupReader, error) {
 	g := &groupReader{s: s, group: group, left: s.file.RowGroupRows(group)}
 	for i, c := range s.cols {
@@ -44,7 +44,11 @@ func (s *Scan) open(group int) (*groupReader, error) {
 		if err != nil {
 			return nil, s.file.refuseAt(group, c.Name, err)
 		}
-		g.cols = append(g.cols, newCursor(k, s.opts.Mem))
+		cur, err := newCursor(k, s.opts.Mem)
+		if err != nil {
+			return nil, s.file.refuseAt(group, c.Name, err)
+		}
+		g.cols = append(g.cols, cur)
 	}
 	if s.opts.Check != nil {
 		g.check = s.opts.Check(group)
@@ -57,9 +61,8 @@ func (g *groupReader) read(max int) (p piece, err error) {
 	p.rows = int(min(int64(max), g.left))
 	name := ""
 	defer func() {
-		// Every number from the file is checked before it is used, so this is
-		// for mistakes in those checks and in the decompressors: a damaged file
-		// must not take the process down.
+		// For what the guard does not see to and parquet-go panics at, such as
+		// offsets that overflow: a damaged file must not take the process down.
 		if r := recover(); r != nil {
 			err = g.s.file.refuseAt(g.group, name, fmt.Errorf("malformed data (%v)", r))
 		}

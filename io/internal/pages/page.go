@@ -17,22 +17,27 @@ import (
 // the longest head that a page may have.
 const ReadBufferBytes = 256 << 10
 
-// chunk reads the pages of one column chunk in order.
+// chunk is the guard of one column chunk: parquet-go's page cursor reads it
+// page by page through ReadAt. Of every page the guard has checked the head
+// before, and what in the contents parquet-go believes; it has decompressed it,
+// as parquet-go sets no limit to that. A page of plain values needs none of
+// this and goes from the file to parquet-go's memory as it is.
 type chunk struct {
 	col    *Column
 	meta   *format.ColumnMetaData
 	br     *bufio.Reader
-	bytes  int64 // of the chunk not yet read
-	values int64 // of the chunk in pages not yet begun
-	dict   *dictionary
+	bytes  int64  // of the chunk not yet read
+	values int64  // of the chunk in pages not yet begun
+	dict   bool   // there was a dictionary
 	raw    []byte // a page as it is in the file
 	body   []byte // the same decompressed
+	err    error  // what ended the reading
 
 	// The current page.
-	left     int // values (of a list: elements, and lists without any) not yet read
-	rep, def hybrid
-	fixed    fixedDecoder
-	varying  bytesDecoder
+	parts   [][]byte // what ReadAt delivers of it
+	through int      // bytes of the file that it delivers after these
+	left    int      // values (of a list: elements, and lists without any) that the head tells of
+	have    int      // of these values, those that are there
 
 	// PlainOnly refuses what an encrypted table's ciphertext columns must not
 	// have: compression, and encodings other than PLAIN.
@@ -112,40 +117,111 @@ func (k *chunk) skip(n int) {
 	k.bytes -= int64(n)
 }
 
-// next begins the next data page that has values.
-func (k *chunk) next() error {
-	for {
-		if k.bytes == 0 {
-			return column.ErrTruncated
-		}
-		h, err := k.head()
-		if err != nil {
-			return err
-		}
-		if h.CompressedPageSize < 0 || int64(h.CompressedPageSize) > k.bytes {
-			return fmt.Errorf("a page claims %d bytes, %d are left of the column", h.CompressedPageSize, k.bytes)
-		}
-		if h.UncompressedPageSize < 0 || h.UncompressedPageSize > PageBytesMax {
-			return fmt.Errorf("a page claims %d bytes when decompressed, the limit is %d", h.UncompressedPageSize, PageBytesMax)
-		}
-		if err := k.load(int(h.CompressedPageSize), uint32(h.CRC)); err != nil {
-			return err
-		}
-		switch h.Type {
-		case format.DictionaryPage:
-			err = k.dictionaryPage(h)
-		case format.DataPage:
-			err = k.dataPage(h)
-		case format.DataPageV2:
-			err = k.dataPageV2(h)
-		case format.IndexPage:
-		default:
-			err = fmt.Errorf("a page of the unknown type %d", int32(h.Type))
-		}
-		if err != nil || k.left > 0 {
-			return err
+// ReadAt delivers the next bytes of the pages in order, whatever the offset, and
+// never of two pages at a time, so that the page that parquet-go has read last
+// is the current one.
+func (k *chunk) ReadAt(p []byte, _ int64) (int, error) {
+	for len(k.parts) == 0 && k.through == 0 {
+		if err := k.next(); err != nil {
+			return 0, err
 		}
 	}
+	if len(k.parts) == 0 {
+		n, err := k.br.Read(p[:min(len(p), k.through)])
+		k.through -= n
+		k.bytes -= int64(n)
+		if err == io.EOF {
+			err = column.ErrTruncated
+		}
+		return n, k.fail(err)
+	}
+	n := copy(p, k.parts[0])
+	if k.parts[0] = k.parts[0][n:]; len(k.parts[0]) == 0 {
+		k.parts = k.parts[1:]
+	}
+	return n, nil
+}
+
+// fail keeps an error, as parquet-go may wrap it in its own words.
+func (k *chunk) fail(err error) error {
+	if k.err == nil {
+		k.err = err
+	}
+	return err
+}
+
+// next reads and checks the next page.
+func (k *chunk) next() (err error) {
+	defer func() { k.fail(err) }()
+	if k.bytes == 0 {
+		return column.ErrTruncated
+	}
+	h, err := k.head()
+	if err != nil {
+		return err
+	}
+	if h.CompressedPageSize < 0 || int64(h.CompressedPageSize) > k.bytes {
+		return fmt.Errorf("a page claims %d bytes, %d are left of the column", h.CompressedPageSize, k.bytes)
+	}
+	if h.UncompressedPageSize < 0 || h.UncompressedPageSize > PageBytesMax {
+		return fmt.Errorf("a page claims %d bytes when decompressed, the limit is %d", h.UncompressedPageSize, PageBytesMax)
+	}
+	if k.plain(h) {
+		k.through = int(h.CompressedPageSize)
+		k.have = k.through / k.col.physicalWidth()
+		if err := k.begin(h.DataPageHeader.V.NumValues, format.Plain); err != nil {
+			return err
+		}
+		if k.have < k.left {
+			return errShortPage
+		}
+		return k.deliver(&format.PageHeader{
+			Type: format.DataPage, CRC: h.CRC,
+			DataPageHeader: thrift.New(format.DataPageHeader{NumValues: int32(k.left), Encoding: format.Plain}),
+		})
+	}
+	if err := k.load(int(h.CompressedPageSize), uint32(h.CRC)); err != nil {
+		return err
+	}
+	switch h.Type {
+	case format.DictionaryPage:
+		return k.dictionaryPage(h)
+	case format.DataPage:
+		return k.dataPage(h)
+	case format.DataPageV2:
+		return k.dataPageV2(h)
+	case format.IndexPage:
+		return nil
+	}
+	return fmt.Errorf("a page of the unknown type %d", int32(h.Type))
+}
+
+// plain says that there is nothing to be checked in a page's contents.
+func (k *chunk) plain(h *format.PageHeader) bool {
+	return h.Type == format.DataPage && h.DataPageHeader.Valid && h.DataPageHeader.V.Encoding == format.Plain &&
+		k.meta.Codec == format.Uncompressed && h.CompressedPageSize == h.UncompressedPageSize && k.col.maxDef() == 0 &&
+		k.col.kind != format.ByteArray && k.col.kind != format.Boolean
+}
+
+// deliver hands a page with the given contents to parquet-go, under a head that
+// is not the file's.
+func (k *chunk) deliver(h *format.PageHeader, parts ...[]byte) error {
+	size := k.through
+	for _, part := range parts {
+		size += len(part)
+	}
+	h.CompressedPageSize, h.UncompressedPageSize = int32(size), int32(size)
+	head, err := thrift.Marshal(new(thrift.CompactProtocol), *h)
+	if err != nil {
+		return err
+	}
+	k.parts = append(k.parts[:0], head)
+	for _, part := range parts {
+		if len(part) > 0 {
+			k.parts = append(k.parts, part)
+		}
+	}
+	return nil
 }
 
 // load reads the n bytes of a page and checks them against their checksum,
@@ -188,7 +264,7 @@ func (k *chunk) dictionaryPage(h *format.PageHeader) error {
 	if !d.Valid {
 		return errWire
 	}
-	if k.dict != nil {
+	if k.dict {
 		return errors.New("a column chunk with two dictionaries")
 	}
 	if k.plainOnly {
@@ -201,17 +277,34 @@ func (k *chunk) dictionaryPage(h *format.PageHeader) error {
 	if err != nil {
 		return err
 	}
-	if d.V.NumValues < 0 {
-		return errWire
+	width, n := k.col.physicalWidth(), int(d.V.NumValues)
+	switch {
+	case k.col.kind == format.Boolean: // a dictionary of booleans does not exist
+		return errShortPage
+	case k.col.kind == format.ByteArray:
+		if width, err = countBytes(src); err == nil && width != n {
+			err = errShortPage
+		}
+	case n < 0 || len(src) != n*width:
+		err = errShortPage
 	}
-	k.dict, err = newDictionary(k.col.kind, k.col.physicalWidth(), src, int(d.V.NumValues))
-	return err
+	if err != nil {
+		return err
+	}
+	k.dict = true
+	return k.deliver(&format.PageHeader{
+		Type:                 format.DictionaryPage,
+		DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: int32(n), Encoding: format.Plain}),
+	}, src)
 }
 
 // begin takes n values off the chunk.
 func (k *chunk) begin(n int32, encoding format.Encoding) error {
 	if n < 0 || int64(n) > k.values {
 		return fmt.Errorf("a page claims %d values, %d are left of the column", n, k.values)
+	}
+	if n > PageValuesMax {
+		return fmt.Errorf("a page has %d values, the limit is %d", n, PageValuesMax)
 	}
 	if k.plainOnly && encoding != format.Plain {
 		return fmt.Errorf("the values are encoded as %s", encoding)
@@ -233,28 +326,34 @@ func (k *chunk) dataPage(h *format.PageHeader) error {
 	if err != nil {
 		return err
 	}
-	levels := func(encoding format.Encoding, max int) (hybrid, error) {
+	levels := func(encoding format.Encoding, max int) (out []byte, err error) {
 		if max == 0 {
-			return hybrid{}, nil
+			return nil, nil
 		}
 		if encoding != format.RLE {
-			return hybrid{}, fmt.Errorf("levels encoded as %s cannot be read", encoding)
+			return nil, fmt.Errorf("levels encoded as %s cannot be read", encoding)
 		}
-		if len(src) < 4 || uint64(binary.LittleEndian.Uint32(src)) > uint64(len(src)-4) {
-			return hybrid{}, errShortPage
-		}
-		n := 4 + binary.LittleEndian.Uint32(src)
-		runs := newHybrid(src[4:n], levelBits(max))
-		src = src[n:]
-		return runs, nil
+		out, src, err = prefixed(src)
+		return out, err
 	}
-	if k.rep, err = levels(d.RepetitionLevelEncoding, k.col.maxRep()); err != nil {
+	rep, err := levels(d.RepetitionLevelEncoding, k.col.maxRep())
+	if err != nil {
 		return err
 	}
-	if k.def, err = levels(d.DefinitionLevelEncoding, k.col.maxDef()); err != nil {
+	def, err := levels(d.DefinitionLevelEncoding, k.col.maxDef())
+	if err != nil {
 		return err
 	}
-	return k.decoder(d.Encoding, src)
+	return k.contents(d.Encoding, rep, def, src)
+}
+
+// prefixed splits bytes that follow their length off src.
+func prefixed(src []byte) (part, rest []byte, err error) {
+	if len(src) < 4 || uint64(binary.LittleEndian.Uint32(src)) > uint64(len(src)-4) {
+		return nil, nil, errShortPage
+	}
+	n := 4 + binary.LittleEndian.Uint32(src)
+	return src[4:n], src[n:], nil
 }
 
 func (k *chunk) dataPageV2(h *format.PageHeader) error {
@@ -270,19 +369,98 @@ func (k *chunk) dataPageV2(h *format.PageHeader) error {
 		return errShortPage
 	}
 	levels := int(rep + def)
-	k.rep = newHybrid(k.raw[:rep], levelBits(k.col.maxRep()))
-	k.def = newHybrid(k.raw[rep:levels], levelBits(k.col.maxDef()))
 	compressed := !d.IsCompressed.Valid || d.IsCompressed.V
 	src, err := k.expand(k.raw[levels:], int(h.UncompressedPageSize)-levels, compressed)
 	if err != nil {
 		return err
 	}
-	return k.decoder(d.Encoding, src)
+	return k.contents(d.Encoding, k.raw[:rep], k.raw[rep:levels], src)
 }
 
-func (k *chunk) decoder(encoding format.Encoding, src []byte) (err error) {
-	k.fixed, k.varying, err = values(k.col.kind, k.col.physicalWidth(), encoding, src, k.dict)
-	return err
+// contents checks what is in a data page against what parquet-go allocates for
+// it, counts the values that are there, and delivers the page in version 1,
+// which, unlike 2 in parquet-go, may begin within a row, as some writers' do.
+func (k *chunk) contents(encoding format.Encoding, rep, def, src []byte) error {
+	var parts [][]byte
+	for _, levels := range []struct {
+		src []byte
+		max int
+	}{{rep, k.col.maxRep()}, {def, k.col.maxDef()}} {
+		if levels.max == 0 {
+			continue
+		}
+		n, lacking, err := countRuns(levels.src, levelBits(levels.max), k.left)
+		if err != nil || lacking > 0 || n < k.left {
+			return errRuns
+		}
+		parts = append(parts, binary.LittleEndian.AppendUint32(nil, uint32(len(levels.src))), levels.src)
+	}
+	src, spare, encoding, err := k.stored(encoding, src)
+	if err != nil {
+		return err
+	}
+	return k.deliver(&format.PageHeader{
+		Type: format.DataPage,
+		DataPageHeader: thrift.New(format.DataPageHeader{
+			NumValues: int32(k.left), Encoding: encoding,
+			RepetitionLevelEncoding: format.RLE, DefinitionLevelEncoding: format.RLE,
+		}),
+	}, append(parts, src, spare)...)
+}
+
+// plainDictionary is PLAIN_DICTIONARY, which nobody should write any more, but
+// some do.
+const plainDictionary format.Encoding = 2
+
+// stored checks and counts the values of a data page. It returns what
+// parquet-go is given for them, and in which encoding.
+func (k *chunk) stored(encoding format.Encoding, src []byte) (out, spare []byte, as format.Encoding, err error) {
+	width := k.col.physicalWidth()
+	out, as = src, encoding
+	switch kind := k.col.kind; encoding {
+	case plainDictionary, format.RLEDictionary:
+		if !k.dict {
+			return nil, nil, 0, errNoDict
+		}
+		if k.have = 0; len(src) == 0 { // a page of nulls may have nothing
+			return []byte{0}, nil, as, nil
+		}
+		lacking := 0
+		k.have, lacking, err = countRuns(src[1:], uint(src[0]), k.left)
+		spare = make([]byte, lacking)
+	case format.Plain:
+		switch kind {
+		case format.ByteArray:
+			k.have, err = countBytes(src)
+		case format.Boolean:
+			k.have = len(src) * 8
+		default:
+			k.have = len(src) / width
+			out = src[:k.have*width]
+		}
+	case format.RLE:
+		as = format.Plain
+		if out, k.have, err = plainBooleans(src, k.left); kind != format.Boolean {
+			err = fmt.Errorf("%s values encoded as %s cannot be read", kind, encoding)
+		}
+	case format.ByteStreamSplit:
+		if k.have = len(src) / max(width, 1); len(src) != k.have*max(width, 1) {
+			err = errShortPage
+		}
+	case format.DeltaBinaryPacked:
+		k.have, _, err = countDelta(src, 64, k.left)
+		if err == nil && kind == format.Int32 {
+			as = format.Plain
+			out, err = plainInts(src)
+		}
+	case format.DeltaLengthByteArray:
+		k.have, _, err = countDelta(src, 32, k.left)
+	case format.DeltaByteArray:
+		k.have, err = countDeltaBytes(src, k.left, width)
+	default:
+		err = fmt.Errorf("%s values encoded as %s cannot be read", kind, encoding)
+	}
+	return out, spare, as, err
 }
 
 // maxRep is the repetition level of a list's second element.

@@ -29,7 +29,7 @@ type ScanOptions struct {
 // With Threads > 1 that many row groups are decoded at a time, each by a
 // goroutine of its own that is at most two batches ahead of what is asked for;
 // the batches come in order all the same. Memory is bounded by Threads x 4
-// batches, a page per column and thread, and a read buffer of the same number.
+// batches, and per column and thread two pages and a read buffer.
 type Scan struct {
 	file   *File
 	cols   []*Column
