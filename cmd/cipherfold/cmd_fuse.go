@@ -25,7 +25,8 @@ func (a *app) fuseCommand() *cobra.Command {
 total. In the blocks layout all inputs must list the same records in the same order, except for a total.
 
 The inputs' footers say how large each sum can become; a fusion that could overflow is refused before the
-first multiplication. Owners may hold different measures: a measure that one lacks is missing there.`,
+first multiplication. Tables with entirely different measures are joined: a measure that a table lacks is
+missing there. Tables that share a measure must have been encrypted with the same list of measures.`,
 		Example: `  cipherfold fuse --in a.cf.parquet b.cf.parquet --out fused.cf.parquet
   cipherfold fuse --in 'owners/*.cf.parquet' --out by-ward.cf.parquet --by ward --min-group 20
   cipherfold fuse --in now.cf.parquet before.cf.parquet --out change.cf.parquet --weight before.cf.parquet=-1`,

@@ -101,7 +101,7 @@ func (d *demo) run() error {
 	d.result.Saw = []demoSaw{
 		{"each owner", "its own records, and the public key"},
 		{"aggregator", fmt.Sprintf("record ids, wards, row counts and ciphertexts of %d bits; no value, no count of missing values, no key", 2*d.bits)},
-		{"key holder", "sums, counts and what follows from them, for each ward and variant; no single hospital's contribution"},
+		{"key holder", "sums, counts and what follows from them, for each ward and variant; one hospital's own number only where no other has any"},
 	}
 	if !equal {
 		return errors.New("results differ from the plain computation; this is a bug")

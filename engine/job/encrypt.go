@@ -31,6 +31,8 @@ type Encryption struct {
 	DropUnlisted bool     // drop records outside the universe instead of refusing them
 	Nulls        []string // text that stands for a missing value; nil is column.NullsDefault
 	Source       string   // name of the owner, for the table's footer
+
+	expected int64 // records, for the progress; 0 as long as nothing has counted them
 }
 
 // Default numbers of additions.
@@ -48,6 +50,10 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
+	if err := plainOutput(e.Out); err != nil {
+		return nil, err
+	}
+	warnOfTestKey(e.Options, e.Key.Public.Test())
 	src, err := listSource(ctx, e.Options, e.In, e.Nulls)
 	if err != nil {
 		return nil, err
@@ -119,6 +125,7 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	for _, t := range tuples {
 		s.quantities = append(s.quantities, t...)
 	}
+	s.progress.Total.Store(e.expected)
 	done := e.Watch("encrypt", s.progress)
 	stats, err := engine.Run(ctx, engine.Pipeline[chunk, sealed]{
 		Source: engine.Source[chunk]{Name: "read", Next: feed.next},
@@ -262,7 +269,7 @@ func (e *Encryption) findBounds(ctx context.Context, src source) error {
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
-	defer e.Watch("find bounds", progress)()
+	done := e.Watch("find bounds", progress)
 	most := make([]int64, len(find))
 	var values scaled
 	err = each(ctx, r, func(b column.Batch) error {
@@ -275,9 +282,11 @@ func (e *Encryption) findBounds(ctx context.Context, src source) error {
 		progress.Done.Add(b.NumRows())
 		return nil
 	})
+	done()
 	if err != nil {
 		return err
 	}
+	e.expected = progress.Done.Load()
 	var texts []string // of the bounds, in order of their first measure
 	found := map[string][]string{}
 	for k, i := range find {

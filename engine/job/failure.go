@@ -64,7 +64,7 @@ func Explain(err error) Failure {
 	case errors.As(err, &key):
 		f.Kind, f.Hint = Refused, key.Hint
 	case errors.As(err, &memory):
-		f.Hint = "Raise --memory, or split the input and fuse the parts."
+		f.Hint = "Raise --memory."
 	}
 	return f
 }

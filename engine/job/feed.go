@@ -87,7 +87,7 @@ func (f *sourceFeed) note(b column.Batch) error {
 		f.spans = column.AppendSpan(f.spans, column.Span{File: b.File, Row: b.Row, Len: int(b.NumRows())})
 	}
 	for _, s := range b.Spans {
-		f.spans = column.AppendSpan(f.spans, column.Span{File: s.File, Row: s.Row, Len: s.Len})
+		f.spans = column.AppendSpan(f.spans, s)
 	}
 	return nil
 }
@@ -100,17 +100,20 @@ func (f *sourceFeed) finish() error {
 	if err != nil || !twice {
 		return err
 	}
-	fileA, rowA := f.place(first)
-	fileB, rowB := f.place(second)
-	return column.Refuse(fileB, "duplicate id: the record was already in %s, row %d", fileA, rowA).AtRow(rowB).
-		InColumn(f.e.IDs[0]).WithHint("In the blocks layout every record comes once. Add its rows up first, or use --layout records.")
+	before, again := f.place(first), f.place(second)
+	return column.Refuse(again.File, "duplicate id: the record was already in %s, row %d", before.File, before.Row).
+		AtRow(again.Row).AtLine(again.Line).InColumn(f.e.IDs[0]).WithHint("In the blocks layout every record comes once. Add its rows up first, or use --layout records.")
 }
 
-// place returns the file and row of the n-th record of the source.
-func (f *sourceFeed) place(n int64) (string, int64) {
+// place returns where the n-th record of the source is.
+func (f *sourceFeed) place(n int64) column.Span {
 	for _, s := range f.spans {
 		if n < int64(s.Len) {
-			return s.File, s.Row + n
+			s.Row += n
+			if s.Line > 0 {
+				s.Line += n
+			}
+			return s
 		}
 		n -= int64(s.Len)
 	}

@@ -69,6 +69,9 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if u.MinGroup < 0 {
 		return nil, usage("It is a number of records.", "--min-group %d is negative", u.MinGroup)
 	}
+	if err := plainOutput(u.Out); err != nil {
+		return nil, err
+	}
 	inputs, err := u.inputs(ctx)
 	if err != nil {
 		return nil, err
@@ -78,6 +81,7 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnOfTestKey(u.Options, pk.Test())
 	if err := pk.UseKernel(u.Kernel); err != nil {
 		return nil, err
 	}

@@ -85,6 +85,9 @@ func (f *fusing) findGroups(ctx context.Context, t *ctfile.Table, budget *engine
 		}
 	} else {
 		progress := &engine.Progress{}
+		for _, in := range f.inputs {
+			progress.Total.Add(in.table.Rows)
+		}
 		done := f.Watch("find groups", progress)
 		defer done()
 		for _, in := range f.inputs {
@@ -316,6 +319,9 @@ func (f *fusing) writeGroups(ctx context.Context, out *ctfile.Writer, g *groups,
 	keys := newKeyBuilder(g.fields)
 	group := int32(-1) // the last one whose key was written
 	first := 0
+	progress := &engine.Progress{}
+	progress.Total.Store(int64(g.kept))
+	defer f.Watch("finish", progress)()
 	_, err := engine.Run(ctx, engine.Pipeline[span, sealed]{
 		Source: engine.Source[span]{Name: "groups", Next: func(context.Context) (span, error) {
 			if first >= g.kept {
@@ -337,6 +343,7 @@ func (f *fusing) writeGroups(ctx context.Context, out *ctfile.Writer, g *groups,
 		}},
 		Sink: engine.Sink[sealed]{Name: "write", Discard: sealed.release, Put: func(ctx context.Context, s sealed) error {
 			defer s.release()
+			progress.Done.Add(int64(s.rows))
 			return writeSealed(ctx, out, s, 0, false)
 		}},
 	})

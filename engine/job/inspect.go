@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -75,6 +76,9 @@ func ExportJWK(ctx context.Context, o Options, name, out string, passphrase func
 		return err
 	}
 	id := "cipherfold " + key.Public.Fingerprint()
+	if v := key.Public.Variant(); v != paillier.Textbook {
+		o.Log.Warn(fmt.Sprintf("python-paillier knows textbook keys only: read back, this %s key becomes one, with another fingerprint, and does not open tables made with it", v))
+	}
 	data := key.Public.MarshalJWK(id)
 	if key.Secret != nil {
 		data = key.Secret.MarshalJWK(id)

@@ -121,7 +121,7 @@ func meanOf(m ctfile.Measure, q, count int) statistic {
 	unit := codec.ExactPowerOfTen(m.Decimals)
 	return double(m.Name+"_mean", func(sum func(int) codec.Int) (float64, bool) {
 		n := codec.ExactOf(sum(count))
-		if n.Sign() == 0 {
+		if n.Sign() <= 0 { // nothing there, or more taken away by negative weights than added
 			return 0, false
 		}
 		return codec.Ratio(codec.ExactOf(sum(q)), n.Mul(unit)), true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -23,6 +24,22 @@ func readTable(ctx context.Context, o Options, file string) (*ctfile.Table, []ar
 	}
 	t := r.Table()
 	return t, slices.Clone(r.Schema().Fields()[:len(t.IDs)]), r.Close()
+}
+
+// warnOfTestKey says that a table under a key below 2048 bits protects nothing.
+func warnOfTestKey(o Options, test bool) {
+	if test {
+		o.Log.Warn("test key: below 2048 bits, it protects nothing")
+	}
+}
+
+// plainOutput refuses a name for an encrypted table that promises another format.
+func plainOutput(name string) error {
+	ext := blob.Ext(name)
+	if _, plain := formats[ext]; plain && ext != ".parquet" {
+		return usage("Name it something.cf.parquet.", "%s: an encrypted table is always Parquet", name)
+	}
+	return nil
 }
 
 // newTable starts the footer of an encrypted table: its scheme and key.

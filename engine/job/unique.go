@@ -79,16 +79,17 @@ func (u *unique) flush() error {
 	return w.Flush()
 }
 
-// twice returns the first and second row of a key that came twice, or ok = false. Nothing can be added afterwards.
+// twice returns the earliest row whose key had come before, and the row where that was, or ok = false. Nothing can be
+// added afterwards.
 func (u *unique) twice() (first, second int64, ok bool, err error) {
 	if u.spill == nil {
 		slices.SortFunc(u.keys, compareKeys)
 		for i := 1; i < len(u.keys); i++ {
-			if u.keys[i].hash == u.keys[i-1].hash {
-				return u.keys[i-1].row, u.keys[i].row, true, nil
+			if a, b := u.keys[i-1], u.keys[i]; a.hash == b.hash && (!ok || b.row < second) {
+				first, second, ok = a.row, b.row, true
 			}
 		}
-		return 0, 0, false, nil
+		return first, second, ok, nil
 	}
 	if err := u.flush(); err != nil {
 		return 0, 0, false, err
@@ -108,8 +109,8 @@ func (u *unique) twice() (first, second int64, ok bool, err error) {
 	var last *uniqueKey
 	for len(merge) > 0 {
 		k := merge[0].head
-		if last != nil && last.hash == k.hash {
-			return last.row, k.row, true, nil
+		if last != nil && last.hash == k.hash && (!ok || k.row < second) {
+			first, second, ok = last.row, k.row, true
 		}
 		last = &k
 		more, err := merge[0].next()
@@ -122,7 +123,7 @@ func (u *unique) twice() (first, second int64, ok bool, err error) {
 			heap.Pop(&merge)
 		}
 	}
-	return 0, 0, false, nil
+	return first, second, ok, nil
 }
 
 // close frees the temporary file.

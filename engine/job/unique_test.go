@@ -26,17 +26,15 @@ func TestUniqueAgainstAMap(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		any := false
+		var want [2]int64 // the earliest row whose key had come before
+		found := false
 		for _, r := range rows {
-			if len(r) > 1 {
-				any = true
-				if r[0] == first && r[1] == second {
-					return
-				}
+			if len(r) > 1 && (!found || r[1] < want[1]) {
+				want, found = [2]int64{r[0], r[1]}, true
 			}
 		}
-		if any || twice {
-			t.Fatalf("found rows %d and %d (%v) in %v", first, second, twice, rows)
+		if twice != found || twice && [2]int64{first, second} != want {
+			t.Fatalf("found rows %d and %d (%v), want %v (%v) in %v", first, second, twice, want, found, rows)
 		}
 	})
 }

@@ -34,6 +34,7 @@ func (e *Encryption) alignedFeed(ctx context.Context, src source, p *plan, repor
 		return nil, nil, err
 	}
 	n := groups.Len()
+	e.expected = int64(n)
 	if err := budget.Keep("the values of the source", int64(n)*9*int64(len(e.Measures))); err != nil {
 		return nil, nil, err
 	}

@@ -78,8 +78,16 @@ func (x Exact) Float64() float64 { return Ratio(x, Exact{w: [8]uint64{1}}) }
 
 // Ratio returns the double nearest to x/y, ties to even. y is not 0.
 func Ratio(x, y Exact) float64 {
-	shift := x.bitLen() - y.bitLen()
-	if x.bitLen() == 0 {
+	lengthX, lengthY := x.bitLen(), y.bitLen()
+	if lengthX <= 53 && lengthY <= 53 { // both are doubles, whose quotient is rounded once
+		f := float64(x.w[0]) / float64(y.w[0])
+		if x.negative != y.negative && lengthX > 0 {
+			f = -f
+		}
+		return f
+	}
+	shift := lengthX - lengthY
+	if lengthX == 0 {
 		return 0
 	}
 	rest, divisor := x.w, y.w
