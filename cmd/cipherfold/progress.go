@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -44,34 +45,48 @@ func (a *app) logProgress(stage string, p *job.Progress) (time.Duration, func(),
 	start := time.Now()
 	show := func() {
 		n := p.Done.Load()
-		a.log.Info(stage, "records", n, "per_second", int64(float64(n)/time.Since(start).Seconds()))
+		attrs := []any{"records", n}
+		if total := p.Total.Load(); total > 0 {
+			attrs = append(attrs, "of", total)
+		}
+		a.log.Info(stage, append(attrs, "per_second", int64(float64(n)/time.Since(start).Seconds()))...)
 	}
 	return 10 * time.Second, show, func() {}
 }
 
+// barProgress draws a bar where it is known how many records there will be, and else only counts them.
 func (a *app) barProgress(stage string, p *job.Progress) (time.Duration, func(), func()) {
 	bars := mpb.New(mpb.WithOutput(a.err), mpb.WithWidth(40))
 	start := time.Now()
-	rate := func(decor.Statistics) string {
-		return fmt.Sprintf("%s records/s", thousands(int64(float64(p.Done.Load())/max(time.Since(start).Seconds(), 1e-3))))
-	}
-	bar := bars.AddBar(p.Total.Load(),
-		mpb.PrependDecorators(decor.Name(stage, decor.WCSyncWidthR), decor.Any(func(decor.Statistics) string { return "  " + thousands(p.Done.Load()) })),
-		mpb.AppendDecorators(decor.Any(rate)))
-	show := func() {
-		total := p.Total.Load()
-		if total == 0 {
-			total = p.Done.Load() + 1 // unknown: a bar that never fills
+	bar := mpb.BarStyle().Build()
+	filler := mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		if p.Total.Load() == 0 {
+			return nil
 		}
-		bar.SetTotal(total, false)
-		bar.SetCurrent(p.Done.Load())
+		return bar.Fill(w, s)
+	})
+	records := func(decor.Statistics) string {
+		text := "  " + thousands(p.Done.Load())
+		if total := p.Total.Load(); total > 0 {
+			text += " of " + thousands(total)
+		}
+		return text + " records"
+	}
+	rate := func(decor.Statistics) string {
+		return fmt.Sprintf("%s/s", thousands(int64(float64(p.Done.Load())/max(time.Since(start).Seconds(), 1e-3))))
+	}
+	line := bars.MustAdd(0, filler,
+		mpb.PrependDecorators(decor.Name(stage, decor.WCSyncWidthR), decor.Any(records)), mpb.AppendDecorators(decor.Any(rate)))
+	show := func() {
+		line.SetTotal(max(p.Total.Load(), p.Done.Load()+1), false) // it is complete when its stage ends, not when it is full
+		line.SetCurrent(p.Done.Load())
 	}
 	end := func() {
-		show()
-		if p.Total.Load() > 0 && p.Done.Load() >= p.Total.Load() || p.Total.Load() == 0 {
-			bar.SetTotal(max(1, p.Done.Load()), true)
+		if total := p.Total.Load(); total > 0 && p.Done.Load() < total {
+			line.Abort(false)
 		} else {
-			bar.Abort(false)
+			line.SetCurrent(p.Done.Load())
+			line.SetTotal(max(1, p.Done.Load()), true)
 		}
 		bars.Wait()
 	}
