@@ -405,14 +405,14 @@ func TestBadRecordsOfBlocks(t *testing.T) {
 	}
 	checkRefusals(t, []refusal{
 		{name: "duplicate id", setup: textOf("a.csv", "id,x", "a,1", "b,2", "a,3"), line: encryptX + "@/a.csv --layout blocks",
-			cause: `a.csv: row 3, column "id": duplicate id: the record was already in a.csv, row 1`, hint: hintOnce, at: "a.csv row 3 column id"},
+			cause: `a.csv: row 3 (line 4), column "id": duplicate id: the record was already in a.csv, row 1`, hint: hintOnce, at: "a.csv row 3 line 4 column id"},
 		{name: "duplicate id of two columns", setup: tableOf("a.parquet", "k:int32 id:text x:int8", "1 a 1", "2 a 1", "1 a 2"),
 			line:  "encrypt --key @/public.json --in @/a.parquet --out @/o.cf.parquet --id k,id --measure x:max=9 --layout blocks",
 			cause: `a.parquet: row 3, column "k": duplicate id: the record was already in a.parquet, row 1`, hint: hintOnce, at: "a.parquet row 3 column k"},
 		{name: "duplicate id in two files", setup: setups(textOf("d/1.tsv", "id\tx", "a\t1", "b\t2"), textOf("d/2.tsv", "id\tx", "c\t1", "b\t2")), line: encryptX + "@/d --layout blocks",
-			cause: `d/2.tsv: row 2, column "id": duplicate id: the record was already in d/1.tsv, row 2`, hint: hintOnce, at: "d/2.tsv row 2 column id"},
+			cause: `d/2.tsv: row 2 (line 3), column "id": duplicate id: the record was already in d/1.tsv, row 2`, hint: hintOnce, at: "d/2.tsv row 2 line 3 column id"},
 		{name: "duplicate id among many", setup: many, line: encryptX + "@/a.csv --layout blocks --memory 1MiB",
-			cause: `a.csv: row 60001, column "id": duplicate id: the record was already in a.csv, row 78`, hint: hintOnce, at: "a.csv row 60001 column id"},
+			cause: `a.csv: row 60001 (line 60002), column "id": duplicate id: the record was already in a.csv, row 78`, hint: hintOnce, at: "a.csv row 60001 line 60002 column id"},
 		{name: "duplicate id with a universe", setup: setups(textOf("a.csv", "id,x", "a,1", "b,2", "a,3"), universe), line: encryptX + "@/a.csv --layout blocks --universe @/u.csv",
 			cause: `a.csv: row 3 (line 4), column "id": duplicate id "a"`, hint: "A record aligned with a universe comes once. Add its rows up first.", at: "a.csv row 3 line 4 column id"},
 		{name: "duplicate id in the universe", setup: setups(textOf("a.csv", "id,x", "a,1"), textOf("u.csv", "id", "a", "b", "a")), line: encryptX + "@/a.csv --layout blocks --universe @/u.csv",
@@ -513,7 +513,7 @@ func TestBadRequestsToEncrypt(t *testing.T) {
 			}
 			p.lines("u.csv", ids...)
 		}, line: encrypt("--id id --measure x:max=9 --universe @/u.csv --memory 1MiB"), code: exitFailed,
-			cause: "group index: needs 512.0 KiB of memory; 320.1 KiB of the limit of 1.0 MiB can be had", hint: "Raise --memory, or split the input and fuse the parts."},
+			cause: "group index: needs 512.0 KiB of memory; 320.1 KiB of the limit of 1.0 MiB can be had", hint: "Raise --memory."},
 	})
 }
 

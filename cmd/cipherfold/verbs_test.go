@@ -377,7 +377,8 @@ func TestManyMeasures(t *testing.T) {
 	if r.code != exitDone || !strings.HasSuffix(r.out, "\n  missing: 39 of 390 values (v0 2, v10 2, v20 2, v30 2, and 22 more measures)\n") || strings.Count(r.out, "\n") != 2 {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
 	}
-	want := "bound found in the data; other owners must use the same max=65535 measures=v0, v1, v2, v3, v4, v5, v6, v7, and 98 more\n" +
+	want := "warning: test key: below 2048 bits, it protects nothing\n" +
+		"bound found in the data; other owners must use the same max=65535 measures=v0, v1, v2, v3, v4, v5, v6, v7, and 98 more\n" +
 		"bound found in the data; other owners must use the same max=255 measures=v40, v50, v51, v52, v53, v54, v55, v56, and 16 more\n"
 	if r.err != want {
 		t.Errorf("notes\n%swant\n%s", r.err, want)

@@ -50,15 +50,15 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	if err := plainOutput(e.Out); err != nil {
-		return nil, err
-	}
 	warnOfTestKey(e.Options, e.Key.Public.Test())
 	src, err := listSource(ctx, e.Options, e.In, e.Nulls)
 	if err != nil {
 		return nil, err
 	}
 	if err := notAnInput(e.Out, src.files); err != nil {
+		return nil, err
+	}
+	if err := plainOutput(e.Out); err != nil {
 		return nil, err
 	}
 	schema, err := src.schema(ctx)
