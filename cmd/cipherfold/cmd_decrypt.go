@@ -28,7 +28,7 @@ A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
 				return err
 			}
 			var err error
-			if d.Key, err = job.ReadKey(cmd.Context(), a.options(false).Files(), key, true, a.passphrase(passphraseFile)); err != nil {
+			if d.Key, err = job.ReadKey(cmd.Context(), a.options(false).Files(), key, true, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
 				return err
 			}
 			d.Options = a.options(overwrite)

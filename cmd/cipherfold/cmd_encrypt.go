@@ -57,7 +57,7 @@ that list the same records in the same order, or are brought into one order by -
 				e.Nulls = nil
 			}
 			var err error
-			if e.Key, err = job.ReadKey(cmd.Context(), a.options(false).Files(), key, true, a.passphrase(passphraseFile)); err != nil {
+			if e.Key, err = job.ReadKey(cmd.Context(), a.options(false).Files(), key, true, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
 				return err
 			}
 			e.Options = a.options(overwrite)

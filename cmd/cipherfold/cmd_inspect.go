@@ -30,7 +30,7 @@ Nothing is decrypted; a secret key encrypted under a passphrase is opened to be 
 				if len(files) != 1 {
 					return &commandLineError{fmt.Errorf("--export takes one key file"), "Export one key at a time."}
 				}
-				if err := job.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(passphraseFile)); err != nil {
+				if err := job.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
 					return err
 				}
 				return a.print(map[string]string{"file": files[0], "export": export}, func(w io.Writer) {
@@ -39,7 +39,7 @@ Nothing is decrypted; a secret key encrypted under a passphrase is opened to be 
 			}
 			var all []*job.Inspection
 			for _, file := range files {
-				x, err := job.Inspect(cmd.Context(), o, file, a.passphrase(passphraseFile))
+				x, err := job.Inspect(cmd.Context(), o, file, a.passphrase(cmd.Context(), passphraseFile))
 				if err != nil {
 					return err
 				}

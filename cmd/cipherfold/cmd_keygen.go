@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ slow to encrypt. See docs/threat-model.md.`,
 			}
 			var key paillier.Key
 			if importFile != "" {
-				k, err := job.ReadKey(cmd.Context(), a.options(false).Files(), importFile, insecure, a.passphrase(passphraseFile))
+				k, err := job.ReadKey(cmd.Context(), a.options(false).Files(), importFile, insecure, a.passphrase(cmd.Context(), passphraseFile))
 				if err != nil {
 					return err
 				}
@@ -69,7 +70,7 @@ slow to encrypt. See docs/threat-model.md.`,
 			}
 			var passphrase []byte
 			if secretFile == "secret.age" {
-				if passphrase, err = a.newPassphrase(passphraseFile); err != nil {
+				if passphrase, err = a.newPassphrase(cmd.Context(), passphraseFile); err != nil {
 					return err
 				}
 			}
@@ -147,7 +148,7 @@ func keyKind(variant string, bits int, insecure bool) (paillier.Variant, error) 
 }
 
 // passphrase returns how to get the passphrase of an existing secret key.
-func (a *app) passphrase(file string) func() ([]byte, error) {
+func (a *app) passphrase(ctx context.Context, file string) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		if file != "" {
 			return readPassphrase(file)
@@ -155,23 +156,23 @@ func (a *app) passphrase(file string) func() ([]byte, error) {
 		if !terminal(os.Stdin) {
 			return nil, &commandLineError{errors.New("the secret key is encrypted under a passphrase"), "Give --passphrase-file."}
 		}
-		return a.ask("Passphrase: ")
+		return a.ask(ctx, "Passphrase: ")
 	}
 }
 
 // newPassphrase gets the passphrase for a new secret key; on a terminal it is asked for twice.
-func (a *app) newPassphrase(file string) ([]byte, error) {
+func (a *app) newPassphrase(ctx context.Context, file string) ([]byte, error) {
 	if file != "" {
 		return readPassphrase(file)
 	}
 	if !terminal(os.Stdin) {
 		return nil, &commandLineError{errors.New("no passphrase for the secret key"), "Give --passphrase-file, or --plain to write it unencrypted."}
 	}
-	first, err := a.ask("Passphrase for the secret key: ")
+	first, err := a.ask(ctx, "Passphrase for the secret key: ")
 	if err != nil {
 		return nil, err
 	}
-	again, err := a.ask("Once more: ")
+	again, err := a.ask(ctx, "Once more: ")
 	if err != nil {
 		return nil, err
 	}
@@ -181,10 +182,33 @@ func (a *app) newPassphrase(file string) ([]byte, error) {
 	return notEmpty(first, "the passphrase")
 }
 
-func (a *app) ask(prompt string) ([]byte, error) {
+// ask reads a passphrase from the terminal, which shows nothing of it, until Enter or Ctrl-C.
+func (a *app) ask(ctx context.Context, prompt string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	terminal := int(os.Stdin.Fd())
+	state, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
 	fmt.Fprint(a.err, prompt)
 	defer fmt.Fprintln(a.err)
-	return term.ReadPassword(int(os.Stdin.Fd()))
+	type answer struct {
+		text []byte
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(terminal)
+		read <- answer{text, err}
+	}()
+	select {
+	case x := <-read:
+		return x.text, x.err
+	case <-ctx.Done(): // the process ends soon, and with it the reading
+		return nil, errors.Join(ctx.Err(), term.Restore(terminal, state))
+	}
 }
 
 func readPassphrase(file string) ([]byte, error) {
