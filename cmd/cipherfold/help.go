@@ -46,7 +46,7 @@ func flagTable(flags *pflag.FlagSet) string {
 		if value, text, ok := strings.Cut(strings.TrimPrefix(f.Usage, "`"), "` "); ok {
 			r = row{r.flag + " " + value, text}
 		}
-		if s := f.DefValue; s != "" && s != "0" && s != "false" && s != "[]" {
+		if s := strings.Trim(f.DefValue, "[]"); s != "" && s != "0" && s != "false" {
 			r.text += fmt.Sprintf(" (default %s)", s)
 		}
 		width = max(width, len(r.flag))
