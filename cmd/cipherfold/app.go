@@ -41,10 +41,16 @@ type app struct {
 	log *slog.Logger
 }
 
+// threadsMax is far more than helps: every worker has its own buffers.
+const threadsMax = 1024
+
 // begin sets up what the shared flags ask for.
 func (a *app) begin() error {
 	if a.threads < 0 {
 		return &commandLineError{fmt.Errorf("--threads %d is negative", a.threads), "Leave it out to use all cores."}
+	}
+	if a.threads > threadsMax {
+		return &commandLineError{fmt.Errorf("--threads %d is more than %d", a.threads, threadsMax), "Leave it out to use all cores."}
 	}
 	if a.memory == 0 {
 		a.memory = job.MemoryDefault

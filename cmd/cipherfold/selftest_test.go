@@ -185,6 +185,25 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// What the demo tells a person.
+func TestDemoText(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	r := p.run("demo --rows 10 --bits 2048")
+	for _, want := range []string{
+		"Three hospitals, 10 patients each, one study. Key: djn, 2048 bits, kernel ", "\nkeygen   key holder  djn, 2048 bits", "values/s",
+		"equal to plain", " intensive care ", "40 of 40 sums and counts equal to plain.", "What each party saw\n  each owner   its own records",
+		"ciphertexts of 4096 bits; no value", "\nEvery decrypted number equals the plain computation.\n",
+	} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if r.code != exitDone || strings.Contains(r.out, "NO\n") || strings.Contains(r.out, "Files are in") || r.err != "" || t.Failed() {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
 // The demo's made-up wards are large enough for --min-group and for a variance, whatever --rows.
 func TestDemoData(t *testing.T) {
 	t.Parallel()

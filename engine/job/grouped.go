@@ -68,6 +68,10 @@ func (f *fusing) findGroups(ctx context.Context, t *ctfile.Table, budget *engine
 	g := &groups{index: engine.NewGroups(budget)}
 	for _, name := range f.By {
 		i := slices.Index(t.IDs, name)
+		if i < 0 && len(t.IDs) == 0 {
+			return nil, column.Refuse(f.inputs[0].file, "there are no ids to group by: the records were added up before").
+				WithHint("Group the tables that this one was made of.")
+		}
 		if i < 0 {
 			return nil, column.MissingColumn(f.inputs[0].file, name, t.IDs)
 		}
