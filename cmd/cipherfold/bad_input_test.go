@@ -800,6 +800,18 @@ func TestBadFusions(t *testing.T) {
 			p.ok("fuse --in @/a.cf.parquet @/b.cf.parquet --out @/g.cf.parquet")
 		}, line: "fuse --in @/f.cf.parquet @/g.cf.parquet --out @/h.cf.parquet",
 			cause: "f.cf.parquet: no headroom: the fusion takes 4 additions, a weight counting as many, and the slots have room for 3", hint: "Encrypt again with --max-adds 4 or more, for every owner alike.", at: "f.cf.parquet"},
+		{name: "a total of slots in another order", setup: setups(blocks, swapped("b.cf.parquet")), line: fuseAB + "--by ''",
+			cause: `b.cf.parquet: no total can be made of this layout: the slots of "x" are not where the order of the measures puts them`, hint: hintForeign, at: "b.cf.parquet"},
+		{name: "a total of slots with gaps", setup: setups(blocks, func(p *place) {
+			p.craft("b.cf.parquet", "b.cf.parquet", func(c *crafted) {
+				for i := range c.Table.Measures {
+					c.Table.Measures[i].Stride++
+					c.Table.Measures[i].Slots--
+				}
+				c.Table.BlockRecords = c.Table.Measures[0].Slots
+			})
+		}), line: fuseAB + "--by ''",
+			cause: `b.cf.parquet: no total can be made of this layout: the slots of "x" have gaps`, hint: hintForeign, at: "b.cf.parquet"},
 		{name: "a total fused again", setup: setups(blocks, func(p *place) { p.ok("fuse --in @/a.cf.parquet --out @/t.cf.parquet --by ''") }), line: "fuse --in @/a.cf.parquet @/t.cf.parquet --out @/f.cf.parquet",
 			cause: "t.cf.parquet: this is a total, which cannot be added to", hint: "Fuse the tables that it was made of.", at: "t.cf.parquet"},
 		{name: "a total alone fused again", setup: setups(blocks, func(p *place) { p.ok("fuse --in @/a.cf.parquet --out @/t.cf.parquet --by ''") }), line: "fuse --in @/t.cf.parquet --out @/f.cf.parquet",
@@ -921,6 +933,16 @@ func bitsChanged(name string) func(*place) {
 	}
 }
 
+// swapped changes places of the first measure's slot and its count's.
+func swapped(name string) func(*place) {
+	return func(p *place) {
+		p.craft(name, name, func(c *crafted) {
+			x, n := &c.Table.Measures[0], &c.Table.Measures[1]
+			x.Offset, n.Offset = n.Width, 0
+		})
+	}
+}
+
 // withoutCount takes the count of the first measure out of a footer.
 func withoutCount(name string) func(*place) {
 	return func(p *place) {
@@ -1006,6 +1028,8 @@ func TestBadDecryptions(t *testing.T) {
 			cause: "a.cf.parquet: the footer's key is not the one it names", hint: hintFooter, at: "a.cf.parquet"},
 		{name: "a measure without its count", setup: setups(records, withoutCount("a.cf.parquet")), line: decryptA,
 			cause: `a.cf.parquet: unusable layout: no sum of "n|x"`, hint: hintForeign, at: "a.cf.parquet"},
+		{name: "a total of slots in another order", setup: setups(total, swapped("a.cf.parquet")), line: decryptA,
+			cause: `a.cf.parquet: unusable layout: the slots of "x" are not where the order of the measures puts them`, hint: hintForeign, at: "a.cf.parquet"},
 		{name: "a measure given something else", setup: setups(records, func(p *place) {
 			p.craft("a.cf.parquet", "a.cf.parquet", func(c *crafted) { c.Table.Measures[1].Given = []string{"z"} })
 		}), line: decryptA,

@@ -132,6 +132,9 @@ func newOpening(d *Decryption, t *ctfile.Table) (*opening, error) {
 		o.limits = append(o.limits, bound.Times(codec.BoundOf(uint64(t.AddsUsed))))
 	}
 	if t.Total {
+		if err := checkTuples(t); err != nil {
+			return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
+		}
 		if o.totals, err = totals(t, n); err != nil {
 			return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
 		}
