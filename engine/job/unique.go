@@ -12,14 +12,17 @@ import (
 )
 
 // unique finds a key that comes twice among any number of keys in bounded memory: it keeps a 128-bit hash (under two
-// fresh seeds) and the row number of each, and writes sorted runs to a temporary file when they outgrow the limit. Two
+// fresh seeds) and the row number of each in sorted runs, which go to a temporary file when they outgrow the limit. Two
 // different keys have the same hash with probability below 2^-88 for a million million keys.
 type unique struct {
-	seeds [2]maphash.Seed
-	keys  []uniqueKey
-	limit int // keys held in memory
-	spill *os.File
-	runs  []int64 // where each run ends, in keys
+	seeds   [2]maphash.Seed
+	keys    []uniqueKey   // of the run that is being filled
+	runKeys int           // keys of a run: sorting as they come leaves little to do at the end
+	sorted  [][]uniqueKey // runs in memory,
+	held    int           // the keys in them,
+	limit   int           // and how many there may be
+	spill   *os.File
+	runs    []int64 // where each run in the file ends, in keys
 }
 
 type uniqueKey struct {
@@ -30,24 +33,41 @@ type uniqueKey struct {
 const uniqueKeySize = 24
 
 func compareKeys(a, b uniqueKey) int {
-	return cmp.Or(cmp.Compare(a.hash[0], b.hash[0]), cmp.Compare(a.hash[1], b.hash[1]), cmp.Compare(a.row, b.row))
+	if c := cmp.Compare(a.hash[0], b.hash[0]); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.hash[1], b.hash[1]); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.row, b.row)
 }
 
 func newUnique(memory int64) *unique {
-	return &unique{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, limit: max(1024, int(memory/uniqueKeySize))}
+	limit := max(1024, int(memory/uniqueKeySize))
+	return &unique{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, limit: limit, runKeys: min(1<<17, limit/2)}
 }
 
 // add notes the key of a row.
 func (u *unique) add(key []byte, row int64) error {
-	if len(u.keys) == u.limit {
-		if err := u.flush(); err != nil {
-			return err
-		}
-	}
 	u.keys = append(u.keys, uniqueKey{[2]uint64{maphash.Bytes(u.seeds[0], key), maphash.Bytes(u.seeds[1], key)}, row})
-	return nil
+	if len(u.keys) < u.runKeys {
+		return nil
+	}
+	u.endRun()
+	if u.held+u.runKeys <= u.limit {
+		return nil
+	}
+	return u.flush()
 }
 
+// endRun sorts the run that is being filled and begins another.
+func (u *unique) endRun() {
+	slices.SortFunc(u.keys, compareKeys)
+	u.sorted, u.held = append(u.sorted, u.keys), u.held+len(u.keys)
+	u.keys = make([]uniqueKey, 0, u.runKeys)
+}
+
+// flush merges the runs in memory into one in the temporary file.
 func (u *unique) flush() error {
 	if u.spill == nil {
 		f, err := os.CreateTemp("", "cipherfold-ids-*")
@@ -59,63 +79,74 @@ func (u *unique) flush() error {
 		_ = os.Remove(f.Name())
 		u.spill = f
 	}
-	slices.SortFunc(u.keys, compareKeys)
 	w := bufio.NewWriterSize(u.spill, 1<<16)
-	for _, k := range u.keys {
+	err := mergeRuns(u.inMemory(), func(k uniqueKey) error {
 		var b [uniqueKeySize]byte
 		binary.LittleEndian.PutUint64(b[0:], k.hash[0])
 		binary.LittleEndian.PutUint64(b[8:], k.hash[1])
 		binary.LittleEndian.PutUint64(b[16:], uint64(k.row))
-		if _, err := w.Write(b[:]); err != nil {
-			return err
-		}
+		_, err := w.Write(b[:])
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	end := int64(len(u.keys))
+	end := int64(u.held)
 	if n := len(u.runs); n > 0 {
 		end += u.runs[n-1]
 	}
 	u.runs = append(u.runs, end)
-	u.keys = u.keys[:0]
+	u.sorted, u.held = nil, 0
 	return w.Flush()
+}
+
+func (u *unique) inMemory() []*run {
+	var out []*run
+	for _, keys := range u.sorted {
+		out = append(out, &run{keys: keys})
+	}
+	return out
 }
 
 // twice returns the earliest row whose key had come before, and the row where that was, or ok = false. Nothing can be
 // added afterwards.
 func (u *unique) twice() (first, second int64, ok bool, err error) {
-	if u.spill == nil {
-		slices.SortFunc(u.keys, compareKeys)
-		for i := 1; i < len(u.keys); i++ {
-			if a, b := u.keys[i-1], u.keys[i]; a.hash == b.hash && (!ok || b.row < second) {
-				first, second, ok = a.row, b.row, true
-			}
-		}
-		return first, second, ok, nil
-	}
-	if err := u.flush(); err != nil {
-		return 0, 0, false, err
-	}
-	var merge runHeap
+	u.endRun()
+	runs := u.inMemory()
 	start := int64(0)
 	for _, end := range u.runs {
-		r := &run{r: bufio.NewReaderSize(io.NewSectionReader(u.spill, start*uniqueKeySize, (end-start)*uniqueKeySize), 1<<16)}
+		runs = append(runs, &run{file: bufio.NewReaderSize(io.NewSectionReader(u.spill, start*uniqueKeySize, (end-start)*uniqueKeySize), 1<<16)})
 		start = end
+	}
+	last := uniqueKey{row: -1}
+	err = mergeRuns(runs, func(k uniqueKey) error {
+		if last.row >= 0 && last.hash == k.hash && (!ok || k.row < second) {
+			first, second, ok = last.row, k.row, true
+		}
+		last = k
+		return nil
+	})
+	return first, second, ok, err
+}
+
+// mergeRuns calls f with the keys of all runs in ascending order.
+func mergeRuns(runs []*run, f func(uniqueKey) error) error {
+	var merge runHeap
+	for _, r := range runs {
 		if more, err := r.next(); err != nil {
-			return 0, 0, false, err
+			return err
 		} else if more {
 			merge = append(merge, r)
 		}
 	}
 	heap.Init(&merge)
-	var last *uniqueKey
 	for len(merge) > 0 {
-		k := merge[0].head
-		if last != nil && last.hash == k.hash && (!ok || k.row < second) {
-			first, second, ok = last.row, k.row, true
+		if err := f(merge[0].head); err != nil {
+			return err
 		}
-		last = &k
 		more, err := merge[0].next()
 		if err != nil {
-			return 0, 0, false, err
+			return err
 		}
 		if more {
 			heap.Fix(&merge, 0)
@@ -123,7 +154,7 @@ func (u *unique) twice() (first, second int64, ok bool, err error) {
 			heap.Pop(&merge)
 		}
 	}
-	return first, second, ok, nil
+	return nil
 }
 
 // close frees the temporary file.
@@ -135,15 +166,23 @@ func (u *unique) close() {
 	}
 }
 
-// run is a sorted stretch of the temporary file, read from its start.
+// run is a sorted run, read from its start.
 type run struct {
-	r    *bufio.Reader
+	keys []uniqueKey   // in memory,
+	file *bufio.Reader // or in the temporary file
 	head uniqueKey
 }
 
 func (r *run) next() (more bool, err error) {
+	if r.file == nil {
+		if len(r.keys) == 0 {
+			return false, nil
+		}
+		r.head, r.keys = r.keys[0], r.keys[1:]
+		return true, nil
+	}
 	var b [uniqueKeySize]byte
-	if _, err := io.ReadFull(r.r, b[:]); err == io.EOF {
+	if _, err := io.ReadFull(r.file, b[:]); err == io.EOF {
 		return false, nil
 	} else if err != nil {
 		return false, err

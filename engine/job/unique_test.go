@@ -12,7 +12,7 @@ import (
 func TestUniqueAgainstAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := newUnique(0)
-		u.limit = rapid.IntRange(1, 20).Draw(t, "limit")
+		u.limit, u.runKeys = rapid.IntRange(1, 40).Draw(t, "limit"), rapid.IntRange(1, 20).Draw(t, "run")
 		defer u.close()
 		rows := map[string][]int64{}
 		for row := range rapid.IntRange(0, 120).Draw(t, "rows") {
