@@ -1030,6 +1030,10 @@ func TestBadDecryptions(t *testing.T) {
 			cause: `a.cf.parquet: unusable layout: no sum of "n|x"`, hint: hintForeign, at: "a.cf.parquet"},
 		{name: "a total of slots in another order", setup: setups(total, swapped("a.cf.parquet")), line: decryptA,
 			cause: `a.cf.parquet: unusable layout: the slots of "x" are not where the order of the measures puts them`, hint: hintForeign, at: "a.cf.parquet"},
+		{name: "blocks without ids", setup: setups(total, func(p *place) {
+			p.craft("a.cf.parquet", "a.cf.parquet", func(c *crafted) { c.Table.Total = false })
+		}), line: decryptA,
+			cause: "a.cf.parquet: unusable layout: blocks without ids do not tell how many records they have", hint: hintForeign, at: "a.cf.parquet"},
 		{name: "a measure given something else", setup: setups(records, func(p *place) {
 			p.craft("a.cf.parquet", "a.cf.parquet", func(c *crafted) { c.Table.Measures[1].Given = []string{"z"} })
 		}), line: decryptA,

@@ -119,6 +119,9 @@ func newOpening(d *Decryption, t *ctfile.Table) (*opening, error) {
 	if err != nil {
 		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
 	}
+	if t.Layout == Blocks && !t.Total && len(t.IDs) == 0 {
+		return nil, column.Refuse(d.In, "unusable layout: blocks without ids do not tell how many records they have").WithHint(foreignFooter)
+	}
 	stats, err := statistics(t)
 	if err != nil {
 		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
