@@ -11,7 +11,7 @@ const (
 	reasonZero    = "is 0"
 	reasonRange   = "is not below N²"
 	reasonFactor  = "shares a factor with N"
-	reasonForeign = "its randomizer is not in the group of this MHL key: it was made or re-randomized with another variant, and DecryptFull opens it"
+	reasonForeign = "its randomizer is not in the group of this MHL key: it was made or re-randomized with another variant"
 )
 
 // unitTest tells whether ciphertexts are units modulo N, by one gcd for all of them.
