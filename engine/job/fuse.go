@@ -223,7 +223,16 @@ func saturatingMul(a, b int64) int64 {
 
 // reader opens an input with the named columns, none meaning all, in batches of `rows` rows.
 func (f *fusing) reader(ctx context.Context, in input, rows int, columns ...string) (column.Reader, error) {
-	return ctfile.Open(ctx, f.FS, in.file, column.ReadOptions{Columns: columns, Threads: f.Threads, BatchRows: rows})
+	r, err := ctfile.Open(ctx, f.FS, in.file, column.ReadOptions{Columns: columns, Threads: f.Threads, BatchRows: rows})
+	if err != nil {
+		return nil, err
+	}
+	// What was decided from the footer holds for this table only.
+	if t := r.Table(); t.JobID != in.table.JobID || t.Fingerprint != in.table.Fingerprint || t.Rows != in.table.Rows || t.AddsUsed != in.table.AddsUsed {
+		r.Close()
+		return nil, column.Refuse(in.file, "the file was replaced while it was being fused").WithHint("Run the same command again.")
+	}
+	return r, nil
 }
 
 // columnBytes returns the ciphertexts of an input's c-th ciphertext column in a batch.

@@ -141,14 +141,15 @@ func (f *fusing) findGroups(ctx context.Context, t *ctfile.Table, budget *engine
 	return g, headroom(t, f.inputs, most, "a group")
 }
 
-// of returns the kept group of row i, or -1. key is scratch.
-func (g *groups) of(key []byte, by []arrow.Array, i int) (int32, []byte) {
+// of returns the kept group of row i, or -1 for one that is dropped. It is not found when the first pass did not see its
+// key: the file has changed since. key is scratch.
+func (g *groups) of(key []byte, by []arrow.Array, i int) (group int32, scratch []byte, found bool) {
 	key = rowKey(key[:0], by, i)
 	n, found := g.index.Lookup(key)
 	if !found {
-		return -1, key // not reached: the first pass has read the same rows
+		return -1, key, false
 	}
-	return g.rank[n], key
+	return g.rank[n], key, true
 }
 
 // groupSums is the state of the groups: for every weight and column, a product of ciphertexts per group, striped so that
@@ -274,7 +275,12 @@ func (a *adder) add(w weighted) error {
 	}
 	for i := range int(w.NumRows()) {
 		var group int32
-		if group, a.key = a.g.of(a.key, by, i); group >= 0 {
+		var found bool
+		if group, a.key, found = a.g.of(a.key, by, i); !found {
+			return w.Refuse(i, a.By[0], "the record was not there when the groups were counted").
+				WithHint("The file changed while it was being fused. Run the same command again.")
+		}
+		if group >= 0 {
 			part, local := stripes.Locate(group)
 			a.local[part], a.rows[part] = append(a.local[part], local), append(a.rows[part], i)
 		}
