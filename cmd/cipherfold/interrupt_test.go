@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -48,11 +49,8 @@ func (p *place) interrupt(line string) {
 		go func() {
 			defer cancel()
 			for ctx.Err() == nil {
-				entries, err := os.ReadDir(p.dir)
-				for _, e := range entries {
-					if err == nil && strings.Contains(e.Name(), ".cipherfold-tmp-") {
-						return
-					}
+				if p.writing() {
+					return
 				}
 				time.Sleep(200 * time.Microsecond)
 			}
@@ -76,6 +74,26 @@ func (p *place) interrupt(line string) {
 		}
 	}
 	p.t.Errorf("%s: never interrupted", line)
+}
+
+// writing reports whether this process writes an output in the directory: under a temporary name, or without a name as
+// the links of /proc tell.
+func (p *place) writing() bool {
+	entries, _ := os.ReadDir(p.dir)
+	for _, e := range entries {
+		if strings.Contains(e.Name(), ".cipherfold-tmp-") {
+			return true
+		}
+	}
+	const fds = "/proc/self/fd"
+	entries, _ = os.ReadDir(fds)
+	for _, e := range entries {
+		file, err := os.Readlink(filepath.Join(fds, e.Name()))
+		if err == nil && filepath.Dir(file) == p.dir && strings.HasSuffix(file, " (deleted)") {
+			return true
+		}
+	}
+	return false
 }
 
 // A run that is cancelled before it begins does nothing at all, whatever the verb.

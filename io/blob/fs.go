@@ -1,9 +1,10 @@
 // Package blob is where bytes live: the seam FS between the file formats and a
-// file system or object store, and Local, the disk of this machine.
+// file system or object store; Disk, for what a job keeps while it works; and
+// Local, the disk of this machine.
 //
-// Outputs appear whole or not at all. An Upload writes under a temporary name
-// and Commit gives it the real one once every byte is safe; whatever happens
-// before leaves nothing under that name.
+// Outputs appear whole or not at all. An Upload has no name, or a temporary
+// one, until Commit gives it the real one once every byte is safe; whatever
+// happens before leaves nothing under that name.
 package blob
 
 import (

@@ -11,7 +11,22 @@ import (
 // Local is the file system of this machine; names are its paths. The zero
 // value is ready to use.
 type Local struct {
-	link func(from, to string) error // link(2); nil means os.Link, tests set one that the file system lacks
+	// Tests make it a system that lacks something.
+	named         bool                                // no anonymous files
+	linkAnonymous func(f *os.File, name string) error // nil means linkat(2)
+	link          func(from, to string) error         // nil means link(2)
+}
+
+var _ Disk = Local{}
+
+func (l Local) withDefaults() Local {
+	if l.linkAnonymous == nil {
+		l.linkAnonymous = linkAnonymous
+	}
+	if l.link == nil {
+		l.link = os.Link
+	}
+	return l
 }
 
 // Open opens a regular file.

@@ -71,6 +71,25 @@ func checkError(t *testing.T, err error, kind error, path, cause string) *Error 
 	return e
 }
 
+// checkTemps checks that an upload to dir has begun: it shows itself by a hidden name, unless it is anonymous.
+func checkTemps(t *testing.T, l Local, dir, base string) {
+	t.Helper()
+	temps, err := filepath.Glob(filepath.Join(dir, "."+base+tempMark+"*"))
+	all, rerr := os.ReadDir(dir)
+	if err := errors.Join(err, rerr); err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	if f, err := openAnonymous(dir, 0o600); l.named || err != nil {
+		want = 1
+	} else if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(temps) != want || len(all) != want {
+		t.Errorf("temporary files %v among %v, want %d", temps, all, want)
+	}
+}
+
 func create(t *testing.T, l Local, name string, opts CreateOptions, text string) Upload {
 	t.Helper()
 	u, err := l.Create(ctx, name, opts)
@@ -83,22 +102,26 @@ func create(t *testing.T, l Local, name string, opts CreateOptions, text string)
 	return u
 }
 
-// noLink is Local on a file system without hard links.
-var noLink = Local{link: func(from, to string) error {
-	return &os.LinkError{Op: "link", Old: from, New: to, Err: syscall.EPERM}
-}}
+// locals are Local on file systems that lack more and more.
+var locals = map[string]Local{
+	"anonymous": {},
+	"anonymous without names": {linkAnonymous: func(f *os.File, name string) error {
+		return &os.LinkError{Op: "linkat", New: name, Err: syscall.EPERM}
+	}},
+	"named": {named: true},
+	"no link": {named: true, link: func(from, to string) error {
+		return &os.LinkError{Op: "link", Old: from, New: to, Err: syscall.EPERM}
+	}},
+}
 
 func TestCommit(t *testing.T) {
-	for name, l := range map[string]Local{"link": {}, "no link": noLink} {
+	for name, l := range locals {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			out := filepath.Join(dir, "out.csv")
 			u := create(t, l, out, CreateOptions{}, "one")
 			checkFile(t, out, "")
-			temps, _ := filepath.Glob(filepath.Join(dir, ".out.csv"+tempMark+"*"))
-			if len(temps) != 1 {
-				t.Errorf("temporary files %v", temps)
-			}
+			checkTemps(t, l, dir, "out.csv")
 			if err := u.Commit(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +157,7 @@ func TestCommit(t *testing.T) {
 }
 
 func TestCommitRefusesWhatAppeared(t *testing.T) {
-	for name, l := range map[string]Local{"link": {}, "no link": noLink} {
+	for name, l := range locals {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			out := filepath.Join(dir, "out.csv")
@@ -148,7 +171,7 @@ func TestCommitRefusesWhatAppeared(t *testing.T) {
 }
 
 func TestCommitRace(t *testing.T) {
-	for name, l := range map[string]Local{"link": {}, "no link": noLink} {
+	for name, l := range locals {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			out := filepath.Join(dir, "out")
@@ -221,15 +244,18 @@ func TestCommitCancelled(t *testing.T) {
 }
 
 func TestCreatePrivate(t *testing.T) {
-	dir := t.TempDir()
-	out := filepath.Join(dir, "secret.json")
-	u := create(t, Local{}, out, CreateOptions{Private: true}, "s")
-	temps, _ := filepath.Glob(filepath.Join(dir, ".*"))
-	if err := u.Commit(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if info, err := os.Stat(out); err != nil || info.Mode().Perm() != 0o600 || len(temps) != 1 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+	for name, l := range locals {
+		t.Run(name, func(t *testing.T) {
+			for _, overwrite := range []bool{false, true} {
+				out := filepath.Join(t.TempDir(), "secret.json")
+				if err := create(t, l, out, CreateOptions{Private: true, Overwrite: overwrite}, "s").Commit(ctx); err != nil {
+					t.Fatal(err)
+				}
+				if info, err := os.Stat(out); err != nil || info.Mode().Perm() != 0o600 {
+					t.Errorf("mode %v, %v", info.Mode(), err)
+				}
+			}
+		})
 	}
 }
 
@@ -330,7 +356,7 @@ func TestFailedWriteCannotBeCommitted(t *testing.T) {
 }
 
 func TestCommitWithoutDirectory(t *testing.T) {
-	for _, l := range []Local{{}, noLink} {
+	for _, l := range locals {
 		for _, overwrite := range []bool{false, true} {
 			dir := filepath.Join(t.TempDir(), "d")
 			if err := os.Mkdir(dir, 0o755); err != nil {

@@ -5,21 +5,26 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
-	"syscall"
 	"unicode/utf8"
 )
 
 // tempMark is in the name of every temporary file: .NAME.cipherfold-tmp-RANDOM.
+// Where files can be anonymous none has such a name, except for the moment in
+// which it replaces another; elsewhere a killed process leaves one, hidden,
+// which is no part file and may be removed.
 const tempMark = ".cipherfold-tmp-"
 
-// Create writes next to the target under a hidden temporary name. Commit syncs
-// the file, gives it its name by link (which never replaces a file) or, to
-// overwrite, by rename, and syncs the directory. A target that is a symbolic
-// link is followed when overwriting and refused otherwise. The directory must
-// exist.
+// Create writes an anonymous file in the target's directory, or where the
+// system or the file system has no such thing one with a hidden temporary name.
+// Commit syncs the file, gives it its name by link (which never replaces a
+// file) or, to overwrite, by rename, and syncs the directory. A target that is a
+// symbolic link is followed when overwriting and refused otherwise. The
+// directory must exist.
 func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -60,18 +65,19 @@ func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upl
 	if opts.Private {
 		mode = 0o600
 	}
-	temp := filepath.Join(dir, tempName(filepath.Base(target)))
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
+	u := &localUpload{name: name, target: target, mode: mode, overwrite: opts.Overwrite, disk: l.withDefaults()}
+	if !l.named {
+		if f, err := openAnonymous(dir, mode); err == nil {
+			u.f = f
+			return u, nil
+		}
+	}
+	if err := u.openNamed(); err != nil {
 		e := wrap(name, "create", err)
 		if e.Kind == ErrPermission {
 			e.Hint = "Check who may write to the directory " + dir + "."
 		}
 		return nil, e
-	}
-	u := &localUpload{f: f, name: name, target: target, temp: temp, overwrite: opts.Overwrite, link: l.link}
-	if u.link == nil {
-		u.link = os.Link
 	}
 	return u, nil
 }
@@ -100,10 +106,21 @@ type localUpload struct {
 	f         *os.File // nil when committed or aborted
 	name      string   // as the user gave it
 	target    string   // where it goes: name, or what that links to
-	temp      string
+	temp      string   // its temporary name; "" as long as it is anonymous
+	mode      fs.FileMode
 	overwrite bool
-	link      func(from, to string) error
+	disk      Local
 	err       error // of the first failed write
+}
+
+// openNamed makes the file under a temporary name.
+func (u *localUpload) openNamed() error {
+	temp := filepath.Join(filepath.Dir(u.target), tempName(filepath.Base(u.target)))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, u.mode)
+	if err == nil {
+		u.f, u.temp = f, temp
+	}
+	return err
 }
 
 func (u *localUpload) Write(p []byte) (int, error) {
@@ -136,10 +153,18 @@ func (u *localUpload) Commit(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, u.Abort())
 	}
-	f := u.f
-	u.f = nil
-	if cerr := f.Close(); cerr != nil {
-		return errors.Join(wrap(u.name, "write to disk", cerr), u.remove())
+	if u.temp == "" {
+		placed, err := u.nameAnonymous()
+		if err != nil {
+			return errors.Join(err, u.Abort())
+		}
+		if placed {
+			_ = u.close() // it is synced and in place: nothing is lost any more
+			return u.syncDir()
+		}
+	}
+	if err := u.close(); err != nil {
+		return errors.Join(err, u.remove())
 	}
 	if u.overwrite {
 		if err := os.Rename(u.temp, u.target); err != nil {
@@ -148,15 +173,60 @@ func (u *localUpload) Commit(ctx context.Context) error {
 	} else if err := u.place(); err != nil {
 		return errors.Join(err, u.remove())
 	}
+	return u.syncDir()
+}
+
+func (u *localUpload) close() error {
+	f := u.f
+	u.f = nil
+	if err := f.Close(); err != nil {
+		return wrap(u.name, "write to disk", err)
+	}
+	return nil
+}
+
+func (u *localUpload) syncDir() error {
 	if err := syncDir(filepath.Dir(u.target)); err != nil {
 		return wrap(u.name, "write its directory to disk", err)
 	}
 	return nil
 }
 
+// nameAnonymous gives an anonymous file its name, or a temporary one when it
+// shall replace another, which a link cannot. A file system that has anonymous
+// files but does not name them gets a copy with a temporary name.
+func (u *localUpload) nameAnonymous() (placed bool, err error) {
+	if !u.overwrite {
+		err := u.disk.linkAnonymous(u.f, u.target)
+		if err == nil {
+			return true, nil
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return false, exists(u.name)
+		}
+	}
+	temp := filepath.Join(filepath.Dir(u.target), tempName(filepath.Base(u.target)))
+	if u.disk.linkAnonymous(u.f, temp) == nil {
+		u.temp = temp
+		return false, nil
+	}
+	from := u.f
+	if err := u.openNamed(); err != nil {
+		return false, wrap(u.name, "create", err)
+	}
+	_, err = io.Copy(u.f, io.NewSectionReader(from, 0, math.MaxInt64))
+	if err == nil {
+		err = u.f.Sync()
+	}
+	if err = errors.Join(err, from.Close()); err != nil {
+		return false, wrap(u.name, "write to disk", err)
+	}
+	return false, nil
+}
+
 // place gives the temporary file its name unless something has that name.
 func (u *localUpload) place() error {
-	err := u.link(u.temp, u.target)
+	err := u.disk.link(u.temp, u.target)
 	switch {
 	case err == nil:
 		// The file is in place. A temporary name that stays is clutter, not
@@ -195,23 +265,11 @@ func (u *localUpload) Abort() error {
 }
 
 func (u *localUpload) remove() error {
+	if u.temp == "" {
+		return nil
+	}
 	if err := os.Remove(u.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return wrap(u.temp, "remove the temporary file", err)
 	}
 	return nil
-}
-
-// syncDir makes a rename in dir durable, where the system offers that.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil // a directory may be writable but not readable; the rename stands
-	} else if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
-		err = nil
-	}
-	return errors.Join(err, d.Close())
 }

@@ -3,7 +3,9 @@ package blobtest
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -23,7 +25,7 @@ func copyFile(fs blob.FS, from, to string) (err error) {
 	}
 	defer f.Close()
 	data := make([]byte, f.Size())
-	if _, err := f.ReadAt(data, 0); err != nil && err != io.EOF {
+	if n, err := f.ReadAt(data, 0); n < len(data) {
 		return err
 	}
 	u, err := fs.Create(ctx, to, blob.CreateOptions{})
@@ -37,25 +39,177 @@ func copyFile(fs blob.FS, from, to string) (err error) {
 	return u.Commit(ctx)
 }
 
+// subject does one of each operation of a disk, on the file a in the directory d.
+func subject(fs blob.Disk) (err error) {
+	if err := copyFile(fs, "d", "b"); err != nil {
+		return err
+	}
+	if err := fs.MakeDir(ctx, "j"); err != nil {
+		return err
+	}
+	s, err := fs.Scratch(ctx, "j")
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	a, err := fs.Append(ctx, "j/journal")
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if _, err := s.Write([]byte("scratch")); err != nil {
+		return err
+	}
+	data := make([]byte, s.Size())
+	if _, err := s.ReadAt(data, 0); err != nil {
+		return err
+	}
+	if _, err := a.Write(data); err != nil {
+		return err
+	}
+	if err := a.Truncate(5); err != nil {
+		return err
+	}
+	if err := a.Sync(); err != nil {
+		return err
+	}
+	if names, err := fs.ReadDir(ctx, "j"); err != nil || len(names) != 1 {
+		return errors.Join(fmt.Errorf("names %q", names), err)
+	}
+	return fs.Remove(ctx, "d/a")
+}
+
 func TestFaulty(t *testing.T) {
-	for at := int64(1); ; at++ {
-		var mem Mem
-		mem.Put("d/a", []byte("text"))
-		fs := &Faulty{FS: &mem, FailAt: at}
-		err := copyFile(fs, "d", "b")
-		got, ok := mem.Get("b")
-		if !fs.Failed() {
-			if err != nil || string(got) != "text" {
-				t.Errorf("without a failure: %q, %v", got, err)
+	const ops = 16
+	for _, mode := range []Mode{Fail, Short, Delay, Crash, CrashAfter} {
+		for at := int64(1); at <= ops+1; at++ {
+			var mem Mem
+			mem.Put("d/a", []byte("text"))
+			fs := &Faulty{FS: &mem, FailAt: at, Mode: mode}
+			err := subject(fs)
+			if fs.Failed() != (at <= ops) {
+				t.Errorf("mode %d: %d operations, want %d", mode, fs.Ops(), ops)
 			}
-			if at != 7 {
-				t.Errorf("%d operations, want 6", at-1)
+			if mem.Handles() != 0 {
+				t.Errorf("mode %d, failure %d: %d open", mode, at, mem.Handles())
 			}
-			return
+			if at > ops || mode == Delay {
+				if got, _ := mem.Get("j/journal"); err != nil || string(got) != "scrat" || !slices.Equal(mem.Names(), []string{"b", "j/journal"}) {
+					t.Errorf("mode %d without a failure: %q, %q, %v", mode, mem.Names(), got, err)
+				}
+				continue
+			}
+			if err == nil || mode != Short && !errors.Is(err, ErrInjected) {
+				t.Errorf("mode %d, failure %d: %v", mode, at, err)
+			}
+			_, ok := mem.Get("b")
+			if want := at > 6 || at == 6 && mode == CrashAfter; ok != want {
+				t.Errorf("mode %d, failure %d: the copy exists: %v", mode, at, ok)
+			}
+			if err := fs.Remove(ctx, "b"); (err != nil) != (mode >= Crash) {
+				t.Errorf("mode %d, failure %d: then %v", mode, at, err)
+			}
 		}
-		if !errors.Is(err, ErrInjected) || ok {
-			t.Errorf("failure %d: %v, file %q", at, err, got)
+	}
+}
+
+// notDisk is a file system alone.
+type notDisk struct{ blob.FS }
+
+func TestFaultyWithoutDisk(t *testing.T) {
+	fs := &Faulty{FS: notDisk{&Mem{}}}
+	if _, err := fs.Scratch(ctx, ""); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("Scratch: %v", err)
+	}
+	if err := fs.MakeDir(ctx, "d"); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("MakeDir: %v", err)
+	}
+}
+
+// appendTo appends a text, and syncs it or not.
+func appendTo(t *testing.T, fs blob.Disk, name, text string, sync bool) blob.Appender {
+	t.Helper()
+	a, err := fs.Append(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if sync {
+		if err := a.Sync(); err != nil {
+			t.Fatal(err)
 		}
+	}
+	return a
+}
+
+func TestPowerLoss(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lose func(*Mem)
+		want map[string]string
+	}{
+		"nothing more": {(*Mem).PowerLoss, map[string]string{"d/put": "p", "d/committed": "c", "d/journal": "one", "e/cut": "long", "e/gone": "g"}},
+		"all of it": {func(m *Mem) { m.TornPowerLoss(func(n int) int { return n }) },
+			map[string]string{"d/put": "p", "d/committed": "c", "d/journal": "onetwo", "e/cut": "lo", "e/new": "n"}},
+		"half": {func(m *Mem) { m.TornPowerLoss(func(n int) int { return n / 2 }) },
+			map[string]string{"d/put": "p", "d/committed": "c", "d/journal": "onet", "e/cut": "long", "e/gone": "g"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var m Mem
+			m.Put("d/put", []byte("p"))
+			m.Put("d/removed", []byte("r"))
+			m.Put("e/gone", []byte("g"))
+			if err := errors.Join(m.MakeDir(ctx, "e/f"), m.Remove(ctx, "d/removed")); err != nil {
+				t.Fatal(err)
+			}
+			u, err := m.Create(ctx, "d/committed", blob.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.Write([]byte("c"))
+			if err := u.Commit(ctx); err != nil { // makes the removal of d/removed safe
+				t.Fatal(err)
+			}
+			cut := appendTo(t, &m, "e/cut", "long", true)
+			if err := cut.Truncate(2); err != nil {
+				t.Fatal(err)
+			}
+			journal := appendTo(t, &m, "d/journal", "one", true)
+			journal.Write([]byte("two"))
+			appendTo(t, &m, "e/new", "n", false)
+			if err := m.Remove(ctx, "e/gone"); err != nil {
+				t.Fatal(err)
+			}
+			open, err := m.Create(ctx, "d/open", blob.CreateOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := m.Get("e/gone"); ok || m.Handles() != 4 {
+				t.Errorf("%q, %d open", m.Names(), m.Handles())
+			}
+
+			tt.lose(&m)
+			got := make(map[string]string)
+			for _, name := range m.Names() {
+				data, _ := m.Get(name)
+				got[name] = string(data)
+			}
+			if !maps.Equal(got, tt.want) {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+			if _, err := journal.Write([]byte("x")); err == nil || open.Commit(ctx) == nil || journal.Sync() == nil || m.Handles() != 0 {
+				t.Error("what was open can be used after a loss of power")
+			}
+			if names, err := m.ReadDir(ctx, "e"); err != nil || !slices.Contains(names, "f") {
+				t.Errorf("e holds %q, %v", names, err)
+			}
+			// Life goes on.
+			appendTo(t, &m, "d/journal", "!", true).Close()
+			if data, _ := m.Get("d/journal"); string(data) != tt.want["d/journal"]+"!" {
+				t.Errorf("journal %q", data)
+			}
+		})
 	}
 }
 

@@ -3,7 +3,10 @@ package blobtest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
@@ -11,32 +14,113 @@ import (
 // ErrInjected is the failure of an operation of Faulty.
 var ErrInjected = errors.New("blobtest: injected failure")
 
-// Faulty is a file system whose FailAt-th operation (from 1) fails with
-// ErrInjected, and none else. Operations are Open, Create, List and the
-// ReadAt, Write and Commit of what these return. A test runs its subject with
-// FailAt 1, 2, 3, ... until Failed says that no operation failed any more.
+// Mode is what happens to an operation of Faulty.
+type Mode int
+
+const (
+	Fail       Mode = iota // it fails with ErrInjected; a write writes half before
+	Short                  // a read ends half way with io.EOF, as of a file that became shorter, and a write with io.ErrShortWrite; others fail
+	Delay                  // it takes 20 ms longer
+	Crash                  // it and all later operations fail: the process was killed before it
+	CrashAfter             // it is done, and fails like all later operations: the process was killed after it
+)
+
+// Faulty is a disk that spoils its FailAt-th operation (from 1) as Mode says,
+// and none else. Operations are the methods that take a context and the ReadAt,
+// Write, Sync, Truncate and Commit of what these return. A test runs its subject
+// with FailAt 1, 2, 3, ... until Failed says that no operation failed any more.
 type Faulty struct {
-	FS     blob.FS
+	FS     blob.FS // a blob.Disk, if its operations are used
 	FailAt int64
+	Mode   Mode
 	ops    atomic.Int64
 }
+
+var _ blob.Disk = (*Faulty)(nil)
 
 // Failed says whether the failure has happened.
 func (f *Faulty) Failed() bool { return f.FailAt > 0 && f.ops.Load() >= f.FailAt }
 
-func (f *Faulty) op() error {
-	if f.ops.Add(1) == f.FailAt {
-		return ErrInjected
+// Ops returns how many operations there were.
+func (f *Faulty) Ops() int64 { return f.ops.Load() }
+
+// hit counts an operation and says whether it is spoilt; delays are over.
+func (f *Faulty) hit() bool {
+	at := f.ops.Add(1)
+	if f.Mode == Crash || f.Mode == CrashAfter {
+		return f.FailAt > 0 && at >= f.FailAt
 	}
-	return nil
+	if at == f.FailAt && f.Mode == Delay {
+		time.Sleep(20 * time.Millisecond)
+		return false
+	}
+	return at == f.FailAt
+}
+
+// last reports whether the operation that was hit is done nevertheless.
+func (f *Faulty) last() bool { return f.Mode == CrashAfter && f.ops.Load() == f.FailAt }
+
+// do does an operation without bytes. A handle that it returned is closed when it is spoilt.
+func do[T any](f *Faulty, op func() (T, error), undo func(T)) (T, error) {
+	var none T
+	if !f.hit() {
+		return op()
+	}
+	if f.last() {
+		if x, err := op(); err == nil && undo != nil {
+			undo(x)
+		}
+	}
+	return none, ErrInjected
+}
+
+func (f *Faulty) run(op func() error) error {
+	_, err := do(f, func() (struct{}, error) { return struct{}{}, op() }, nil)
+	return err
+}
+
+func (f *Faulty) readAt(r io.ReaderAt, p []byte, off int64) (int, error) {
+	if !f.hit() {
+		return r.ReadAt(p, off)
+	}
+	if f.Mode == Short {
+		n, err := r.ReadAt(p[:len(p)/2], off)
+		if err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
+	return 0, ErrInjected
+}
+
+func (f *Faulty) write(w io.Writer, p []byte) (int, error) {
+	if !f.hit() {
+		return w.Write(p)
+	}
+	n, err := 0, error(nil)
+	switch {
+	case f.last():
+		n, err = w.Write(p)
+	case f.Mode == Fail || f.Mode == Short:
+		n, err = w.Write(p[:len(p)/2])
+	}
+	if f.Mode == Short {
+		return n, errors.Join(io.ErrShortWrite, err)
+	}
+	return n, errors.Join(ErrInjected, err)
+}
+
+func (f *Faulty) disk() (blob.Disk, error) {
+	d, ok := f.FS.(blob.Disk)
+	if !ok {
+		return nil, fmt.Errorf("blobtest: %T is not a disk: %w", f.FS, errors.ErrUnsupported)
+	}
+	return d, nil
 }
 
 // Open opens a file.
 func (f *Faulty) Open(ctx context.Context, name string) (blob.File, error) {
-	if err := f.op(); err != nil {
-		return nil, err
-	}
-	file, err := f.FS.Open(ctx, name)
+	file, err := do(f, func() (blob.File, error) { return f.FS.Open(ctx, name) }, func(x blob.File) { x.Close() })
 	if err != nil {
 		return nil, err
 	}
@@ -48,19 +132,11 @@ type faultyFile struct {
 	fs *Faulty
 }
 
-func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
-	if err := f.fs.op(); err != nil {
-		return 0, err
-	}
-	return f.File.ReadAt(p, off)
-}
+func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) { return f.fs.readAt(f.File, p, off) }
 
 // Create begins a file.
 func (f *Faulty) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
-	if err := f.op(); err != nil {
-		return nil, err
-	}
-	up, err := f.FS.Create(ctx, name, opts)
+	up, err := do(f, func() (blob.Upload, error) { return f.FS.Create(ctx, name, opts) }, func(x blob.Upload) { x.Abort() })
 	if err != nil {
 		return nil, err
 	}
@@ -73,25 +149,94 @@ type faultyUpload struct {
 }
 
 // Write fails after half of p is written, as a full disk would.
-func (u *faultyUpload) Write(p []byte) (int, error) {
-	if err := u.fs.op(); err != nil {
-		n, werr := u.Upload.Write(p[:len(p)/2])
-		return n, errors.Join(err, werr)
-	}
-	return u.Upload.Write(p)
-}
+func (u *faultyUpload) Write(p []byte) (int, error) { return u.fs.write(u.Upload, p) }
 
 func (u *faultyUpload) Commit(ctx context.Context) error {
-	if err := u.fs.op(); err != nil {
+	err := u.fs.run(func() error { return u.Upload.Commit(ctx) })
+	if err != nil {
 		return errors.Join(err, u.Upload.Abort())
 	}
-	return u.Upload.Commit(ctx)
+	return nil
 }
 
 // List lists files.
 func (f *Faulty) List(ctx context.Context, pattern string) ([]string, error) {
-	if err := f.op(); err != nil {
+	return do(f, func() ([]string, error) { return f.FS.List(ctx, pattern) }, nil)
+}
+
+// Scratch makes an anonymous file.
+func (f *Faulty) Scratch(ctx context.Context, dir string) (blob.Scratch, error) {
+	d, err := f.disk()
+	if err != nil {
 		return nil, err
 	}
-	return f.FS.List(ctx, pattern)
+	s, err := do(f, func() (blob.Scratch, error) { return d.Scratch(ctx, dir) }, func(x blob.Scratch) { x.Close() })
+	if err != nil {
+		return nil, err
+	}
+	return &faultyScratch{Scratch: s, fs: f}, nil
+}
+
+type faultyScratch struct {
+	blob.Scratch
+	fs *Faulty
+}
+
+func (s *faultyScratch) Write(p []byte) (int, error) { return s.fs.write(s.Scratch, p) }
+
+func (s *faultyScratch) ReadAt(p []byte, off int64) (int, error) {
+	return s.fs.readAt(s.Scratch, p, off)
+}
+
+// Append opens a file for appending.
+func (f *Faulty) Append(ctx context.Context, name string) (blob.Appender, error) {
+	d, err := f.disk()
+	if err != nil {
+		return nil, err
+	}
+	a, err := do(f, func() (blob.Appender, error) { return d.Append(ctx, name) }, func(x blob.Appender) { x.Close() })
+	if err != nil {
+		return nil, err
+	}
+	return &faultyAppender{Appender: a, fs: f}, nil
+}
+
+type faultyAppender struct {
+	blob.Appender
+	fs *Faulty
+}
+
+func (a *faultyAppender) Write(p []byte) (int, error) { return a.fs.write(a.Appender, p) }
+
+func (a *faultyAppender) Sync() error { return a.fs.run(a.Appender.Sync) }
+
+func (a *faultyAppender) Truncate(size int64) error {
+	return a.fs.run(func() error { return a.Appender.Truncate(size) })
+}
+
+// Remove removes a file or an empty directory.
+func (f *Faulty) Remove(ctx context.Context, name string) error {
+	d, err := f.disk()
+	if err != nil {
+		return err
+	}
+	return f.run(func() error { return d.Remove(ctx, name) })
+}
+
+// MakeDir makes a directory.
+func (f *Faulty) MakeDir(ctx context.Context, name string) error {
+	d, err := f.disk()
+	if err != nil {
+		return err
+	}
+	return f.run(func() error { return d.MakeDir(ctx, name) })
+}
+
+// ReadDir returns the names in a directory.
+func (f *Faulty) ReadDir(ctx context.Context, name string) ([]string, error) {
+	d, err := f.disk()
+	if err != nil {
+		return nil, err
+	}
+	return do(f, func() ([]string, error) { return d.ReadDir(ctx, name) }, nil)
 }
