@@ -94,7 +94,7 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	if err := out.Commit(ctx); err != nil {
 		return nil, err
 	}
-	report := &Report{Out: d.Out, Kernel: d.Key.Public.Kernel(), Records: t.Rows, Ciphertexts: o.ciphertexts.Load(), Values: t.Rows * int64(len(baseMeasures(t)))}
+	report := &Report{Out: d.Out, Kernel: d.Key.Public.Kernel(), Key: keyReport(d.Key.Public), Inputs: []InputReport{{d.In, t.Rows}}, Records: t.Rows, Ciphertexts: o.ciphertexts.Load(), Values: t.Rows * int64(len(baseMeasures(t)))}
 	report.finish(start, stats)
 	return report, nil
 }

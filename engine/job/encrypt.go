@@ -103,7 +103,7 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Out: e.Out, Kernel: pk.Kernel(), Missing: map[string]int64{}}
+	report := &Report{Out: e.Out, Kernel: pk.Kernel(), Key: keyReport(pk), Missing: map[string]int64{}}
 
 	var feed feed
 	if len(e.Universe) > 0 {
@@ -146,6 +146,7 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err := out.Commit(ctx); err != nil {
 		return nil, err
 	}
+	report.Inputs = src.rows.files
 	report.Records = s.progress.Done.Load()
 	report.Ciphertexts = s.ciphertexts.Load()
 	report.Values = report.Records * int64(len(e.Measures))

@@ -85,7 +85,7 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if err := pk.UseKernel(u.Kernel); err != nil {
 		return nil, err
 	}
-	f := &fusing{Fusion: u, pk: pk, inputs: inputs, report: &Report{Out: u.Out, Kernel: pk.Kernel()}}
+	f := &fusing{Fusion: u, pk: pk, inputs: inputs, report: &Report{Out: u.Out, Kernel: pk.Kernel(), Key: keyReport(pk)}}
 	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
 	total := u.By != nil && len(u.By) == 0
 	var stats engine.Stats
@@ -106,6 +106,7 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	}
 	f.report.Ciphertexts = f.ciphertexts.Load()
 	for _, in := range inputs {
+		f.report.Inputs = append(f.report.Inputs, InputReport{in.file, in.table.Rows})
 		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
 	}
 	f.report.finish(start, stats)

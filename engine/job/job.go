@@ -68,6 +68,8 @@ type Report struct {
 	Values      int64            `json:"values"`      // measures times records
 	Seconds     float64          `json:"seconds"`
 	Kernel      string           `json:"kernel"`
+	Key         KeyReport        `json:"key"`
+	Inputs      []InputReport    `json:"inputs"`
 	Measures    []string         `json:"measures,omitempty"`
 	Missing     map[string]int64 `json:"missing,omitempty"`      // per measure: nulls, and records that a source lacks
 	Unlisted    int64            `json:"unlisted,omitempty"`     // records outside the universe, dropped on request

@@ -51,11 +51,12 @@ type source struct {
 	opts  Options
 	files []string
 	nulls []string
+	rows  *rowCount
 }
 
 // listSource expands paths, globs and directories, in the order given.
 func listSource(ctx context.Context, o Options, patterns, nulls []string) (source, error) {
-	s := source{opts: o, nulls: nulls}
+	s := source{opts: o, nulls: nulls, rows: newRowCount()}
 	for _, p := range patterns {
 		files, err := o.FS.List(ctx, p)
 		if err != nil {
@@ -87,7 +88,11 @@ func (s source) open(ctx context.Context, columns []string) (column.Reader, erro
 		if err != nil {
 			return nil, err
 		}
-		return f.open(ctx, s.opts.FS, name, column.ReadOptions{Columns: columns, Threads: s.opts.Threads, Nulls: s.nulls, BatchRows: readRows})
+		r, err := f.open(ctx, s.opts.FS, name, column.ReadOptions{Columns: columns, Threads: s.opts.Threads, Nulls: s.nulls, BatchRows: readRows})
+		if err != nil {
+			return nil, err
+		}
+		return s.rows.of(name, r), nil
 	})
 	if err != nil {
 		return nil, err

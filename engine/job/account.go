@@ -1,0 +1,64 @@
+package job
+
+import (
+	"context"
+
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// InputReport is how much of an input a job read.
+type InputReport struct {
+	File string `json:"file"`
+	Rows int64  `json:"rows"` // records, not blocks, of an encrypted table
+}
+
+// KeyReport names the key that a job worked with.
+type KeyReport struct {
+	Fingerprint string `json:"fingerprint"`
+	Scheme      string `json:"scheme"`
+	Variant     string `json:"variant"`
+	Bits        int    `json:"bits"`
+	TestKey     bool   `json:"test_key,omitempty"`
+}
+
+func keyReport(pk *paillier.PublicKey) KeyReport {
+	return KeyReport{Fingerprint: pk.Fingerprint(), Scheme: "paillier", Variant: string(pk.Variant()), Bits: pk.Bits(), TestKey: pk.Test()}
+}
+
+// rowCount counts the rows of each file of a source. A file that is read again, in a second pass, is counted anew.
+type rowCount struct {
+	files []InputReport
+	index map[string]int
+}
+
+func newRowCount() *rowCount { return &rowCount{index: map[string]int{}} }
+
+// of returns r, counted as the rows of the named file.
+func (c *rowCount) of(name string, r column.Reader) column.Reader {
+	i, ok := c.index[name]
+	if !ok {
+		i = len(c.files)
+		c.index[name] = i
+		c.files = append(c.files, InputReport{File: name})
+	}
+	c.files[i].Rows = 0
+	return &countedReader{Reader: r, count: c, file: i}
+}
+
+type countedReader struct {
+	column.Reader
+	count *rowCount
+	file  int
+}
+
+func (r *countedReader) Read(ctx context.Context) (column.Batch, error) {
+	b, err := r.Reader.Read(ctx)
+	if err == nil {
+		r.count.files[r.file].Rows += b.NumRows()
+	}
+	return b, err
+}
+
+// File returns the name of the file, for column.FileOf.
+func (r *countedReader) File() string { return r.count.files[r.file].File }
