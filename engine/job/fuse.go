@@ -54,6 +54,34 @@ func (in input) adds() int64 {
 // anything is multiplied.
 func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	start := time.Now()
+	f, err := u.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	first := f.inputs[0]
+	var stats engine.Stats
+	switch {
+	case first.table.Layout == Records:
+		stats, err = f.grouped(ctx)
+	case f.wantsTotal():
+		stats, err = f.total(ctx)
+	default:
+		stats, err = f.aligned(ctx)
+	}
+	if err != nil {
+		return nil, unwrapStage(err)
+	}
+	f.report.Ciphertexts = f.ciphertexts.Load()
+	for _, in := range f.inputs {
+		f.report.Inputs = append(f.report.Inputs, InputReport{in.file, in.table.Rows})
+		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
+	}
+	f.report.finish(start, stats)
+	return f.report, nil
+}
+
+// begin checks the request and reads the inputs' footers.
+func (u Fusion) begin(ctx context.Context) (*fusing, error) {
 	u.Options = u.Options.withDefaults()
 	if u.Rerandomize == "" {
 		u.Rerandomize = "auto"
@@ -76,8 +104,7 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	first := inputs[0]
-	pk, err := tableKey(first)
+	pk, err := tableKey(inputs[0])
 	if err != nil {
 		return nil, err
 	}
@@ -87,31 +114,19 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	}
 	f := &fusing{Fusion: u, pk: pk, inputs: inputs, report: &Report{Out: u.Out, Kernel: pk.Kernel(), Key: keyReport(pk)}}
 	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
-	total := u.By != nil && len(u.By) == 0
-	var stats engine.Stats
-	switch {
-	case first.table.Layout == Records:
-		stats, err = f.grouped(ctx)
-	case total:
-		stats, err = f.total(ctx)
-	case u.By != nil:
-		return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
-	case u.MinGroup > 0:
-		return nil, usage("Encrypt with --layout records, where a group is a number of rows.", "--min-group needs the records layout")
-	default:
-		stats, err = f.aligned(ctx)
+	if inputs[0].table.Layout == Blocks && !f.wantsTotal() {
+		if u.By != nil {
+			return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
+		}
+		if u.MinGroup > 0 {
+			return nil, usage("Encrypt with --layout records, where a group is a number of rows.", "--min-group needs the records layout")
+		}
 	}
-	if err != nil {
-		return nil, unwrapStage(err)
-	}
-	f.report.Ciphertexts = f.ciphertexts.Load()
-	for _, in := range inputs {
-		f.report.Inputs = append(f.report.Inputs, InputReport{in.file, in.table.Rows})
-		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
-	}
-	f.report.finish(start, stats)
-	return f.report, nil
+	return f, nil
 }
+
+// wantsTotal says that everything goes into one sum.
+func (u *Fusion) wantsTotal() bool { return u.By != nil && len(u.By) == 0 }
 
 // inputs opens every input's footer and gives it its weight.
 func (u *Fusion) inputs(ctx context.Context) ([]input, error) {

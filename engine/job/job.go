@@ -34,6 +34,11 @@ type Options struct {
 	Overwrite bool    // replace an output that exists
 	Kernel    string  // arithmetic to use instead of the best available; "" chooses
 
+	// What outgrows Memory goes to anonymous files in the directory ScratchDir of Disk: "" means the directory of the
+	// output when that is on this machine, else the system's directory for temporary files. Nil means this machine's disk.
+	Disk       blob.Disk
+	ScratchDir string
+
 	// Watch is called when a stage begins, with its name and the counters that it advances (in records); it returns what
 	// to call when the stage ends. Nil means nobody watches.
 	Watch func(stage string, progress *Progress) (done func())
@@ -44,6 +49,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.FS == nil {
 		o.FS = blob.Local{}
+	}
+	if o.Disk == nil {
+		o.Disk = blob.Local{}
 	}
 	if o.Threads <= 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
