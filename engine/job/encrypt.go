@@ -46,6 +46,47 @@ const (
 // written under the output's name before every value has been read, found right and encrypted.
 func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	start := time.Now()
+	x, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.findBounds(ctx, x.src); err != nil {
+		return nil, err
+	}
+	if err := x.layOut(); err != nil {
+		return nil, err
+	}
+	feed, err := x.feed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer feed.close()
+	progress := &engine.Progress{}
+	progress.Total.Store(x.expected)
+	done := x.Watch("encrypt", progress)
+	defer done()
+	report, err := x.write(ctx, x.Out, feed, progress)
+	if err != nil {
+		return nil, err
+	}
+	report.Unlisted = x.unlisted
+	report.Seconds = time.Since(start).Seconds()
+	return report, nil
+}
+
+// encrypting is an encryption under way.
+type encrypting struct {
+	Encryption
+	src      source
+	tuples   [][]quantity
+	idFields []arrow.Field
+	table    ctfile.Table // what all parts of the output have in common
+	plan     *plan        // of table
+	unlisted int64        // records dropped
+}
+
+// open checks everything that can be known without reading the source's rows.
+func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 	e.Options = e.Options.withDefaults()
 	if err := e.check(); err != nil {
 		return nil, err
@@ -76,81 +117,68 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 		}
 		products = append(products, p)
 	}
-	tuples, err := quantities(e.Measures, e.Squares, products)
-	if err != nil {
+	x := &encrypting{Encryption: e, src: src}
+	if x.tuples, err = quantities(e.Measures, e.Squares, products); err != nil {
 		return nil, err
 	}
 	if err := checkOutputNames(e.IDs, e.Measures, e.Squares, products); err != nil {
 		return nil, err
 	}
-	idFields, err := e.idFields(src.files[0], schema)
-	if err != nil {
+	if x.idFields, err = e.idFields(src.files[0], schema); err != nil {
 		return nil, err
 	}
-	if err := e.findBounds(ctx, src); err != nil {
-		return nil, err
-	}
-	pk := e.Key.Public
-	if err := e.Key.useKernel(e.Kernel); err != nil {
-		return nil, err
-	}
-	table := newTable(pk)
-	table.Layout, table.MaxAdds, table.AddsUsed, table.IDs, table.Source = e.Layout, e.MaxAdds, 1, e.IDs, e.Source
-	if err := layOut(&table, pk.Bits(), e.Measures, tuples); err != nil {
-		return nil, err
-	}
-	plan, err := newPlan(&table, pk.NWords())
-	if err != nil {
-		return nil, err
-	}
-	report := &Report{Out: e.Out, Kernel: pk.Kernel(), Key: keyReport(pk), Missing: map[string]int64{}}
+	return x, e.Key.useKernel(e.Kernel)
+}
 
-	var feed feed
-	if len(e.Universe) > 0 {
-		feed, idFields, err = e.alignedFeed(ctx, src, plan, report)
-	} else {
-		feed, err = e.sourceFeed(ctx, src, plan)
+// layOut decides the layout of the table, once every measure has a bound.
+func (x *encrypting) layOut() error {
+	pk := x.Key.Public
+	x.table = newTable(pk)
+	x.table.Layout, x.table.MaxAdds, x.table.AddsUsed, x.table.IDs, x.table.Source = x.Layout, x.MaxAdds, 1, x.IDs, x.Source
+	if err := layOut(&x.table, pk.Bits(), x.Measures, x.tuples); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer feed.close()
-	out, err := ctfile.Create(ctx, e.FS, e.Out, table, idFields, ctfile.Options{Overwrite: e.Overwrite})
+	var err error
+	x.plan, err = newPlan(&x.table, pk.NWords())
+	return err
+}
+
+// write encrypts what the feed delivers into a table of the given name, and advances the progress.
+func (x *encrypting) write(ctx context.Context, name string, feed feed, progress *engine.Progress) (*Report, error) {
+	start := time.Now()
+	out, err := ctfile.Create(ctx, x.FS, name, x.table, x.idFields, ctfile.Options{Overwrite: x.Overwrite})
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-
-	s := sealing{e: &e, plan: plan, columns: len(table.Columns), missing: make([]atomic.Int64, len(e.Measures)), progress: &engine.Progress{}}
-	for _, t := range tuples {
+	s := sealing{e: &x.Encryption, plan: x.plan, columns: len(x.table.Columns), missing: make([]atomic.Int64, len(x.Measures)), progress: progress}
+	for _, t := range x.tuples {
 		s.quantities = append(s.quantities, t...)
 	}
-	s.progress.Total.Store(e.expected)
-	done := e.Watch("encrypt", s.progress)
 	stats, err := engine.Run(ctx, engine.Pipeline[chunk, sealed]{
 		Source: engine.Source[chunk]{Name: "read", Next: feed.next},
-		Stages: engine.Stage[chunk, sealed]{Name: "encrypt", Workers: e.Threads, New: s.worker, Discard: chunk.release},
-		Sink: engine.Sink[sealed]{Name: "write", Discard: sealed.release, Put: func(ctx context.Context, x sealed) error {
-			defer x.release()
-			return writeSealed(ctx, out, x, plan.records, e.Layout == Blocks)
+		Stages: engine.Stage[chunk, sealed]{Name: "encrypt", Workers: x.Threads, New: s.worker, Discard: chunk.release},
+		Sink: engine.Sink[sealed]{Name: "write", Discard: sealed.release, Put: func(ctx context.Context, y sealed) error {
+			defer y.release()
+			return writeSealed(ctx, out, y, x.plan.records, x.Layout == Blocks)
 		}},
 	})
-	done()
 	if err == nil {
 		err = feed.finish()
 	}
 	if err != nil {
 		return nil, unwrapStage(err)
 	}
-	out.Table().Rows = s.progress.Done.Load()
+	pk := x.Key.Public
+	report := &Report{Out: name, Kernel: pk.Kernel(), Key: keyReport(pk), Inputs: x.src.rows.files, Missing: map[string]int64{}}
+	report.Records = s.records.Load()
+	out.Table().Rows = report.Records
 	if err := out.Commit(ctx); err != nil {
 		return nil, err
 	}
-	report.Inputs = src.rows.files
-	report.Records = s.progress.Done.Load()
 	report.Ciphertexts = s.ciphertexts.Load()
-	report.Values = report.Records * int64(len(e.Measures))
-	for i, m := range e.Measures {
+	report.Values = report.Records * int64(len(x.Measures))
+	for i, m := range x.Measures {
 		report.Measures = append(report.Measures, m.Name)
 		report.Missing[m.Name] += s.missing[i].Load()
 	}

@@ -43,16 +43,25 @@ type sourceFeed struct {
 	key    []byte
 }
 
-func (e *Encryption) sourceFeed(ctx context.Context, src source, p *plan) (feed, error) {
-	r, err := src.open(ctx, e.columns())
+// feed opens the source, aligned with the universe if there is one.
+func (x *encrypting) feed(ctx context.Context) (feed, error) {
+	if len(x.Universe) > 0 {
+		return x.alignedFeed(ctx)
+	}
+	r, err := x.src.open(ctx, x.columns())
 	if err != nil {
 		return nil, err
 	}
-	f := &sourceFeed{e: e, reader: column.Rechunk(r, p.records*tableRows(len(p.columns), e.Key.Public.CiphertextSize()))}
-	if e.Layout == Blocks {
-		f.unique = newUnique(e.Memory / 8)
+	f := &sourceFeed{e: &x.Encryption, reader: column.Rechunk(r, x.chunkRecords())}
+	if x.Layout == Blocks {
+		f.unique = newUnique(x.Memory / 8)
 	}
 	return f, nil
+}
+
+// chunkRecords is how many records are encrypted together: whole rows of the table.
+func (x *encrypting) chunkRecords() int {
+	return x.plan.records * tableRows(len(x.plan.columns), x.Key.Public.CiphertextSize())
 }
 
 func (f *sourceFeed) next(ctx context.Context) (chunk, error) {

@@ -24,6 +24,7 @@ type sealing struct {
 	quantities  []quantity
 	missing     []atomic.Int64 // per measure
 	ciphertexts atomic.Int64
+	records     atomic.Int64
 	progress    *engine.Progress
 }
 
@@ -91,6 +92,7 @@ func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 			s.missing[i].Add(n)
 		}
 		s.ciphertexts.Add(int64(rows * s.columns))
+		s.records.Add(int64(records))
 		s.progress.Done.Add(int64(records))
 		return out, nil
 	}, nil

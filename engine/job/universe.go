@@ -21,36 +21,35 @@ type alignedFeed struct {
 	at       int
 }
 
-func (e *Encryption) alignedFeed(ctx context.Context, src source, p *plan, report *Report) (feed, []arrow.Field, error) {
-	universe, err := listSource(ctx, e.Options, e.Universe, e.Nulls)
+func (x *encrypting) alignedFeed(ctx context.Context) (feed, error) {
+	universe, err := listSource(ctx, x.Options, x.Universe, x.Nulls)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	budget := engine.NewBudget(e.Memory)
+	budget := engine.NewBudget(x.Memory)
 	groups := engine.NewGroups(budget)
 	defer groups.Free()
-	fields, err := e.indexUniverse(ctx, universe, groups)
-	if err != nil {
-		return nil, nil, err
+	if x.idFields, err = x.indexUniverse(ctx, universe, groups); err != nil {
+		return nil, err
 	}
 	n := groups.Len()
-	e.expected = int64(n)
-	if err := budget.Keep("the values of the source", int64(n)*9*int64(len(e.Measures))); err != nil {
-		return nil, nil, err
+	x.expected = int64(n)
+	if err := budget.Keep("the values of the source", int64(n)*9*int64(len(x.Measures))); err != nil {
+		return nil, err
 	}
-	f := &alignedFeed{e: e, measures: make([]scaled, len(e.Measures))}
+	f := &alignedFeed{e: &x.Encryption, measures: make([]scaled, len(x.Measures))}
 	for i := range f.measures {
 		f.measures[i] = newScaled(n)
 	}
-	if err := f.fill(ctx, src, groups, report); err != nil {
-		return nil, nil, err
+	if x.unlisted, err = f.fill(ctx, x.src, groups); err != nil {
+		return nil, err
 	}
-	r, err := universe.open(ctx, e.IDs)
+	r, err := universe.open(ctx, x.IDs)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	f.reader = column.Rechunk(r, p.records*tableRows(len(p.columns), e.Key.Public.CiphertextSize()))
-	return f, fields, nil
+	f.reader = column.Rechunk(r, x.chunkRecords())
+	return f, nil
 }
 
 // indexUniverse numbers the ids of the universe and returns their columns.
@@ -84,12 +83,12 @@ func (e *Encryption) indexUniverse(ctx context.Context, universe source, groups 
 	})
 }
 
-// fill reads the source and puts every value in its place.
-func (f *alignedFeed) fill(ctx context.Context, src source, groups *engine.Groups, report *Report) error {
+// fill reads the source and puts every value in its place. It returns how many records were not in the universe.
+func (f *alignedFeed) fill(ctx context.Context, src source, groups *engine.Groups) (unlisted int64, err error) {
 	e := f.e
 	r, err := src.open(ctx, e.columns())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
@@ -98,7 +97,7 @@ func (f *alignedFeed) fill(ctx context.Context, src source, groups *engine.Group
 	seen := make([]bool, groups.Len())
 	values := make([]scaled, len(e.Measures))
 	var key []byte
-	return each(ctx, r, func(b column.Batch) error {
+	err = each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, ids); err != nil {
 			return err
 		}
@@ -112,7 +111,7 @@ func (f *alignedFeed) fill(ctx context.Context, src source, groups *engine.Group
 			at, found := groups.Lookup(key)
 			if !found {
 				if e.DropUnlisted {
-					report.Unlisted++
+					unlisted++
 					continue
 				}
 				return b.Refuse(i, e.IDs[0], "id %s is not in the universe", keyText(b.Columns()[:ids], i)).
@@ -129,6 +128,7 @@ func (f *alignedFeed) fill(ctx context.Context, src source, groups *engine.Group
 		progress.Done.Add(b.NumRows())
 		return nil
 	})
+	return unlisted, err
 }
 
 // textKey is the key of a row with every id as text, so that a universe kept as text matches ids kept as numbers.
