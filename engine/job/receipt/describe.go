@@ -1,0 +1,86 @@
+package receipt
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+)
+
+// Describe reads a file once, in pieces, and returns its size and digest and, of an encrypted table, what its footer says.
+// It holds one buffer of a few MiB.
+func Describe(ctx context.Context, fs blob.FS, path string) (File, error) {
+	f, err := fs.Open(ctx, path)
+	if err != nil {
+		return File{}, err
+	}
+	defer f.Close()
+	d := File{Path: path, Bytes: f.Size()}
+	if d.SHA256, err = digestOf(ctx, path, f); err != nil {
+		return File{}, err
+	}
+	describeTable(ctx, fs, &d)
+	return d, nil
+}
+
+// pieceBytes is what is read at a time: large, as each piece is a request to an object store.
+const pieceBytes = 4 << 20
+
+func digestOf(ctx context.Context, path string, f blob.File) (string, error) {
+	h := sha256.New()
+	piece := make([]byte, min(pieceBytes, max(f.Size(), 1)))
+	for at := int64(0); at < f.Size(); {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		p := piece[:min(int64(len(piece)), f.Size()-at)]
+		n, err := f.ReadAt(p, at)
+		if n < len(p) {
+			if err == io.EOF {
+				return "", changed(path, "it is %d bytes long and was %d", at+int64(n), f.Size())
+			}
+			return "", err
+		}
+		h.Write(p)
+		at += int64(n)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// measuresMax is how many measures of a table a receipt lists.
+const measuresMax = 64
+
+// describeTable adds what a file says of itself if it is an encrypted table. Whatever else the file is, it is one by its digest alone.
+func describeTable(ctx context.Context, fs blob.FS, d *File) {
+	if blob.Ext(d.Path) != ".parquet" {
+		return
+	}
+	r, err := ctfile.Open(ctx, fs, d.Path, column.ReadOptions{})
+	if err != nil {
+		return
+	}
+	defer r.Close()
+	t := r.Table()
+	d.Rows = &t.Rows
+	d.Table = &Table{
+		Key:    Key{Fingerprint: t.Fingerprint, Scheme: t.Scheme, Variant: t.Variant, Bits: t.Bits, TestKey: t.TestKey},
+		Layout: t.Layout, BlockRecords: t.BlockRecords, IDs: t.IDs, MaxAdds: t.MaxAdds, AddsUsed: t.AddsUsed, Source: t.Source, JobID: t.JobID, Total: t.Total,
+		Measures: []Measure{},
+	}
+	if d.Table.IDs == nil {
+		d.Table.IDs = []string{}
+	}
+	for _, m := range t.Measures {
+		if len(m.Terms) > 0 && len(d.Table.Measures) < measuresMax {
+			d.Table.Measures = append(d.Table.Measures, Measure{m.Name, m.Decimals, m.Bound})
+		}
+	}
+}
+
+func changed(path, format string, args ...any) *column.InputError {
+	return column.Refuse(path, "the file was changed while the job ran: "+format, args...).WithHint("Run the job on files that nothing writes to.")
+}

@@ -1,0 +1,224 @@
+package receipt
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+)
+
+// Recorder is a file system that remembers what a job reads and writes on the one below it, with digests. Outputs are digested
+// as they are written. Inputs are read once more, before the first output gets its name: if one is no longer what the
+// job read, the output is not committed and the error says which.
+//
+// Whether a file is still the same is told by its Version, where the file below has such a method, else by inode, size
+// and time of modification, where it has Stat; other files are digested when they are opened, too.
+type Recorder struct {
+	blob.FS
+	threads int
+
+	mu      sync.Mutex
+	inputs  map[string]*recorded
+	order   []string
+	outputs []File
+}
+
+// recorded is one input.
+type recorded struct {
+	seen identity
+	file File // complete when its SHA256 is there
+}
+
+// identity tells whether a file is still the same.
+type identity struct {
+	size    int64
+	version string      // of a file that has versions,
+	info    os.FileInfo // of a file that can be asked,
+	sha256  string      // of any other
+}
+
+// NewRecorder records what goes through it to fs. It digests up to `threads` inputs at a time.
+func NewRecorder(fs blob.FS, threads int) *Recorder {
+	return &Recorder{FS: fs, threads: max(threads, 1), inputs: map[string]*recorded{}}
+}
+
+// Open opens a file, which becomes an input.
+func (r *Recorder) Open(ctx context.Context, name string) (blob.File, error) {
+	f, err := r.FS.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.see(ctx, name, f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// see notes a file at its first opening, and refuses one that was another then.
+func (r *Recorder) see(ctx context.Context, name string, f blob.File) error {
+	now, err := identify(ctx, name, f)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.inputs[name]
+	if x == nil {
+		r.inputs[name] = &recorded{seen: now, file: File{Path: name, Bytes: now.size}}
+		r.order = append(r.order, name)
+		return nil
+	}
+	return x.seen.same(name, now)
+}
+
+func identify(ctx context.Context, name string, f blob.File) (identity, error) {
+	id := identity{size: f.Size()}
+	var err error
+	switch f := f.(type) {
+	case interface{ Version() string }:
+		id.version = f.Version()
+	case interface{ Stat() (fs.FileInfo, error) }:
+		id.info, err = f.Stat()
+	default:
+		id.sha256, err = digestOf(ctx, name, f.(blob.File))
+	}
+	return id, err
+}
+
+// same refuses a file that is no longer what it was.
+func (id identity) same(name string, now identity) error {
+	if id.size != now.size {
+		return changed(name, "it is %d bytes long and was %d", now.size, id.size)
+	}
+	if id.version != now.version || id.sha256 != now.sha256 {
+		return changed(name, "it has other content")
+	}
+	if id.info != nil && (!os.SameFile(id.info, now.info) || !id.info.ModTime().Equal(now.info.ModTime())) {
+		return changed(name, "it was written to or replaced")
+	}
+	return nil
+}
+
+// settle digests the inputs that have no digest yet and checks of all that they are what the job read.
+func (r *Recorder) settle(ctx context.Context) error {
+	r.mu.Lock()
+	names := slices.Clone(r.order)
+	r.mu.Unlock()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.threads)
+	for _, name := range names {
+		g.Go(func() error { return r.settleInput(ctx, name) })
+	}
+	return g.Wait()
+}
+
+func (r *Recorder) settleInput(ctx context.Context, name string) error {
+	r.mu.Lock()
+	x := *r.inputs[name]
+	r.mu.Unlock()
+	digested := x.file.SHA256 != ""
+	switch {
+	case digested:
+	case x.seen.sha256 != "":
+		x.file.SHA256 = x.seen.sha256
+		describeTable(ctx, r.FS, &x.file)
+	default:
+		var err error
+		if x.file, err = Describe(ctx, r.FS, name); err != nil {
+			return err
+		}
+	}
+	f, err := r.FS.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	now, err := identify(ctx, name, f)
+	if err != nil {
+		return err
+	}
+	if err := x.seen.same(name, now); err != nil {
+		return err
+	}
+	if digested {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inputs[name].file = x.file
+	return nil
+}
+
+// Create begins a file, which becomes an output when it is committed.
+func (r *Recorder) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
+	u, err := r.FS.Create(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &recordedUpload{Upload: u, recorder: r, file: File{Path: name}, hash: sha256.New()}, nil
+}
+
+type recordedUpload struct {
+	blob.Upload
+	recorder *Recorder
+	file     File
+	hash     hash.Hash
+}
+
+func (u *recordedUpload) Write(p []byte) (int, error) {
+	n, err := u.Upload.Write(p)
+	u.hash.Write(p[:n])
+	u.file.Bytes += int64(n)
+	return n, err
+}
+
+func (u *recordedUpload) Commit(ctx context.Context) error {
+	if err := u.recorder.settle(ctx); err != nil {
+		u.Upload.Abort()
+		return err
+	}
+	if err := u.Upload.Commit(ctx); err != nil {
+		return err
+	}
+	u.file.SHA256 = hex.EncodeToString(u.hash.Sum(nil))
+	u.recorder.mu.Lock()
+	defer u.recorder.mu.Unlock()
+	u.recorder.outputs = append(u.recorder.outputs, u.file)
+	return nil
+}
+
+// Files returns the inputs, in the order in which they were first opened, and the outputs, in the order in which they were
+// committed: what encrypted tables say of themselves is in it; how many rows others have, only who read them knows.
+func (r *Recorder) Files(ctx context.Context) (inputs, outputs []File, err error) {
+	if err := r.settle(ctx); err != nil {
+		return nil, nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range r.order {
+		inputs = append(inputs, r.inputs[name].file)
+	}
+	for _, f := range r.outputs {
+		describeTable(ctx, r.FS, &f)
+		outputs = append(outputs, f)
+	}
+	return inputs, outputs, nil
+}
+
+// SetRows notes how many rows a file of the list has.
+func SetRows(files []File, path string, rows int64) {
+	for i := range files {
+		if files[i].Path == path && files[i].Rows == nil {
+			files[i].Rows = &rows
+		}
+	}
+}
