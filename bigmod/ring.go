@@ -98,6 +98,35 @@ type Table interface {
 	Bytes() int64
 }
 
+// TablePlanner is a Ring that can make a table in pieces: by several goroutines, or from what an earlier table held.
+type TablePlanner interface {
+	Ring
+	// PlanTable plans a table for exponents of up to bits >= 1 bits: the one of NewTable if it takes at most limit bytes
+	// of memory, else the fastest one that does, else the smallest one. It panics when bits < 1.
+	PlanTable(bits int, limit int64) TablePlan
+}
+
+// TablePlan is a table in the making. Its pieces are filled one by one, by Make or by the caller, in any order and several
+// at a time, each by one goroutine.
+type TablePlan interface {
+	// Pieces is the number of pieces, of about equal work.
+	Pieces() int
+	// Bytes is the memory that the table will hold.
+	Bytes() int64
+	// Layout names all that the contents of Words depend on beside the modulus and the base: tables of one implementation
+	// with equal layouts can be copied.
+	Layout() string
+	// SetBase says whose powers the table holds: a big-endian value below the modulus, else it panics. Make needs it.
+	SetBase(base []byte)
+	// Make computes a piece. It is constant time in the base.
+	Make(piece int)
+	// Words is the memory of a piece, which the table will use and which nobody may write once Table has been called.
+	// Contents that Make did not write give a table of arbitrary residues, but do no other harm.
+	Words(piece int) []uint64
+	// Table returns the table, all of whose pieces must have been filled.
+	Table() Table
+}
+
 // Implementation is a way to compute in rings. All implementations give identical results through Bytes and Words.
 type Implementation struct {
 	// Name identifies the implementation, such as "generic".

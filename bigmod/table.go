@@ -1,6 +1,11 @@
 package bigmod
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+)
 
 // tableWindow is the width w of the windows of a fixed-base table for residues of the given number of words. The time for
 // an exponent goes like (multiplication + scan of 2^w rows) / w. Measured for w = 4, 5, 6, 7, relative to w = 6:
@@ -18,6 +23,9 @@ func tableWindow(words int) int {
 	return 6
 }
 
+// tableWindowMin is the narrowest window, for tables that must be small.
+const tableWindowMin = 2
+
 // tableGroup is how many exponents go through a window before the next one, so that the window's rows are fetched
 // from memory once for all of them.
 const tableGroup = 16
@@ -33,9 +41,43 @@ type genericTable struct {
 
 // NewTable needs about one multiplication for every row of the table.
 func (r *generic) NewTable(base []byte, bits int) Table {
-	if bits < 1 {
-		panic(fmt.Sprintf("bigmod: NewTable: exponents of %d bits", bits))
+	plan := r.PlanTable(bits, math.MaxInt64)
+	plan.SetBase(base)
+	for i := range plan.Pieces() {
+		plan.Make(i)
 	}
+	return plan.Table()
+}
+
+// genericPlan makes a genericTable; the pieces are its windows.
+type genericPlan struct {
+	table *genericTable
+	mu    sync.Mutex
+	bases [][]uint64 // of the windows, as far as they are known
+}
+
+func (r *generic) PlanTable(bits int, limit int64) TablePlan {
+	if bits < 1 {
+		panic(fmt.Sprintf("bigmod: PlanTable: exponents of %d bits", bits))
+	}
+	t := &genericTable{ring: r, bits: bits, window: tableWindow(r.n)}
+	for t.window > tableWindowMin && t.Bytes() > limit {
+		t.window--
+	}
+	t.rows = make([][]uint64, t.windows())
+	return &genericPlan{table: t}
+}
+
+func (p *genericPlan) Pieces() int { return len(p.table.rows) }
+
+func (p *genericPlan) Bytes() int64 { return p.table.Bytes() }
+
+func (p *genericPlan) Layout() string {
+	return fmt.Sprintf("radix 2^64, %d bits by %d", p.table.bits, p.table.window)
+}
+
+func (p *genericPlan) SetBase(base []byte) {
+	r := p.table.ring
 	for len(base) > r.modulus.Size() && base[0] == 0 {
 		base = base[1:]
 	}
@@ -44,30 +86,57 @@ func (r *generic) NewTable(base []byte, bits int) Table {
 		WordsFromBytes(x, base)
 	}
 	if len(base) > r.modulus.Size() || LessWords(x, r.m) == 0 {
-		panic("bigmod: NewTable: the base is not below the modulus")
+		panic("bigmod: the base of a table is not below the modulus")
 	}
 	var t montScratch
 	montMul(x, x, r.rr, r.m, r.inv, &t)
-	table := &genericTable{ring: r, bits: bits, window: tableWindow(r.n)}
-	for pos := 0; pos < bits; pos += table.window {
-		// The topmost window is as wide as the exponents need.
-		w := min(table.window, bits-pos)
-		rows := make([]uint64, r.n<<w)
-		r.powers(rows, x, &t)
-		table.rows = append(table.rows, rows)
-		montSqr(x, rows[r.n<<(w-1):][:r.n], r.m, r.inv, &t)
-	}
-	return table
+	p.bases = [][]uint64{x}
 }
+
+// base returns the base of a window: that of the one before, squared once for each of its bits.
+func (p *genericPlan) base(window int) []uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.table.ring
+	var t montScratch
+	for len(p.bases) <= window {
+		x := slices.Clone(p.bases[len(p.bases)-1])
+		for range p.table.window {
+			montSqr(x, x, r.m, r.inv, &t)
+		}
+		p.bases = append(p.bases, x)
+	}
+	return p.bases[window]
+}
+
+func (p *genericPlan) Make(piece int) {
+	var t montScratch
+	p.table.ring.powers(p.Words(piece), p.base(piece), &t)
+}
+
+func (p *genericPlan) Words(piece int) []uint64 {
+	rows := &p.table.rows[piece]
+	if *rows == nil {
+		*rows = make([]uint64, p.table.ring.n<<p.table.width(piece))
+	}
+	return *rows
+}
+
+func (p *genericPlan) Table() Table { return p.table }
+
+func (t *genericTable) windows() int { return (t.bits + t.window - 1) / t.window }
+
+// width is the number of bits of a window. The topmost one is as wide as the exponents need.
+func (t *genericTable) width(window int) int { return min(t.window, t.bits-window*t.window) }
 
 func (t *genericTable) Bits() int { return t.bits }
 
 func (t *genericTable) Bytes() int64 {
-	var words int
-	for _, rows := range t.rows {
-		words += len(rows)
+	var rows int64
+	for i := range t.windows() {
+		rows += 1 << t.width(i)
 	}
-	return 8 * int64(words)
+	return 8 * rows * int64(t.ring.n)
 }
 
 func (t *genericTable) Exp(z *Vec, e []byte) {

@@ -45,6 +45,7 @@ func TestImplementation(t *testing.T, impl bigmod.Implementation) {
 				t.Run("inverse", s.testInverse)
 				t.Run("exp", s.testExp)
 				t.Run("table", s.testTable)
+				t.Run("plan", s.testPlan)
 			})
 		}
 	}

@@ -1,10 +1,6 @@
 package mont52
 
-import (
-	"fmt"
-
-	"github.com/cipherfold/cipherfold/bigmod"
-)
+import "github.com/cipherfold/cipherfold/bigmod"
 
 // tableWidth is the greatest width of the windows of a fixed-base table, in bits, tableWidthMin the least.
 const (
@@ -31,48 +27,9 @@ type window struct {
 	entries    []uint64 // in the layout of entryAt
 }
 
-// NewTable needs about one multiplication for every 8 entries of the table.
-func (r *ring) NewTable(base []byte, bits int) bigmod.Table {
-	if bits < 1 {
-		panic(fmt.Sprintf("mont52: NewTable: exponents of %d bits", bits))
-	}
-	size := r.modulus.Size()
-	for len(base) > size && base[0] == 0 {
-		base = base[1:]
-	}
-	rows := make([]byte, lanes*size)
-	if len(base) <= size {
-		for l := range lanes {
-			copy(rows[(l+1)*size-len(base):], base)
-		}
-	}
-	s := r.take()
-	defer r.give(s)
-	x := r.newGroups(1)
-	r.fromBytes(x, rows, size)
-	if len(base) > size || r.below(x) == 0 {
-		panic("mont52: NewTable: the base is not below the modulus")
-	}
-	r.mul(x, x, r.rr, s, lazy)
-
-	t := &table{ring: r, bits: bits}
-	n := ceilDiv(bits, tableWidth)
-	for i := range n {
-		w := window{pos: i * bits / n}
-		w.width = max(tableWidthMin, (i+1)*bits/n-w.pos)
-		w.entries = r.powersOf(x, w.width, s)
-		t.windows = append(t.windows, w)
-		for range (i+1)*bits/n - w.pos {
-			r.sqr(x, x, s, lazy)
-		}
-	}
-	return t
-}
-
-// powersOf makes the entries of a window for the base x, the same in all lanes: entries d...d+7 are in the lanes of one
+// powersOf fills the entries of a window for the base x, the same in all lanes: entries d...d+7 are in the lanes of one
 // group, made from those before by one multiplication with x^8.
-func (r *ring) powersOf(x []uint64, width int, s *scratch) []uint64 {
-	entries := alignedWords(r.k << width)
+func (r *ring) powersOf(entries, x []uint64, width int, s *scratch) {
 	acc, step := r.newGroups(1), r.newGroups(1)
 	copy(step, r.one) // x^l for lane l
 	for l := range lanes {
@@ -86,7 +43,7 @@ func (r *ring) powersOf(x []uint64, width int, s *scratch) []uint64 {
 			copy(entries[entryAt(j, d&^15, width, r.k)+d&15:], vector(acc, j))
 		}
 		if d += lanes; d == 1<<width {
-			return entries
+			return
 		}
 		r.mul(acc, acc, step, s, lazy)
 	}
