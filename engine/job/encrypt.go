@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -50,21 +51,25 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := x.findBounds(ctx, x.src); err != nil {
+	if err := x.findBounds(ctx); err != nil {
 		return nil, err
 	}
 	if err := x.layOut(); err != nil {
 		return nil, err
 	}
-	feed, err := x.feed(ctx)
+	r, err := x.openRecords(ctx)
 	if err != nil {
 		return nil, err
+	}
+	defer r.Close()
+	feed := x.feed(r, r.rows(math.MaxInt64))
+	if f, ok := feed.(*sourceFeed); ok && x.Layout == Blocks {
+		f.unique = newUnique(x.Memory / 8)
 	}
 	defer feed.close()
 	progress := &engine.Progress{}
 	progress.Total.Store(x.expected)
-	done := x.Watch("encrypt", progress)
-	defer done()
+	defer x.Watch("encrypt", progress)()
 	report, err := x.write(ctx, x.Out, feed, progress)
 	if err != nil {
 		return nil, err
@@ -278,49 +283,70 @@ func (e *Encryption) idFields(file string, schema *arrow.Schema) ([]arrow.Field,
 	return fields, nil
 }
 
-// findBounds is the first pass: it reads the measures that were declared without max, checks every value, and rounds
-// their bounds up.
-func (e *Encryption) findBounds(ctx context.Context, src source) error {
-	var find []int
-	var columns []string
-	for i, m := range e.Measures {
-		if m.Bound == 0 {
-			find = append(find, i)
-			columns = append(columns, m.Name)
-		}
-	}
-	if len(find) == 0 {
+// findBounds is the first pass, over the measures that were declared without max.
+func (x *encrypting) findBounds(ctx context.Context) error {
+	search := x.searchBounds()
+	if len(search.find) == 0 {
 		return nil
 	}
-	r, err := src.open(ctx, columns)
+	r, err := x.src.open(ctx, search.columns())
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
-	done := e.Watch("find bounds", progress)
-	most := make([]int64, len(find))
-	var values scaled
+	defer x.Watch("find bounds", progress)()
 	err = each(ctx, r, func(b column.Batch) error {
-		for k, i := range find {
-			if err := scaleColumn(&values, b, k, e.Measures[i]); err != nil {
-				return err
-			}
-			most[k] = max(most[k], values.largest())
-		}
 		progress.Done.Add(b.NumRows())
-		return nil
+		return search.add(b, 0)
 	})
-	done()
 	if err != nil {
 		return err
 	}
-	e.expected = progress.Done.Load()
+	x.expected = progress.Done.Load()
+	search.settle()
+	return nil
+}
+
+// boundSearch finds the bounds of the measures that were declared without max.
+type boundSearch struct {
+	e      *Encryption
+	find   []int   // which measures
+	most   []int64 // the largest magnitude of each so far
+	values scaled
+}
+
+func (e *Encryption) searchBounds() *boundSearch {
+	s := &boundSearch{e: e}
+	for i, m := range e.Measures {
+		if m.Bound == 0 {
+			s.find = append(s.find, i)
+		}
+	}
+	s.most = make([]int64, len(s.find))
+	return s
+}
+
+func (s *boundSearch) columns() []string { return names(s.e.Measures, s.find) }
+
+// add checks every value of a batch, whose columns from `first` on are the measures looked at.
+func (s *boundSearch) add(b column.Batch, first int) error {
+	for k, i := range s.find {
+		if err := scaleColumn(&s.values, b, first+k, s.e.Measures[i]); err != nil {
+			return err
+		}
+		s.most[k] = max(s.most[k], s.values.largest())
+	}
+	return nil
+}
+
+// settle rounds the bounds found up and gives them to the measures.
+func (s *boundSearch) settle() {
 	var texts []string // of the bounds, in order of their first measure
 	found := map[string][]string{}
-	for k, i := range find {
-		m := &e.Measures[i]
-		m.Bound = roundedBound(most[k])
+	for k, i := range s.find {
+		m := &s.e.Measures[i]
+		m.Bound = roundedBound(s.most[k])
 		text := decimalText(m.Bound, m.Decimals)
 		if found[text] == nil {
 			texts = append(texts, text)
@@ -332,7 +358,6 @@ func (e *Encryption) findBounds(ctx context.Context, src source) error {
 		if more := len(names) - 8; more > 0 {
 			names = append(slices.Clone(names[:8]), fmt.Sprintf("and %d more", more))
 		}
-		e.Log.Info("bound found in the data; other owners must use the same", "max", text, "measures", strings.Join(names, ", "))
+		s.e.Log.Info("bound found in the data; other owners must use the same", "max", text, "measures", strings.Join(names, ", "))
 	}
-	return nil
 }

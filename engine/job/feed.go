@@ -43,20 +43,31 @@ type sourceFeed struct {
 	key    []byte
 }
 
-// feed opens the source, aligned with the universe if there is one.
-func (x *encrypting) feed(ctx context.Context) (feed, error) {
+// records are the records to encrypt, in order: the source's as they come, or those of the universe with the source's
+// values.
+type records struct {
+	sections
+	aligned []scaled // the values of all records; nil: in the rows, after the ids
+}
+
+func (x *encrypting) openRecords(ctx context.Context) (*records, error) {
 	if len(x.Universe) > 0 {
-		return x.alignedFeed(ctx)
+		return x.openAligned(ctx)
 	}
 	r, err := x.src.open(ctx, x.columns())
 	if err != nil {
 		return nil, err
 	}
-	f := &sourceFeed{e: &x.Encryption, reader: column.Rechunk(r, x.chunkRecords())}
-	if x.Layout == Blocks {
-		f.unique = newUnique(x.Memory / 8)
+	return &records{sections: sections{Reader: r}}, nil
+}
+
+// feed delivers a section of the records.
+func (x *encrypting) feed(r *records, s *section) feed {
+	chunks := column.Rechunk(s, x.chunkRecords())
+	if r.aligned != nil {
+		return &alignedFeed{reader: chunks, measures: r.aligned, at: int(s.row)}
 	}
-	return f, nil
+	return &sourceFeed{e: &x.Encryption, reader: chunks}
 }
 
 // chunkRecords is how many records are encrypted together: whole rows of the table.

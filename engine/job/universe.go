@@ -10,46 +10,78 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// alignedFeed delivers the records of the universe in its order, with the source's values where the source has the
-// record and missing values elsewhere: nobody who sees the encrypted table learns which records its owner has.
+// openAligned opens the records of the universe in its order, with the source's values where the source has the record
+// and missing values elsewhere: nobody who sees the encrypted table learns which records its owner has.
 //
 // The universe's ids are indexed and the source's values held in memory, 9 bytes for each measure of each record.
-type alignedFeed struct {
-	e        *Encryption
-	reader   column.Reader // of the universe's ids
-	measures []scaled      // of all records, in the universe's order
-	at       int
-}
-
-func (x *encrypting) alignedFeed(ctx context.Context) (feed, error) {
-	universe, err := listSource(ctx, x.Options, x.Universe, x.Nulls)
+func (x *encrypting) openAligned(ctx context.Context) (*records, error) {
+	budget := engine.NewBudget(x.Memory)
+	u, err := x.openUniverse(ctx, budget)
 	if err != nil {
 		return nil, err
 	}
-	budget := engine.NewBudget(x.Memory)
-	groups := engine.NewGroups(budget)
-	defer groups.Free()
-	if x.idFields, err = x.indexUniverse(ctx, universe, groups); err != nil {
-		return nil, err
-	}
-	n := groups.Len()
+	defer u.ids.Free()
+	n := u.ids.Len()
 	x.expected = int64(n)
 	if err := budget.Keep("the values of the source", int64(n)*9*int64(len(x.Measures))); err != nil {
 		return nil, err
 	}
-	f := &alignedFeed{e: &x.Encryption, measures: make([]scaled, len(x.Measures))}
-	for i := range f.measures {
-		f.measures[i] = newScaled(n)
+	aligned := make([]scaled, len(x.Measures))
+	for i := range aligned {
+		aligned[i] = newScaled(n)
 	}
-	if x.unlisted, err = f.fill(ctx, x.src, groups); err != nil {
+	if err := x.align(ctx, u, aligned); err != nil {
 		return nil, err
 	}
-	r, err := universe.open(ctx, x.IDs)
+	r, err := u.source.open(ctx, x.IDs)
 	if err != nil {
 		return nil, err
 	}
-	f.reader = column.Rechunk(r, x.chunkRecords())
-	return f, nil
+	return &records{sections: sections{Reader: r}, aligned: aligned}, nil
+}
+
+// universe is the reference list, indexed, and which of its records the source has shown so far.
+type universe struct {
+	e      *Encryption
+	source source
+	ids    *engine.Groups
+	seen   []bool
+	key    []byte
+}
+
+// openUniverse numbers the ids of the universe, whose columns become those of the table.
+func (x *encrypting) openUniverse(ctx context.Context, budget *engine.Budget) (*universe, error) {
+	list, err := listSource(ctx, x.Options, x.Universe, x.Nulls)
+	if err != nil {
+		return nil, err
+	}
+	u := &universe{e: &x.Encryption, source: list, ids: engine.NewGroups(budget)}
+	if x.idFields, err = x.indexUniverse(ctx, list, u.ids); err != nil {
+		u.ids.Free()
+		return nil, err
+	}
+	u.seen = make([]bool, u.ids.Len())
+	return u, nil
+}
+
+// place returns the number of the record in row i of a batch of the source, whose first columns are its ids, or -1 when
+// it is to be dropped.
+func (u *universe) place(b column.Batch, i int) (int32, error) {
+	ids := b.Columns()[:len(u.e.IDs)]
+	u.key = textKey(u.key[:0], ids, i)
+	at, found := u.ids.Lookup(u.key)
+	if !found {
+		if u.e.DropUnlisted {
+			return -1, nil
+		}
+		return 0, b.Refuse(i, u.e.IDs[0], "id %s is not in the universe", keyText(ids, i)).
+			WithHint("Add it to the reference list that all owners use, or give --drop-unlisted to drop and count such records.")
+	}
+	if u.seen[at] {
+		return 0, b.Refuse(i, u.e.IDs[0], "duplicate id %s", keyText(ids, i)).WithHint("A record aligned with a universe comes once. Add its rows up first.")
+	}
+	u.seen[at] = true
+	return at, nil
 }
 
 // indexUniverse numbers the ids of the universe and returns their columns.
@@ -83,52 +115,43 @@ func (e *Encryption) indexUniverse(ctx context.Context, universe source, groups 
 	})
 }
 
-// fill reads the source and puts every value in its place. It returns how many records were not in the universe.
-func (f *alignedFeed) fill(ctx context.Context, src source, groups *engine.Groups) (unlisted int64, err error) {
-	e := f.e
-	r, err := src.open(ctx, e.columns())
+// align reads the source and puts every value in its place.
+func (x *encrypting) align(ctx context.Context, u *universe, aligned []scaled) error {
+	r, err := x.src.open(ctx, x.columns())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
-	defer e.Watch("align", progress)()
-	ids := len(e.IDs)
-	seen := make([]bool, groups.Len())
-	values := make([]scaled, len(e.Measures))
-	var key []byte
-	err = each(ctx, r, func(b column.Batch) error {
+	defer x.Watch("align", progress)()
+	ids := len(x.IDs)
+	values := make([]scaled, len(x.Measures))
+	x.unlisted = 0
+	return each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, ids); err != nil {
 			return err
 		}
 		for m := range values {
-			if err := scaleColumn(&values[m], b, ids+m, e.Measures[m]); err != nil {
+			if err := scaleColumn(&values[m], b, ids+m, x.Measures[m]); err != nil {
 				return err
 			}
 		}
 		for i := range int(b.NumRows()) {
-			key = textKey(key[:0], b.Columns()[:ids], i)
-			at, found := groups.Lookup(key)
-			if !found {
-				if e.DropUnlisted {
-					unlisted++
-					continue
-				}
-				return b.Refuse(i, e.IDs[0], "id %s is not in the universe", keyText(b.Columns()[:ids], i)).
-					WithHint("Add it to the reference list that all owners use, or give --drop-unlisted to drop and count such records.")
+			at, err := u.place(b, i)
+			if err != nil {
+				return err
 			}
-			if seen[at] {
-				return b.Refuse(i, e.IDs[0], "duplicate id %s", keyText(b.Columns()[:ids], i)).WithHint("A record aligned with a universe comes once. Add its rows up first.")
+			if at < 0 {
+				x.unlisted++
+				continue
 			}
-			seen[at] = true
 			for m := range values {
-				f.measures[m].v[at], f.measures[m].ok[at] = values[m].v[i], values[m].ok[i]
+				aligned[m].v[at], aligned[m].ok[at] = values[m].v[i], values[m].ok[i]
 			}
 		}
 		progress.Done.Add(b.NumRows())
 		return nil
 	})
-	return unlisted, err
 }
 
 // textKey is the key of a row with every id as text, so that a universe kept as text matches ids kept as numbers.
@@ -155,6 +178,13 @@ func each(ctx context.Context, r column.Reader, f func(column.Batch) error) erro
 			return err
 		}
 	}
+}
+
+// alignedFeed delivers records of the universe with the values at their places.
+type alignedFeed struct {
+	reader   column.Reader // of the universe's ids
+	measures []scaled      // of all records, in the universe's order
+	at       int
 }
 
 func (f *alignedFeed) next(ctx context.Context) (chunk, error) {
