@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/codec"
@@ -30,14 +31,43 @@ type Decryption struct {
 func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	start := time.Now()
 	d.Options = d.Options.withDefaults()
-	if d.Key.Secret == nil {
-		return nil, column.Refuse(d.Key.File, "this is a public key, and decrypting needs the secret one").WithHint("Give the secret.age or secret.json that keygen wrote beside it.")
-	}
-	f, err := formatOf(d.Out)
+	o, err := d.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := notAnInput(d.Out, []string{d.In}); err != nil {
+	in, err := o.openTable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	out, err := d.create(ctx, d.FS, d.Out, o.schema)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	progress := &engine.Progress{}
+	progress.Total.Store(o.table.Rows)
+	defer d.Watch("decrypt", progress)()
+	report, err := o.write(ctx, in, out, progress)
+	if err == nil && report.Records != o.table.Rows {
+		err = column.Refuse(d.In, "the footer promises %d records and the table has %d", o.table.Rows, report.Records).WithHint(foreignFooter)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := out.Commit(ctx); err != nil {
+		return nil, err
+	}
+	report.Out, report.Seconds = d.Out, time.Since(start).Seconds()
+	return report, nil
+}
+
+// open checks the key and the request, and reads the table's footer.
+func (d *Decryption) open(ctx context.Context) (*opening, error) {
+	if d.Key.Secret == nil {
+		return nil, column.Refuse(d.Key.File, "this is a public key, and decrypting needs the secret one").WithHint("Give the secret.age or secret.json that keygen wrote beside it.")
+	}
+	if err := d.check(); err != nil {
 		return nil, err
 	}
 	if err := d.Key.useKernel(d.Kernel); err != nil {
@@ -51,70 +81,100 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 		return nil, column.Refuse(d.In, "wrong key: the table is encrypted under key %s, this is key %s", short(t.Fingerprint), short(d.Key.Public.Fingerprint())).
 			WithHint("Find the secret key whose fingerprint is %s.", t.Fingerprint)
 	}
-	if _, err := tableKey(input{file: d.In, table: t}); err != nil {
-		return nil, err
+	return newOpening(d, t, ids)
+}
+
+// check refuses a request that makes no sense whatever is in the table.
+func (d *Decryption) check() error {
+	if _, err := formatOf(d.Out); err != nil {
+		return err
 	}
-	o, err := newOpening(&d, t)
+	return notAnInput(d.Out, []string{d.In})
+}
+
+// create begins a table of the result's columns.
+func (d *Decryption) create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema) (column.Writer, error) {
+	f, err := formatOf(name)
 	if err != nil {
 		return nil, err
 	}
-	in, err := ctfile.Open(ctx, d.FS, d.In, column.ReadOptions{Threads: d.Threads, BatchRows: tableRows(len(t.Columns), d.Key.Public.CiphertextSize())})
+	return f.create(ctx, fs, name, schema, column.WriteOptions{Overwrite: d.Overwrite})
+}
+
+// opening is the decrypting stage.
+type opening struct {
+	d      *Decryption
+	pk     *paillier.PublicKey
+	table  *ctfile.Table
+	plan   *plan
+	totals []*codec.Total // per column, when the table is a total of blocks
+	stats  []statistic
+	limits []codec.Bound // per quantity: what |sum| can at most be
+	schema *arrow.Schema // of the result
+}
+
+// batchRows is how many rows of the table are decrypted together.
+func (o *opening) batchRows() int { return tableRows(len(o.table.Columns), o.pk.CiphertextSize()) }
+
+// openTable opens the rows of the table.
+func (o *opening) openTable(ctx context.Context) (*sections, error) {
+	r, err := ctfile.Open(ctx, o.d.FS, o.d.In, column.ReadOptions{Threads: o.d.Threads, BatchRows: o.batchRows()})
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
-	for i := range ids {
-		ids[i] = arrow.Field{Name: ids[i].Name, Type: elem(ids[i].Type)}
+	if t := r.Table(); t.JobID != o.table.JobID || t.Fingerprint != o.table.Fingerprint || t.Rows != o.table.Rows || t.AddsUsed != o.table.AddsUsed {
+		r.Close()
+		return nil, column.Refuse(o.d.In, "the file was replaced while it was being decrypted").WithHint("Run the same command again.")
 	}
-	schema := resultSchema(ids, o.stats)
-	out, err := f.create(ctx, d.FS, d.Out, schema, column.WriteOptions{Overwrite: d.Overwrite})
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-	done := d.Watch("decrypt", &o.progress)
-	o.progress.Total.Store(t.Rows)
+	return &sections{Reader: r}, nil
+}
+
+// write decrypts rows of the table, and advances the progress. The caller commits.
+func (o *opening) write(ctx context.Context, in column.Reader, out column.Writer, progress *engine.Progress) (*Report, error) {
+	start := time.Now()
+	var records, ciphertexts atomic.Int64
 	stats, err := engine.Run(ctx, engine.Pipeline[column.Batch, column.Batch]{
 		Source: engine.Source[column.Batch]{Name: "read", Next: in.Read},
-		Stages: engine.Stage[column.Batch, column.Batch]{Name: "decrypt", Workers: d.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, column.Batch], error) {
-			return o.worker(schema)
+		Stages: engine.Stage[column.Batch, column.Batch]{Name: "decrypt", Workers: o.d.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, column.Batch], error) {
+			work := o.worker()
+			return func(ctx context.Context, b column.Batch) (column.Batch, error) {
+				rows := b.NumRows()
+				result, err := work(ctx, b)
+				if err == nil {
+					ciphertexts.Add(rows * int64(len(o.plan.columns)))
+					records.Add(result.NumRows())
+					progress.Done.Add(result.NumRows())
+				}
+				return result, err
+			}, nil
 		}},
 		Sink: engine.Sink[column.Batch]{Name: "write", Discard: column.Batch.Release, Put: func(ctx context.Context, b column.Batch) error {
 			defer b.Release()
 			return out.Write(ctx, b)
 		}},
 	})
-	done()
-	if err == nil && o.progress.Done.Load() != t.Rows {
-		err = column.Refuse(d.In, "the footer promises %d records and the table has %d", t.Rows, o.progress.Done.Load()).WithHint(foreignFooter)
-	}
 	if err != nil {
 		return nil, unwrapStage(err)
 	}
-	if err := out.Commit(ctx); err != nil {
-		return nil, err
-	}
-	report := &Report{Out: d.Out, Kernel: d.Key.Public.Kernel(), Key: keyReport(d.Key.Public), Inputs: []InputReport{{d.In, t.Rows}}, Records: t.Rows, Ciphertexts: o.ciphertexts.Load(), Values: t.Rows * int64(len(baseMeasures(t)))}
+	report := &Report{Kernel: o.pk.Kernel(), Key: keyReport(o.pk), Inputs: []InputReport{{o.d.In, o.table.Rows}},
+		Records: records.Load(), Ciphertexts: ciphertexts.Load()}
+	report.Values = report.Records * int64(len(baseMeasures(o.table)))
 	report.finish(start, stats)
 	return report, nil
 }
 
-// opening is the decrypting stage.
-type opening struct {
-	d           *Decryption
-	table       *ctfile.Table
-	plan        *plan
-	totals      []*codec.Total // per column, when the table is a total of blocks
-	stats       []statistic
-	limits      []codec.Bound // per quantity: what |sum| can at most be
-	ciphertexts atomic.Int64
-	progress    engine.Progress
-}
-
 const foreignFooter = "The footer was changed, or written by other software."
 
-func newOpening(d *Decryption, t *ctfile.Table) (*opening, error) {
-	n := d.Key.Public.NWords()
+// newOpening prepares to read a table whose id columns are given. It needs no secret.
+func newOpening(d *Decryption, t *ctfile.Table, ids []arrow.Field) (*opening, error) {
+	pk, err := tableKey(input{file: d.In, table: t})
+	if err != nil {
+		return nil, err
+	}
+	if d.Key.Public != nil {
+		pk = d.Key.Public // the same one, with the kernel that was chosen
+	}
+	n := pk.NWords()
 	p, err := newPlan(t, n)
 	if err != nil {
 		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
@@ -126,7 +186,10 @@ func newOpening(d *Decryption, t *ctfile.Table) (*opening, error) {
 	if err != nil {
 		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
 	}
-	o := &opening{d: d, table: t, plan: p, stats: stats}
+	for i := range ids {
+		ids[i] = arrow.Field{Name: ids[i].Name, Type: elem(ids[i].Type)}
+	}
+	o := &opening{d: d, pk: pk, table: t, plan: p, stats: stats, schema: resultSchema(ids, stats)}
 	for _, m := range t.Measures {
 		bound, err := codec.ParseBound(m.Bound)
 		if err != nil {
@@ -145,9 +208,9 @@ func newOpening(d *Decryption, t *ctfile.Table) (*opening, error) {
 	return o, nil
 }
 
-func (o *opening) worker(schema *arrow.Schema) (engine.Work[column.Batch, column.Batch], error) {
+func (o *opening) worker() engine.Work[column.Batch, column.Batch] {
 	decryptor := o.d.Key.Secret.NewDecryptor()
-	limbs := o.d.Key.Public.PlaintextLimbs()
+	limbs := o.pk.PlaintextLimbs()
 	ids := len(o.table.IDs)
 	var m []uint64
 	sums := make([][]codec.Int, len(o.table.Measures))
@@ -193,10 +256,8 @@ func (o *opening) worker(schema *arrow.Schema) (engine.Work[column.Batch, column
 			}
 		}
 		clear(m)
-		o.ciphertexts.Add(int64(rows * len(o.plan.columns)))
-		o.progress.Done.Add(int64(records))
-		return o.result(schema, b, sums, records), nil
-	}, nil
+		return o.result(b, sums, records), nil
+	}
 }
 
 // rowRecords returns for every row of the batch the number of its first record within the batch, and their total.
@@ -218,7 +279,7 @@ func (o *opening) rowRecords(b column.Batch) (first []int32, records int, err er
 }
 
 // result makes a batch of the decrypted table.
-func (o *opening) result(schema *arrow.Schema, b column.Batch, sums [][]codec.Int, records int) column.Batch {
+func (o *opening) result(b column.Batch, sums [][]codec.Int, records int) column.Batch {
 	ids := slices.Clone(b.Columns()[:len(o.table.IDs)])
 	if o.table.Layout == Blocks {
 		ids = flattened(ids)
@@ -226,7 +287,7 @@ func (o *opening) result(schema *arrow.Schema, b column.Batch, sums [][]codec.In
 	}
 	stats := statisticColumns(o.stats, sums, records)
 	defer releaseArrays(stats)
-	return column.Batch{Record: array.NewRecord(schema, append(ids, stats...), int64(records))}
+	return column.Batch{Record: array.NewRecord(o.schema, append(ids, stats...), int64(records))}
 }
 
 // exceeds reports |v| > limit.

@@ -1,0 +1,85 @@
+package job
+
+import (
+	"context"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// DecryptSurvey is what the parts of a decryption must agree on: the table's footer.
+type DecryptSurvey struct {
+	Key             KeyReport `json:"key"`
+	Rows            int64     `json:"rows"`    // of the file: records or blocks
+	Records         int64     `json:"records"` // of the result
+	Columns         int       `json:"columns"` // of ciphertexts
+	CiphertextBytes int       `json:"ciphertext_bytes"`
+}
+
+// SurveyDecryption reads the table's footer. It needs no key; one that is given must be the table's.
+func SurveyDecryption(ctx context.Context, d Decryption) (*DecryptSurvey, error) {
+	d.Options = d.Options.withDefaults()
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	t, ids, err := readTable(ctx, d.Options, d.In)
+	if err != nil {
+		return nil, err
+	}
+	o, err := newOpening(&d, t, ids)
+	if err != nil {
+		return nil, err
+	}
+	return &DecryptSurvey{Key: keyReport(o.pk), Rows: t.FileRows(), Records: t.Rows, Columns: len(t.Columns), CiphertextBytes: o.pk.CiphertextSize()}, nil
+}
+
+// DecryptParts decrypts ranges of the table's rows, in ascending order, each into a Parquet file of its own. out names the
+// file of a range; done is called as soon as it is committed. JoinDecrypted puts them together: the result is the one of
+// Decrypt.
+func DecryptParts(ctx context.Context, d Decryption, parts []Range, out func(Range) string, done func(Range, *Report) error) error {
+	d.Options = d.Options.withDefaults()
+	o, err := d.open(ctx)
+	if err != nil {
+		return err
+	}
+	in, err := o.openTable(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	progress := &engine.Progress{}
+	for _, part := range parts {
+		progress.Total.Add((part.To - part.From) * int64(max(1, o.table.BlockRecords)))
+	}
+	defer d.Watch("decrypt", progress)()
+	for _, part := range parts {
+		if err := in.skip(ctx, part.From); err != nil {
+			return err
+		}
+		report, err := o.writePart(ctx, in.rows(part.To), out(part), progress)
+		if err != nil {
+			return err
+		}
+		if in.row != part.To {
+			return column.Refuse(d.In, "the table ends after %d rows, within the part from %d to %d", in.row, part.From, part.To).WithHint("Begin anew with the table as it is.")
+		}
+		if err := done(part, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *opening) writePart(ctx context.Context, in column.Reader, name string, progress *engine.Progress) (*Report, error) {
+	out, err := o.d.create(ctx, o.d.FS, name, o.schema)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	report, err := o.write(ctx, in, out, progress)
+	if err != nil {
+		return nil, err
+	}
+	report.Out = name
+	return report, out.Commit(ctx)
+}

@@ -1,0 +1,184 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// EncryptSurvey is what the parts of an encryption must agree on, as a first reading of the source finds it.
+type EncryptSurvey struct {
+	Key             KeyReport     `json:"key"`
+	Inputs          []InputReport `json:"inputs"`
+	Records         int64         `json:"records"`  // of the encrypted table
+	Measures        []string      `json:"measures"` // in order, with "*" resolved
+	Bounds          []int64       `json:"bounds"`   // of the measures' scaled integers: declared or found
+	Columns         int           `json:"columns"`  // of ciphertexts
+	CiphertextBytes int           `json:"ciphertext_bytes"`
+	BlockRecords    int64         `json:"block_records"` // records in a row of the table; parts begin at a multiple of it
+	Unlisted        int64         `json:"unlisted,omitempty"`
+}
+
+// Rows is the number of rows of the encrypted table.
+func (s *EncryptSurvey) Rows() int64 { return (s.Records + s.BlockRecords - 1) / s.BlockRecords }
+
+// SurveyEncryption reads the source once, as far as needed to count its records, to find the bounds of measures declared
+// without max, and to check what only the whole source can tell: ids that come twice in blocks, and ids that are not in
+// the universe. It shows that the layout holds every sum. Nothing is written.
+func SurveyEncryption(ctx context.Context, e Encryption) (*EncryptSurvey, error) {
+	x, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := x.survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.layOut(); err != nil {
+		return nil, err
+	}
+	s := &EncryptSurvey{
+		Key: keyReport(x.Key.Public), Inputs: x.src.rows.files, Records: records, Columns: len(x.table.Columns),
+		CiphertextBytes: x.Key.Public.CiphertextSize(), BlockRecords: int64(x.plan.records), Unlisted: x.unlisted,
+	}
+	for _, m := range x.Measures {
+		s.Measures, s.Bounds = append(s.Measures, m.Name), append(s.Bounds, m.Bound)
+	}
+	return s, nil
+}
+
+// survey returns how many records there are, and settles the bounds.
+func (x *encrypting) survey(ctx context.Context) (int64, error) {
+	search := x.searchBounds()
+	columns := x.IDs[:1] // to count rows, any column will do
+	check := func(column.Batch) error { return nil }
+	finish := func() error { return nil }
+	listed := int64(-1)
+	switch {
+	case len(x.Universe) > 0:
+		u, err := x.openUniverse(ctx, engine.NewBudget(x.Memory))
+		if err != nil {
+			return 0, err
+		}
+		defer u.ids.Free()
+		listed = int64(u.ids.Len())
+		columns = x.IDs
+		check = func(b column.Batch) error {
+			if err := checkIDs(b, len(x.IDs)); err != nil {
+				return err
+			}
+			for i := range int(b.NumRows()) {
+				if at, err := u.place(b, i); err != nil {
+					return err
+				} else if at < 0 {
+					x.unlisted++
+				}
+			}
+			return nil
+		}
+	case x.Layout == Blocks:
+		f := &sourceFeed{e: &x.Encryption, unique: newUnique(x.Memory / 8)}
+		defer f.unique.close()
+		columns = x.IDs
+		check, finish = f.note, f.finish
+	}
+	r, err := x.src.open(ctx, append(slices.Clone(columns), search.columns()...))
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	progress := &engine.Progress{}
+	defer x.Watch("survey", progress)()
+	err = each(ctx, r, func(b column.Batch) error {
+		progress.Done.Add(b.NumRows())
+		if err := check(b); err != nil {
+			return err
+		}
+		return search.add(b, len(columns))
+	})
+	if err == nil {
+		err = finish()
+	}
+	if err != nil {
+		return 0, err
+	}
+	search.settle()
+	if listed >= 0 {
+		return listed, nil
+	}
+	return progress.Done.Load(), nil
+}
+
+// EncryptParts encrypts ranges of the records, in ascending order, each into a table of its own, as the survey says. Ranges
+// begin at multiples of BlockRecords. out names the table of a range; done is called as soon as it is committed. All
+// tables of one encryption carry the same job id, 16 hex digits, and JoinTables puts them together: the result is the one
+// of Encrypt but for the randomness of the ciphertexts.
+func EncryptParts(ctx context.Context, e Encryption, s *EncryptSurvey, jobID string, parts []Range, out func(Range) string, done func(Range, *Report) error) error {
+	x, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.follow(s); err != nil {
+		return err
+	}
+	x.table.JobID = jobID
+	r, err := x.openRecords(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	progress := &engine.Progress{}
+	for _, part := range parts {
+		progress.Total.Add(part.To - part.From)
+	}
+	defer x.Watch("encrypt", progress)()
+	for _, part := range parts {
+		if err := r.skip(ctx, part.From); err != nil {
+			return err
+		}
+		feed := x.feed(r, r.rows(part.To))
+		report, err := x.write(ctx, out(part), feed, progress)
+		if err != nil {
+			return err
+		}
+		if report.Records != part.To-part.From {
+			return x.changed("it ends after %d records, of %d", r.row, s.Records)
+		}
+		if err := done(part, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow takes over what a survey decided.
+func (x *encrypting) follow(s *EncryptSurvey) error {
+	if got := x.Key.Public.Fingerprint(); got != s.Key.Fingerprint {
+		return column.Refuse(x.Key.File, "this is key %s, the encryption began under key %s", short(got), short(s.Key.Fingerprint)).
+			WithHint("Use the key that it began with, or begin anew.")
+	}
+	if len(x.Measures) != len(s.Measures) || len(s.Bounds) != len(s.Measures) {
+		return x.changed("it has %d measures where there were %d", len(x.Measures), len(s.Measures))
+	}
+	for i := range x.Measures {
+		if x.Measures[i].Name != s.Measures[i] {
+			return x.changed("measure %d is %s where it was %s", i+1, column.Quote(x.Measures[i].Name), column.Quote(s.Measures[i]))
+		}
+		x.Measures[i].Bound = s.Bounds[i]
+	}
+	if err := x.layOut(); err != nil {
+		return err
+	}
+	if len(x.table.Columns) != s.Columns || int64(x.plan.records) != s.BlockRecords {
+		return fmt.Errorf("the layout has %d columns of %d records, and %d of %d when the encryption began", len(x.table.Columns), x.plan.records, s.Columns, s.BlockRecords)
+	}
+	return nil
+}
+
+func (x *encrypting) changed(format string, args ...any) error {
+	return column.Refuse(x.src.files[0], "the source changed since the encryption began: "+format, args...).
+		WithHint("Begin anew with the source as it is.")
+}
