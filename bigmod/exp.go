@@ -78,40 +78,39 @@ func slidingWindow(bits int) int {
 func (r *generic) Exp(z, x *Vec, e []byte) {
 	r.check("Exp", z.Len, z, x)
 	n, w := r.n, expWindow(8*len(e))
-	buf := r.buffer((1<<w + 1) * n)
-	defer r.scratch.Put(buf)
-	table, row := (*buf)[:n<<w], (*buf)[n<<w:n<<w+n]
-	var t montScratch
+	s := r.take((1<<w + 1) * n)
+	defer r.give(s)
+	table, row := s.more[:n<<w], s.more[n<<w:n<<w+n]
 	windows := (8*len(e) + w - 1) / w
 	for i := range z.Len {
-		r.powers(table, r.at(x, i), &t)
+		r.powers(table, r.at(x, i), s.mont)
 		acc := r.at(z, i)
 		copy(acc, r.one)
 		for j := windows - 1; j >= 0; j-- {
 			d := digit(e, j*w, w)
 			if j == windows-1 {
-				selectRow(acc, table, d)
+				r.mont.Select(acc, table, d)
 				continue
 			}
 			for range w {
-				montSqr(acc, acc, r.m, r.inv, &t)
+				r.mont.Sqr(acc, acc, s.mont)
 			}
-			selectRow(row, table, d)
-			montMul(acc, acc, row, r.m, r.inv, &t)
+			r.mont.Select(row, table, d)
+			r.mont.Mul(acc, acc, row, s.mont)
 		}
 	}
 }
 
 // powers sets row d of the table to x^d.
-func (r *generic) powers(table, x []uint64, t *montScratch) {
+func (r *generic) powers(table, x, t []uint64) {
 	n := r.n
 	copy(table[:n], r.one)
 	copy(table[n:2*n], x)
 	for d := 2; d < len(table)/n; d++ {
 		if row := table[d*n : (d+1)*n]; d%2 == 0 {
-			montSqr(row, table[d/2*n:(d/2+1)*n], r.m, r.inv, t)
+			r.mont.Sqr(row, table[d/2*n:(d/2+1)*n], t)
 		} else {
-			montMul(row, table[(d-1)*n:d*n], table[n:2*n], r.m, r.inv, t)
+			r.mont.Mul(row, table[(d-1)*n:d*n], table[n:2*n], t)
 		}
 	}
 }
@@ -130,22 +129,21 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 	}
 	length := 8*(len(e)-1) + bits.Len8(e[0])
 	n, w := r.n, slidingWindow(length)
-	buf := r.buffer(n<<(w-1) + n)
-	defer r.scratch.Put(buf)
-	odd, square := (*buf)[:n<<(w-1)], (*buf)[n<<(w-1):n<<(w-1)+n] // odd[k] = x^(2k+1)
-	var t montScratch
+	s := r.take(n<<(w-1) + n)
+	defer r.give(s)
+	odd, square := s.more[:n<<(w-1)], s.more[n<<(w-1):n<<(w-1)+n] // odd[k] = x^(2k+1)
 	for i := range z.Len {
 		copy(odd[:n], r.at(x, i))
 		if w > 1 {
-			montSqr(square, odd[:n], r.m, r.inv, &t)
+			r.mont.Sqr(square, odd[:n], s.mont)
 		}
 		for k := n; k < len(odd); k += n {
-			montMul(odd[k:k+n], odd[k-n:k], square, r.m, r.inv, &t)
+			r.mont.Mul(odd[k:k+n], odd[k-n:k], square, s.mont)
 		}
 		acc, started := r.at(z, i), false
 		for pos := length - 1; pos >= 0; {
 			if digit(e, pos, 1) == 0 {
-				montSqr(acc, acc, r.m, r.inv, &t)
+				r.mont.Sqr(acc, acc, s.mont)
 				pos--
 				continue
 			}
@@ -159,9 +157,9 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 				started = true
 			} else {
 				for range pos - low + 1 {
-					montSqr(acc, acc, r.m, r.inv, &t)
+					r.mont.Sqr(acc, acc, s.mont)
 				}
-				montMul(acc, acc, odd[d*n:(d+1)*n], r.m, r.inv, &t)
+				r.mont.Mul(acc, acc, odd[d*n:(d+1)*n], s.mont)
 			}
 			pos = low - 1
 		}

@@ -13,31 +13,38 @@ func Generic() Implementation {
 		Name:      "generic",
 		Available: true,
 		Why:       "portable Go, runs on every machine",
-		New:       func(m *Modulus) Ring { return newGeneric(m) },
+		New:       func(m *Modulus) Ring { return NewWordRing("generic", m, m.Limbs(), Portable) },
 	}
 }
 
 // wordsMax is the length of the longest residue in words.
 const wordsMax = MaxBits / 64
 
-// generic is the Ring of Generic. A residue is n consecutive little-endian words of a Vec.
+// generic is the Ring of NewWordRing. A residue is n consecutive little-endian words of a Vec.
 type generic struct {
+	name    string
 	modulus *Modulus
-	n       int       // words per residue, Limbs()
-	m       []uint64  // the modulus; R = 2^(64n)
-	inv     uint64    // -m⁻¹ mod 2^64
+	n       int      // words per residue, at least Limbs()
+	m       []uint64 // the modulus; R = 2^(64n)
+	mont    Montgomery
 	one     []uint64  // R mod m
 	rr      []uint64  // R² mod m
-	scratch sync.Pool // of *[]uint64
+	scratch sync.Pool // of *scratch
 	// rPowers[k][d] caches what multiplies by R^(d·256^k), for MulRPow.
 	rPowers [4][256]atomic.Pointer[[]uint64]
 }
 
-func newGeneric(modulus *Modulus) *generic {
-	n := modulus.Limbs()
-	r := &generic{modulus: modulus, n: n, m: modulus.words, one: make([]uint64, n), rr: make([]uint64, n)}
-	r.scratch.New = func() any { return new([]uint64) }
-	r.inv = negInverse(r.m[0])
+// NewWordRing makes a ring in radix 2^64, one residue after the other in n words each, modulus.Limbs() <= n <=
+// MaxBits/64, that leaves multiplication to what montgomery makes for the n words of the modulus and its negative inverse
+// modulo 2^64. It is how an implementation that differs in nothing else makes its rings.
+func NewWordRing(name string, modulus *Modulus, n int, montgomery func(m []uint64, inv uint64) Montgomery) Ring {
+	if n < modulus.Limbs() || n > wordsMax {
+		panic(fmt.Sprintf("bigmod: NewWordRing: residues of %d words for a modulus of %d", n, modulus.Limbs()))
+	}
+	m := make([]uint64, n)
+	copy(m, modulus.words)
+	r := &generic{name: name, modulus: modulus, n: n, m: m, mont: montgomery(m, negInverse(m[0])), one: make([]uint64, n), rr: make([]uint64, n)}
+	r.scratch.New = func() any { return &scratch{mont: make([]uint64, MontgomeryScratch*n)} }
 
 	// one: 2^(BitLen-1) is below m; double it up to R.
 	top := modulus.BitLen() - 1
@@ -46,10 +53,11 @@ func newGeneric(modulus *Modulus) *generic {
 		r.add(r.one, r.one, r.one)
 	}
 	// rr, the Montgomery form of 2^(64n): square and double from the form of 2^0.
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	copy(r.rr, r.one)
 	for i := bits.Len(uint(64*n)) - 1; i >= 0; i-- {
-		montSqr(r.rr, r.rr, r.m, r.inv, &t)
+		r.mont.Sqr(r.rr, r.rr, s.mont)
 		if 64*n>>i&1 == 1 {
 			r.add(r.rr, r.rr, r.rr)
 		}
@@ -57,7 +65,7 @@ func newGeneric(modulus *Modulus) *generic {
 	return r
 }
 
-func (r *generic) Name() string      { return "generic" }
+func (r *generic) Name() string      { return r.name }
 func (r *generic) Modulus() *Modulus { return r.modulus }
 
 func (r *generic) NewVec(n int) *Vec {
@@ -91,15 +99,22 @@ func (r *generic) at(v *Vec, i int) []uint64 {
 	return v.Words[i*r.n : (i+1)*r.n : (i+1)*r.n]
 }
 
-// buffer takes a scratch buffer of at least the given length from the pool; the caller gives it back with
-// r.scratch.Put. Its contents are arbitrary.
-func (r *generic) buffer(words int) *[]uint64 {
-	b := r.scratch.Get().(*[]uint64)
-	if len(*b) < words {
-		*b = make([]uint64, words)
-	}
-	return b
+// scratch is what a call needs beside its operands, of arbitrary contents.
+type scratch struct {
+	mont []uint64 // for r.mont
+	more []uint64
 }
+
+// take takes scratch from the pool, with so many more words; the caller gives it back.
+func (r *generic) take(more int) *scratch {
+	s := r.scratch.Get().(*scratch)
+	if len(s.more) < more {
+		s.more = make([]uint64, more)
+	}
+	return s
+}
+
+func (r *generic) give(s *scratch) { r.scratch.Put(s) }
 
 func (r *generic) SetBytes(z *Vec, be []byte) error {
 	r.checkVec("SetBytes", z)
@@ -126,14 +141,21 @@ func (r *generic) Bytes(be []byte, x *Vec) {
 
 func (r *generic) SetWords(z *Vec, w []uint64) {
 	r.checkVec("SetWords", z)
-	checkLen("SetWords", len(w), z.Len*r.n)
-	copy(z.Words, w)
+	limbs := r.modulus.Limbs()
+	checkLen("SetWords", len(w), z.Len*limbs)
+	for i := range z.Len {
+		zi := r.at(z, i)
+		clear(zi[copy(zi, w[i*limbs:(i+1)*limbs]):])
+	}
 }
 
 func (r *generic) Words(w []uint64, x *Vec) {
 	r.checkVec("Words", x)
-	checkLen("Words", len(w), x.Len*r.n)
-	copy(w, x.Words)
+	limbs := r.modulus.Limbs()
+	checkLen("Words", len(w), x.Len*limbs)
+	for i := range x.Len {
+		copy(w[i*limbs:(i+1)*limbs], r.at(x, i))
+	}
 }
 
 // SetWide splits a value into x0 + x1·R, reduces x0 + x1·(R mod m), which is below m·R, and repairs the R⁻¹ that the
@@ -144,20 +166,21 @@ func (r *generic) SetWide(z *Vec, w []uint64, limbs int) {
 		panic(fmt.Sprintf("bigmod: SetWide: %d words for a modulus of %d", limbs, r.modulus.Limbs()))
 	}
 	checkLen("SetWide", len(w), z.Len*limbs)
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	n := r.n
 	for i := range z.Len {
 		x := w[i*limbs : (i+1)*limbs]
 		low, high := x[:min(limbs, n)], x[min(limbs, n):]
-		wide := t[:2*n]
+		wide := s.mont[:2*n]
 		clear(wide[copy(wide, low):])
 		for j, v := range high {
 			c := addMulWord(wide[j:j+n], r.one, v)
 			wide[j+n] = c
 		}
 		zi := r.at(z, i)
-		montReduce(zi, r.m, r.inv, wide)
-		montMul(zi, zi, r.rr, r.m, r.inv, &t)
+		r.mont.Reduce(zi, s.mont)
+		r.mont.Mul(zi, zi, r.rr, s.mont)
 	}
 }
 
@@ -168,27 +191,30 @@ func (r *generic) ToMont(z, x *Vec) {
 
 func (r *generic) FromMont(z, x *Vec) {
 	r.check("FromMont", z.Len, z, x)
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	for i := range z.Len {
-		wide := t[:2*r.n]
+		wide := s.mont[:2*r.n]
 		clear(wide[copy(wide, r.at(x, i)):])
-		montReduce(r.at(z, i), r.m, r.inv, wide)
+		r.mont.Reduce(r.at(z, i), s.mont)
 	}
 }
 
 func (r *generic) Mul(z, x, y *Vec) {
 	r.check("Mul", z.Len, z, x, y)
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	for i := range z.Len {
-		montMul(r.at(z, i), r.at(x, i), r.at(y, i), r.m, r.inv, &t)
+		r.mont.Mul(r.at(z, i), r.at(x, i), r.at(y, i), s.mont)
 	}
 }
 
 func (r *generic) Sqr(z, x *Vec) {
 	r.check("Sqr", z.Len, z, x)
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	for i := range z.Len {
-		montSqr(r.at(z, i), r.at(x, i), r.m, r.inv, &t)
+		r.mont.Sqr(r.at(z, i), r.at(x, i), s.mont)
 	}
 }
 
@@ -200,9 +226,10 @@ func (r *generic) MulElem(z, x, c *Vec) {
 
 // mulElem is MulElem for c in plain words.
 func (r *generic) mulElem(z, x *Vec, c []uint64) {
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	for i := range z.Len {
-		montMul(r.at(z, i), r.at(x, i), c, r.m, r.inv, &t)
+		r.mont.Mul(r.at(z, i), r.at(x, i), c, s.mont)
 	}
 }
 
@@ -234,10 +261,11 @@ func (r *generic) MulAt(z *Vec, zi []int32, x *Vec, xi []int32) {
 	r.checkVec("MulAt", z)
 	r.checkVec("MulAt", x)
 	checkLen("MulAt", len(xi), len(zi))
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	for j, i := range zi {
 		e := r.at(z, int(i))
-		montMul(e, e, r.at(x, int(xi[j])), r.m, r.inv, &t)
+		r.mont.Mul(e, e, r.at(x, int(xi[j])), s.mont)
 	}
 }
 
@@ -255,12 +283,13 @@ func (r *generic) CopyAt(z *Vec, zi []int32, x *Vec, xi []int32) {
 func (r *generic) MulRPow(z *Vec, n []uint32) {
 	r.checkVec("MulRPow", z)
 	checkLen("MulRPow", len(n), z.Len)
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	for i, v := range n {
 		e := r.at(z, i)
 		for k := 0; v != 0; k, v = k+1, v>>8 {
 			if d := v & 255; d != 0 {
-				montMul(e, e, r.rPower(k, d), r.m, r.inv, &t)
+				r.mont.Mul(e, e, r.rPower(k, d), s.mont)
 			}
 		}
 	}
@@ -272,13 +301,14 @@ func (r *generic) rPower(k int, d uint32) []uint64 {
 	if p := cached.Load(); p != nil {
 		return *p
 	}
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	p := append([]uint64(nil), r.one...)
 	e := d << (8 * k)
 	for i := bits.Len32(e) - 1; i >= 0; i-- {
-		montSqr(p, p, r.m, r.inv, &t)
+		r.mont.Sqr(p, p, s.mont)
 		if e>>i&1 == 1 {
-			montMul(p, p, r.rr, r.m, r.inv, &t) // rr is the Montgomery form of R
+			r.mont.Mul(p, p, r.rr, s.mont) // rr is the Montgomery form of R
 		}
 	}
 	cached.Store(&p)

@@ -11,15 +11,13 @@ func (r *generic) InverseVarTime(z, x *Vec) error {
 		return nil
 	}
 	n, last := r.n, z.Len-1
-	buf := r.buffer((z.Len + 1) * n)
-	defer r.scratch.Put(buf)
-	prefix := func(k int) []uint64 { return (*buf)[k*n : (k+1)*n] }
-	u := prefix(z.Len)
-	var t montScratch
-	var next [wordsMax]uint64
+	s := r.take((z.Len + 2) * n)
+	defer r.give(s)
+	prefix := func(k int) []uint64 { return s.more[k*n : (k+1)*n] }
+	u, next := prefix(z.Len), prefix(z.Len+1)
 	copy(prefix(0), r.at(x, 0))
 	for k := 1; k <= last; k++ {
-		montMul(prefix(k), prefix(k-1), r.at(x, k), r.m, r.inv, &t)
+		r.mont.Mul(prefix(k), prefix(k-1), r.at(x, k), s.mont)
 	}
 	if inverse(u, prefix(last), r.m, r.modulus.bits) == 0 {
 		// Prefix products have inverses up to the first offender and none from there.
@@ -34,9 +32,9 @@ func (r *generic) InverseVarTime(z, x *Vec) error {
 		return &NotInvertibleError{Index: bad}
 	}
 	for k := last; k > 0; k-- {
-		copy(next[:n], r.at(x, k)) // z may be x
-		montMul(r.at(z, k), u, prefix(k-1), r.m, r.inv, &t)
-		montMul(u, u, next[:n], r.m, r.inv, &t)
+		copy(next, r.at(x, k)) // z may be x
+		r.mont.Mul(r.at(z, k), u, prefix(k-1), s.mont)
+		r.mont.Mul(u, u, next, s.mont)
 	}
 	copy(r.at(z, 0), u)
 	return nil

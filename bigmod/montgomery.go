@@ -11,26 +11,48 @@ func negInverse(m0 uint64) uint64 {
 	return -x
 }
 
-// montScratch is the room that montMul, montSqr and montReduce need.
-type montScratch [2 * wordsMax]uint64
-
-// montMul sets z = x·y·R⁻¹ mod m, R = 2^(64·len(m)), for x·y < m·R, in particular for x < R and y < m. z may be x
-// or y.
-func montMul(z, x, y, m []uint64, inv uint64, s *montScratch) {
-	t := s[:2*len(m)]
-	mulRows(t, x, y)
-	montReduce(z, m, inv, t)
+// Montgomery is multiplication of residues modulo one odd m, in n little-endian words of 64 bits each, by Montgomery's
+// method with R = 2^(64n): nearly all the time of a ring of [NewWordRing] is spent in it. Results are below m. Slices have n
+// words unless stated otherwise, and t is room for MontgomeryScratch·n words that overlaps nothing else. All of it is
+// constant time in all values and safe for concurrent use.
+type Montgomery interface {
+	// Mul sets z = x·y·R⁻¹ mod m for x·y < m·R, in particular for x < R and y < m. z may be x or y.
+	Mul(z, x, y, t []uint64)
+	// Sqr sets z = x·x·R⁻¹ mod m for x < m. z may be x.
+	Sqr(z, x, t []uint64)
+	// Reduce sets z = v·R⁻¹ mod m for v < m·R in the first 2n words of t.
+	Reduce(z, t []uint64)
+	// Select sets z to row d of a table of rows of n words, of which there is an even number, reading all of it.
+	Select(z, table []uint64, d uint64)
 }
 
-// montSqr sets z = x·x·R⁻¹ mod m for x < m. z may be x.
-func montSqr(z, x, m []uint64, inv uint64, s *montScratch) {
-	t := s[:2*len(m)]
-	sqrRows(t, x)
-	montReduce(z, m, inv, t)
+// MontgomeryScratch is the room that the methods of Montgomery have, in residues.
+const MontgomeryScratch = 4
+
+// Portable is the Montgomery of [Generic]. m is odd and kept, inv = -m⁻¹ mod 2^64.
+func Portable(m []uint64, inv uint64) Montgomery { return &portable{m, inv} }
+
+type portable struct {
+	m   []uint64
+	inv uint64
 }
+
+func (p *portable) Mul(z, x, y, t []uint64) {
+	mulRows(t[:2*len(p.m)], x, y)
+	p.Reduce(z, t)
+}
+
+func (p *portable) Sqr(z, x, t []uint64) {
+	sqrRows(t[:2*len(p.m)], x)
+	p.Reduce(z, t)
+}
+
+func (p *portable) Reduce(z, t []uint64) { montReduce(z, p.m, p.inv, t) }
+
+func (p *portable) Select(z, table []uint64, d uint64) { selectRow(z, table, d) }
 
 // montReduce sets z = t·R⁻¹ mod m for t < m·R of 2·len(m) words (Montgomery, "Modular multiplication without trial
-// division", 1985). It overwrites t; z may be a part of it.
+// division", 1985). It overwrites t.
 func montReduce(z, m []uint64, inv uint64, t []uint64) {
 	n := len(m)
 	var carry, c uint64

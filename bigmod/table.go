@@ -88,8 +88,9 @@ func (p *genericPlan) SetBase(base []byte) {
 	if len(base) > r.modulus.Size() || LessWords(x, r.m) == 0 {
 		panic("bigmod: the base of a table is not below the modulus")
 	}
-	var t montScratch
-	montMul(x, x, r.rr, r.m, r.inv, &t)
+	s := r.take(0)
+	defer r.give(s)
+	r.mont.Mul(x, x, r.rr, s.mont)
 	p.bases = [][]uint64{x}
 }
 
@@ -98,11 +99,12 @@ func (p *genericPlan) base(window int) []uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.table.ring
-	var t montScratch
+	s := r.take(0)
+	defer r.give(s)
 	for len(p.bases) <= window {
 		x := slices.Clone(p.bases[len(p.bases)-1])
 		for range p.table.window {
-			montSqr(x, x, r.m, r.inv, &t)
+			r.mont.Sqr(x, x, s.mont)
 		}
 		p.bases = append(p.bases, x)
 	}
@@ -110,8 +112,10 @@ func (p *genericPlan) base(window int) []uint64 {
 }
 
 func (p *genericPlan) Make(piece int) {
-	var t montScratch
-	p.table.ring.powers(p.Words(piece), p.base(piece), &t)
+	r := p.table.ring
+	s := r.take(0)
+	defer r.give(s)
+	r.powers(p.Words(piece), p.base(piece), s.mont)
 }
 
 func (p *genericPlan) Words(piece int) []uint64 {
@@ -144,8 +148,9 @@ func (t *genericTable) Exp(z *Vec, e []byte) {
 	r.checkVec("Table.Exp", z)
 	size := (t.bits + 7) / 8
 	checkLen("Table.Exp", len(e), size*z.Len)
-	var prod montScratch
-	var row [wordsMax]uint64
+	s := r.take(r.n)
+	defer r.give(s)
+	row := s.more[:r.n]
 	for first := 0; first < z.Len; first += tableGroup {
 		last := min(first+tableGroup, z.Len)
 		for j, rows := range t.rows {
@@ -153,11 +158,11 @@ func (t *genericTable) Exp(z *Vec, e []byte) {
 				acc := r.at(z, i)
 				d := digit(e[i*size:(i+1)*size], j*t.window, t.window)
 				if j == 0 {
-					selectRow(acc, rows, d)
+					r.mont.Select(acc, rows, d)
 					continue
 				}
-				selectRow(row[:r.n], rows, d)
-				montMul(acc, acc, row[:r.n], r.m, r.inv, &prod)
+				r.mont.Select(row, rows, d)
+				r.mont.Mul(acc, acc, row, s.mont)
 			}
 		}
 	}
