@@ -83,13 +83,13 @@ func (r *Recorder) see(ctx context.Context, name string, f blob.File) error {
 func identify(ctx context.Context, name string, f blob.File) (identity, error) {
 	id := identity{size: f.Size()}
 	var err error
-	switch f := f.(type) {
+	switch x := f.(type) {
 	case interface{ Version() string }:
-		id.version = f.Version()
+		id.version = x.Version()
 	case interface{ Stat() (fs.FileInfo, error) }:
-		id.info, err = f.Stat()
+		id.info, err = x.Stat()
 	default:
-		id.sha256, err = digestOf(ctx, name, f.(blob.File))
+		id.sha256, err = digestOf(ctx, name, f)
 	}
 	return id, err
 }
