@@ -26,6 +26,13 @@ func keyReport(pk *paillier.PublicKey) KeyReport {
 	return KeyReport{Fingerprint: pk.Fingerprint(), Scheme: "paillier", Variant: string(pk.Variant()), Bits: pk.Bits(), TestKey: pk.Test()}
 }
 
+// keyed tells whoever asks which key and arithmetic the job works with.
+func (o Options) keyed(pk *paillier.PublicKey) {
+	if o.Keyed != nil {
+		o.Keyed(keyReport(pk), pk.Kernel())
+	}
+}
+
 // rowCount counts the rows of each file of a source. A file that is read again, in a second pass, is counted anew.
 type rowCount struct {
 	files []InputReport

@@ -73,6 +73,7 @@ func (d *Decryption) open(ctx context.Context) (*opening, error) {
 	if err := d.Key.useKernel(d.Kernel); err != nil {
 		return nil, err
 	}
+	d.keyed(d.Key.Public)
 	t, ids, err := readTable(ctx, d.Options, d.In)
 	if err != nil {
 		return nil, err

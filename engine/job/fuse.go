@@ -112,6 +112,7 @@ func (u Fusion) begin(ctx context.Context) (*fusing, error) {
 	if err := pk.UseKernel(u.Kernel); err != nil {
 		return nil, err
 	}
+	u.keyed(pk)
 	f := &fusing{Fusion: u, pk: pk, inputs: inputs, report: &Report{Out: u.Out, Kernel: pk.Kernel(), Key: keyReport(pk)}}
 	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
 	if inputs[0].table.Layout == Blocks && !f.wantsTotal() {

@@ -43,6 +43,9 @@ type Options struct {
 	// to call when the stage ends. Nil means nobody watches.
 	Watch func(stage string, progress *Progress) (done func())
 
+	// Keyed is called when it is known under which key and with which arithmetic the job works. Nil means nobody asks.
+	Keyed func(key KeyReport, kernel string)
+
 	Log *slog.Logger // nil discards
 }
 
