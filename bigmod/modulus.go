@@ -64,3 +64,13 @@ func (m *Modulus) Bytes() []byte {
 func (m *Modulus) Words() []uint64 {
 	return append([]uint64(nil), m.words...)
 }
+
+// Square returns the modulus m². It fails when that is longer than MaxBits.
+func (m *Modulus) Square() (*Modulus, error) {
+	w := m.Words()
+	square := make([]uint64, 2*len(w))
+	MulWords(square, w, w)
+	be := make([]byte, 8*len(square))
+	BytesFromWords(be, square)
+	return NewModulus(be)
+}

@@ -56,6 +56,10 @@ func TestModulusLengths(t *testing.T) {
 		if !slices.Equal(m.Words(), w) {
 			t.Errorf("modulus of %d bits: words %x", bits, m.Words())
 		}
+		square, err := m.Square()
+		if err != nil || !bytes.Equal(square.Bytes(), new(big.Int).Mul(x, x).Bytes()) {
+			t.Errorf("modulus of %d bits: its square is %x, %v", bits, square.Bytes(), err)
+		}
 		m.Words()[0], m.Bytes()[0] = 0, 0
 		if !slices.Equal(m.Words(), w) {
 			t.Errorf("modulus of %d bits: Words or Bytes is no copy", bits)

@@ -10,7 +10,7 @@ type Vec struct {
 }
 
 // Ring is arithmetic modulo one Modulus m on vectors of residues. Every residue is canonical (0 <= x < m) between
-// calls. The Montgomery form of x is x·R mod m, where R > m is a power of two of the implementation's choice.
+// calls. The Montgomery form of x is x·R mod m, where R is a power of two of the implementation's choice.
 //
 // Operands of one call have equal Len (which may be 0) unless stated otherwise; another length, or a Vec of another
 // ring, is a programmer's error and panics. Results may be the same Vec as any operand unless stated otherwise.
@@ -137,6 +137,8 @@ type Implementation struct {
 	Why string
 	// New makes the ring of a modulus.
 	New func(*Modulus) Ring
+	// NewSquare makes the ring of root², of at most MaxBits bits, faster than that of New; nil when there is none.
+	NewSquare func(root *Modulus) Ring
 }
 
 // RangeError says that a value given as a residue is not below the modulus.

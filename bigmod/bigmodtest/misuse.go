@@ -72,7 +72,8 @@ func testMisuse(t *testing.T, impl bigmod.Implementation) {
 
 // testConcurrent uses one ring and one table from several goroutines; the race detector is the judge of what is shared.
 func testConcurrent(t *testing.T, impl bigmod.Implementation) {
-	s := newSetup(t, impl, randomModulus(newRand(2), 512))
+	m := randomModulus(newRand(2), 512)
+	s := newSetup(t, impl, m)
 	r := s.ring
 	const n = 11
 	in := s.bytes(s.residues(n))
@@ -96,7 +97,7 @@ func testConcurrent(t *testing.T, impl bigmod.Implementation) {
 		return out
 	}
 	table := r.NewTable(base, 64)
-	want := work(newSetup(t, impl, s.m).ring.NewTable(base, 64))
+	want := work(newSetup(t, impl, m).ring.NewTable(base, 64))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

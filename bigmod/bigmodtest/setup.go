@@ -22,14 +22,16 @@ func newRand(seed int) *rand.Rand {
 	return rand.New(rand.NewPCG(uint64(seed), 0x6269676d6f64))
 }
 
-// newSetup makes the ring of m, an odd number from 3 to 2^MaxBits.
+// newSetup makes the ring that impl makes of m, an odd number from 3 to 2^MaxBits.
 func newSetup(t testing.TB, impl bigmod.Implementation, m *big.Int) *setup {
 	t.Helper()
 	modulus, err := bigmod.NewModulus(m.Bytes())
 	if err != nil {
 		t.Fatalf("NewModulus of %s: %v", short(m), err)
 	}
-	s := &setup{ring: impl.New(modulus), m: m, rand: newRand(m.BitLen())}
+	ring := impl.New(modulus)
+	m = new(big.Int).SetBytes(ring.Modulus().Bytes()) // its square, in TestSquares
+	s := &setup{ring: ring, m: m, rand: newRand(m.BitLen())}
 	one := s.vec(big.NewInt(1))
 	s.ring.FromMont(one, one)
 	s.rInv = s.get(one)[0]

@@ -22,10 +22,37 @@ var batches = []int{0, 1, 7, 8, 9, 15, 16, 17}
 // TestImplementation tests everything that Ring and Table promise, with math/big as the oracle. The implementation must be
 // available.
 func TestImplementation(t *testing.T, impl bigmod.Implementation) {
+	testLengths(t, impl, bigmod.MaxBits)
+}
+
+// TestSquares is TestImplementation for the rings of squares.
+func TestSquares(t *testing.T, impl bigmod.Implementation) {
+	testLengths(t, Squares(impl), bigmod.MaxBits/2)
+}
+
+// Squares returns an implementation that makes the ring of the square of a modulus, or of its low half if the modulus is
+// longer than MaxBits/2.
+func Squares(impl bigmod.Implementation) bigmod.Implementation {
+	impl.Name += " squares"
+	impl.New = func(m *bigmod.Modulus) bigmod.Ring {
+		if be := m.Bytes(); m.BitLen() > bigmod.MaxBits/2 {
+			be = be[len(be)-bigmod.MaxBits/16:]
+			be[0] |= 1 << 7 // more than 1
+			m, _ = bigmod.NewModulus(be)
+		}
+		return impl.NewSquare(m)
+	}
+	return impl
+}
+
+func testLengths(t *testing.T, impl bigmod.Implementation, longest int) {
 	if !impl.Available {
 		t.Fatalf("%s is not available: %s", impl.Name, impl.Why)
 	}
 	for _, bits := range lengths {
+		if bits > longest {
+			break
+		}
 		for name, m := range moduli(bits) {
 			if testing.Short() && bits > 2048 && name != "random" && name != "2^k-1" {
 				continue

@@ -22,27 +22,45 @@ func (r *ring) SetBytes(z *bigmod.Vec, be []byte) error {
 			rows = tail
 		}
 		zg := r.group(z.Words, g)
-		r.fromBytes(zg, rows, size)
-		if low := bits.TrailingZeros64(^r.below(zg)); low < n {
+		if low := bits.TrailingZeros64(^r.readBytes(zg, rows, size, s)); low < n {
 			return &bigmod.RangeError{Index: g*lanes + low}
 		}
 	}
 	return nil
 }
 
+// readBytes sets a group to 8 big-endian values and returns the set of lanes whose value is below the modulus.
+func (r *ring) readBytes(z []uint64, be []byte, size int, s *scratch) uint64 {
+	r.fromBytes(z, be, size)
+	below := r.below(z)
+	if r.pair != nil {
+		r.pair.split(z, z, s)
+	}
+	return below
+}
+
+// plain returns the group x as canonical residues, in s or as it is.
+func (r *ring) plain(x []uint64, s *scratch) []uint64 {
+	if r.pair == nil {
+		return x
+	}
+	r.pair.join(s.x, x, s)
+	return s.x
+}
+
 func (r *ring) Bytes(be []byte, x *bigmod.Vec) {
 	r.checkVec("Bytes", x)
 	size := r.modulus.Size()
 	checkLen("Bytes", len(be), x.Len*size)
+	s := r.take()
+	defer r.give(s)
 	full := x.Len / lanes
 	for g := range full {
-		r.toBytes(be[g*lanes*size:], r.group(x.Words, g), size)
+		r.toBytes(be[g*lanes*size:], r.plain(r.group(x.Words, g), s), size)
 	}
 	if rest := be[full*lanes*size:]; len(rest) > 0 {
-		s := r.take()
-		defer r.give(s)
 		tail := s.bytes(lanes * size)
-		r.toBytes(tail, r.group(x.Words, full), size)
+		r.toBytes(tail, r.plain(r.group(x.Words, full), s), size)
 		copy(rest, tail)
 	}
 }
@@ -54,7 +72,11 @@ func (r *ring) SetWords(z *bigmod.Vec, w []uint64) {
 	s := r.take()
 	defer r.give(s)
 	for g := range groups(z.Len) {
-		r.fromWords(r.group(z.Words, g), r.rows(w, g, n, s), n, r.k)
+		zg := r.group(z.Words, g)
+		r.fromWords(zg, r.rows(w, g, n, s), n, r.k)
+		if r.pair != nil {
+			r.pair.split(zg, zg, s)
+		}
 	}
 }
 
@@ -62,15 +84,15 @@ func (r *ring) Words(w []uint64, x *bigmod.Vec) {
 	r.checkVec("Words", x)
 	n := r.modulus.Limbs()
 	checkLen("Words", len(w), x.Len*n)
+	s := r.take()
+	defer r.give(s)
 	full := x.Len / lanes
 	for g := range full {
-		r.toWords(w[g*lanes*n:], r.group(x.Words, g), n)
+		r.toWords(w[g*lanes*n:], r.plain(r.group(x.Words, g), s), n)
 	}
 	if rest := w[full*lanes*n:]; len(rest) > 0 {
-		s := r.take()
-		defer r.give(s)
 		tail := s.words(lanes * n)
-		r.toWords(tail, r.group(x.Words, full), n)
+		r.toWords(tail, r.plain(r.group(x.Words, full), s), n)
 		copy(rest, tail)
 	}
 }
@@ -101,6 +123,10 @@ func (r *ring) SetWide(z *bigmod.Vec, w []uint64, limbs int) {
 	}
 	s := r.take()
 	defer r.give(s)
+	if r.pair != nil {
+		r.pair.setWide(z, w, limbs, r, s)
+		return
+	}
 	parts := (64*limbs + limbBits*r.k - 1) / (limbBits * r.k)
 	n := lanes * r.k
 	buf := s.words((parts+1)*n + lanes*limbs)

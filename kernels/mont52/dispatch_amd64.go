@@ -25,6 +25,17 @@ func (r *ring) product(sums, x, y []uint64, ahead *uint64) {
 	productIFMA(&sums[0], &x[0], &y[0], &r.productPlan[0], r.k, ahead)
 }
 
+func (r *ring) productAdd(sums, x, y []uint64) {
+	if !r.ifma {
+		productAddGeneric(sums, x, y, r.k)
+		return
+	}
+	raceRead(x[:lanes*r.k])
+	raceRead(y[:lanes*r.k])
+	raceWrite(sums[:lanes*2*r.k])
+	productIFMA(&sums[0], &x[0], &y[0], &r.productPlan[0], r.k, nil)
+}
+
 func (r *ring) square(sums, x []uint64) {
 	if !r.ifma {
 		squareGeneric(sums, x, r.k)
@@ -43,6 +54,40 @@ func (r *ring) reduce(z, sums []uint64, canonical uint64) {
 	raceWrite(z[:lanes*r.k])
 	raceWrite(sums[:lanes*2*r.k])
 	reduceIFMA(&z[0], &sums[0], &r.m[0], &r.long[0], &r.short[0], r.inv, &r.reducePlan[0], r.k, canonical)
+}
+
+func (p *pairing) reduceQuotient(z, quotient, sums []uint64) {
+	r := p.root
+	if !r.ifma {
+		reduceQuotientGeneric(z, quotient, sums, r.m, r.long, r.short, p.longDigits, p.shortDigits, p.half, r.inv, r.k)
+		return
+	}
+	raceWrite(z[:lanes*r.k])
+	raceWrite(quotient[:lanes*r.k])
+	raceWrite(sums[:lanes*2*r.k])
+	reduceQuotientIFMA(&z[0], &quotient[0], &sums[0], &r.m[0], &r.long[0], &r.short[0], &p.longDigits[0], &p.shortDigits[0],
+		&p.half[0], r.inv, &r.reducePlan[0], r.k)
+}
+
+// normalize propagates the carries of k columns, which may be other than r.k.
+func (r *ring) normalize(z, sums []uint64, k int) {
+	if !r.ifma {
+		normalizeGeneric(z, sums, k)
+		return
+	}
+	raceRead(sums[:lanes*k])
+	raceWrite(z[:lanes*k])
+	normalizeIFMA(&z[0], &sums[0], k)
+}
+
+func (r *ring) double(z, x []uint64) {
+	if !r.ifma {
+		doubleGeneric(z, x, r.k)
+		return
+	}
+	raceRead(x[:lanes*r.k])
+	raceWrite(z[:lanes*r.k])
+	doubleIFMA(&z[0], &x[0], r.k)
 }
 
 func (r *ring) add(z, x, y []uint64) {

@@ -8,6 +8,17 @@ func supported() (bool, string) {
 
 func (r *ring) product(sums, x, y []uint64, _ *uint64) { productGeneric(sums, x, y, r.k) }
 
+func (r *ring) productAdd(sums, x, y []uint64) { productAddGeneric(sums, x, y, r.k) }
+
+func (p *pairing) reduceQuotient(z, quotient, sums []uint64) {
+	r := p.root
+	reduceQuotientGeneric(z, quotient, sums, r.m, r.long, r.short, p.longDigits, p.shortDigits, p.half, r.inv, r.k)
+}
+
+func (r *ring) normalize(z, sums []uint64, k int) { normalizeGeneric(z, sums, k) }
+
+func (r *ring) double(z, x []uint64) { doubleGeneric(z, x, r.k) }
+
 func (r *ring) square(sums, x []uint64) { squareGeneric(sums, x, r.k) }
 
 func (r *ring) reduce(z, sums []uint64, canonical uint64) {

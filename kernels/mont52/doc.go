@@ -13,6 +13,9 @@
 // (each below 2^52, at most 4·K of them, so they fit). They are reduced by Montgomery's method in two stages; see
 // reduceGeneric. The instructions are spent on 4·K² products per multiplication and 3·K² per squaring, and little else.
 //
+// Modulo the square n² of a known number, such as Paillier's N² or p², residues are pairs of numbers as long as n; see
+// pairing. That takes 10·(K/2)² products per multiplication and 7·(K/2)² per squaring, a little more than half of the above.
+//
 // # Constant time
 //
 // Everything is constant time in the residues and the modulus, and in exponents, unless its name ends in VarTime: no

@@ -61,7 +61,7 @@ func (r *ring) Exp(z, x *bigmod.Vec, e []byte) {
 			r.selectGroup(s.y, table, d, w)
 			r.mul(acc, acc, s.y, s, lazy)
 		}
-		r.canonical(r.group(z.Words, g), acc)
+		r.reduced(r.group(z.Words, g), acc)
 	}
 }
 
@@ -134,6 +134,6 @@ func (r *ring) ExpVarTime(z, x *bigmod.Vec, e []byte) {
 			}
 			pos = low - 1
 		}
-		r.canonical(r.group(z.Words, g), acc)
+		r.reduced(r.group(z.Words, g), acc)
 	}
 }

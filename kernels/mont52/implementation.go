@@ -13,5 +13,6 @@ func Implementation() bigmod.Implementation {
 		Available: available,
 		Why:       why,
 		New:       func(m *bigmod.Modulus) bigmod.Ring { return newRing(m, available) },
+		NewSquare: func(root *bigmod.Modulus) bigmod.Ring { return newSquareRing(root, available) },
 	}
 }

@@ -25,8 +25,12 @@ func (r *ring) InverseVarTime(z, x *bigmod.Vec) error {
 	for l := (x.Len-1)%lanes + 1; l < lanes; l++ {
 		for j := range r.k {
 			padded[lanes*j+l] = 0
+			if r.pair != nil {
+				padded[lanes*j+l] = r.pair.plainOne[lanes*j+l]
+			} else if j == 0 {
+				padded[l] = 1
+			}
 		}
-		padded[l] = 1
 	}
 	copy(r.group(prefix, 0), factor(0))
 	for g := 1; g <= last; g++ {
@@ -75,7 +79,7 @@ func (r *ring) invertLanes(x []uint64, s *scratch) bool {
 	portable := r.portable()
 	v := portable.NewVec(1)
 	w := make([]uint64, lanes*n)
-	r.toWords(w, x, n)
+	r.toWords(w, r.plain(x, s), n)
 	portable.SetWords(v, w[:n])
 	if portable.InverseVarTime(v, v) != nil {
 		return false
@@ -84,6 +88,9 @@ func (r *ring) invertLanes(x []uint64, s *scratch) bool {
 	limbs := s.x[:r.k]
 	limbsFromWords(limbs, w[:n])
 	spread(x, limbs)
+	if r.pair != nil {
+		r.pair.split(x, x, s)
+	}
 	return true
 }
 

@@ -4,7 +4,8 @@
 
 package mont52
 
-// productIFMA is productGeneric, in the passes of a plan. It prefetches k vectors from ahead on.
+// productIFMA is productGeneric, in the passes of a plan, and prefetches k vectors from ahead on. Without ahead it is
+// productAddGeneric.
 //
 //go:noescape
 func productIFMA(sums *uint64, x *uint64, y *uint64, plan *uint64, k int, ahead *uint64)
@@ -18,6 +19,11 @@ func squareIFMA(sums *uint64, x *uint64, k int)
 //
 //go:noescape
 func reduceIFMA(z *uint64, sums *uint64, m *uint64, long *uint64, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)
+
+// reduceQuotientIFMA is reduceQuotientGeneric, in the passes of a plan.
+//
+//go:noescape
+func reduceQuotientIFMA(z *uint64, quotient *uint64, sums *uint64, m *uint64, long *uint64, short *uint64, longDigits *uint64, shortDigits *uint64, half *uint64, inv uint64, plan *uint64, k int)
 
 // addIFMA is addGeneric.
 //
@@ -38,6 +44,16 @@ func belowIFMA(x *uint64, m *uint64, k int) uint64
 //
 //go:noescape
 func canonicalIFMA(z *uint64, x *uint64, m *uint64, k int)
+
+// normalizeIFMA is normalizeGeneric.
+//
+//go:noescape
+func normalizeIFMA(z *uint64, sums *uint64, k int)
+
+// doubleIFMA is doubleGeneric.
+//
+//go:noescape
+func doubleIFMA(z *uint64, x *uint64, k int)
 
 // fromBytesIFMA is fromBytesGeneric.
 //

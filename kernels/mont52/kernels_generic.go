@@ -43,6 +43,11 @@ func vector(x []uint64, j int) []uint64 { return x[lanes*j:][:lanes:lanes] }
 // 2k+tailSums columns and overlaps neither operand.
 func productGeneric(sums, x, y []uint64, k int) {
 	clear(sums[:lanes*(2*k+tailSums)])
+	productAddGeneric(sums, x, y, k)
+}
+
+// productAddGeneric adds those columns of x·y to sums.
+func productAddGeneric(sums, x, y []uint64, k int) {
 	for i := range k {
 		for j := range k {
 			addMul(sums, i+j, vector(x, j), vector(y, i))
@@ -94,46 +99,92 @@ const (
 //
 // When canonical is not zero, m is subtracted once if that leaves z non-negative.
 func reduceGeneric(z, sums, m, long, short []uint64, inv uint64, k int, canonical uint64) {
-	longRows, _ := reduceRows(k)
-	for i := range k - lastRows {
-		c := vector(sums, i)
-		next := vector(sums, i+1)
-		for l, v := range c {
-			next[l] += v >> limbBits
-		}
-		multiple, lag := long, longLag
-		if i >= longRows {
-			multiple, lag = short, shortLag
-		}
-		for j, n := range multiple[:k] {
-			addMulWord(sums, i+lag+j, c, n)
+	clearColumns(sums, nil, m, long, short, nil, nil, inv, k)
+	if canonical != 0 {
+		canonicalGeneric(z, sums[lanes*k:], m, k)
+		return
+	}
+	normalizeGeneric(z, sums[lanes*k:], k)
+}
+
+// reduceQuotientGeneric is reduceGeneric, lazily, and adds to the columns 0...k-1 of quotient the q with
+// T + q·m = z·R, with half = R/2 mod m, in words, in the place of q's bit 52k-1. The multiple of m that clears a column c
+// is c times longDigits or shortDigits, -m⁻¹ modulo 2^(52·longLag) and 2^(52·shortLag), or that of the last columns.
+func reduceQuotientGeneric(z, quotient, sums, m, long, short, longDigits, shortDigits, half []uint64, inv uint64, k int) {
+	last := clearColumns(sums, quotient, m, long, short, longDigits, shortDigits, inv, k)
+	for l, q := range last {
+		const bit = limbBits - 1
+		quotient[lanes*(k-1)+l] -= q & (1 << bit)
+		for j, h := range half[:k] {
+			quotient[lanes*j+l] += h & -(q >> bit)
 		}
 	}
-	for i := k - lastRows; i < k; i++ {
-		var q [lanes]uint64
+	normalizeGeneric(z, sums[lanes*k:], k)
+}
+
+// clearColumns adds the multiple of m to sums that makes columns 0...k-1 zero, apart from their carries into the next
+// columns, and its quotient by m to quotient unless that is nil. It returns the last multiplier.
+func clearColumns(sums, quotient, m, long, short, longDigits, shortDigits []uint64, inv uint64, k int) (q [lanes]uint64) {
+	longRows, _ := reduceRows(k)
+	for i := range k {
 		c := vector(sums, i)
+		next := vector(sums, i+1)
+		if i < k-lastRows {
+			for l, v := range c {
+				next[l] += v >> limbBits
+			}
+			multiple, digits, lag := long, longDigits, longLag
+			if i >= longRows {
+				multiple, digits, lag = short, shortDigits, shortLag
+			}
+			for j, n := range multiple[:k] {
+				addMulWord(sums, i+lag+j, c, n)
+			}
+			if quotient != nil {
+				for j, n := range digits {
+					addMulWord(quotient, i+j, c, n)
+				}
+			}
+			continue
+		}
 		for l, v := range c {
 			q[l] = v * inv & limbMask
 		}
 		for j, n := range m[:k] {
 			addMulWord(sums, i+j, q[:], n)
 		}
-		next := vector(sums, i+1)
 		for l, v := range c {
 			next[l] += v >> limbBits
 		}
+		if quotient != nil {
+			for l, v := range q {
+				quotient[lanes*i+l] += v
+			}
+		}
 	}
-	sums = sums[lanes*k:]
-	if canonical != 0 {
-		canonicalGeneric(z, sums, m, k)
-		return
-	}
+	return q
+}
+
+// normalizeGeneric sets z to the value of k columns of sums, each below 2^63, in limbs below 2^52, modulo R. z is sums or
+// overlaps it nowhere.
+func normalizeGeneric(z, sums []uint64, k int) {
 	var carry [lanes]uint64
 	for j := range k {
 		for l, v := range vector(sums, j) {
 			v += carry[l]
 			carry[l] = v >> limbBits
 			z[lanes*j+l] = v & limbMask
+		}
+	}
+}
+
+// doubleGeneric sets z = 2x for x < R/2.
+func doubleGeneric(z, x []uint64, k int) {
+	var carry [lanes]uint64
+	for j := range k {
+		for l, v := range vector(x, j) {
+			z[lanes*j+l] = v<<1&limbMask | carry[l]
+			carry[l] = v >> (limbBits - 1)
 		}
 	}
 }

@@ -6,7 +6,7 @@ type plan []uint64
 
 // Long passes run at the limit of the machine. Passes of 8, 4, 2 and 1 rows are for what they cannot divide.
 const (
-	longRowsMin = 12
+	longRowsMin = 10
 	longRowsMax = 14
 	// shortRowsMin is how many rows short passes take after long ones: one pass of 8; see reduceGeneric.
 	shortRowsMin = 8

@@ -24,6 +24,10 @@ type ring struct {
 	scratch     sync.Pool
 	powers      rPowers
 	portable    func() bigmod.Ring // of the same modulus, made when first needed
+
+	// pair is set for the square of a modulus: residues are pairs, and the fields from inv to short and the plans
+	// are not used.
+	pair *pairing
 }
 
 // canonical and lazy say whether a kernel reduces its result below m, or below 2m only.
@@ -36,6 +40,7 @@ const (
 type scratch struct {
 	sums []uint64 // of a product
 	x, y []uint64 // a group each
+	x2   []uint64 // half a group; for pairs
 	more []uint64 // of any length; see scratch.words
 	tail []byte   // of any length; see scratch.bytes
 }
@@ -43,9 +48,9 @@ type scratch struct {
 // newScratch makes a scratch in one piece, with what conversions need in more: a value of two residues, and its limbs.
 func newScratch(k int) *scratch {
 	n := lanes * k
-	sums := 2*n + lanes*tailSums
-	w := alignedWords(2*n + sums + 5*n)
-	return &scratch{x: w[:n:n], y: w[n : 2*n : 2*n], sums: w[2*n : 2*n+sums : 2*n+sums], more: w[2*n+sums:]}
+	sums := 2*n + 2*lanes*tailSums // for pairs, two times those of k/2 limbs
+	w := alignedWords(3*n + sums + 5*n)
+	return &scratch{x: w[:n:n], y: w[n : 2*n : 2*n], x2: w[2*n : 3*n : 3*n], sums: w[3*n : 3*n+sums : 3*n+sums], more: w[3*n+sums:]}
 }
 
 // words returns n words, aligned as vectors, of arbitrary contents.
@@ -78,19 +83,36 @@ func (r *ring) group(x []uint64, i int) []uint64 {
 
 // mul sets the group z = x·y·R⁻¹. Ranges: see reduceGeneric.
 func (r *ring) mul(z, x, y []uint64, s *scratch, canonical uint64) {
-	r.mulAhead(z, x, y, s, canonical, &x[0])
+	r.mulAhead(z, x, y, s, canonical, x)
 }
 
-// mulAhead is mul and prefetches k vectors of other memory, which may end before that.
-func (r *ring) mulAhead(z, x, y []uint64, s *scratch, canonical uint64, ahead *uint64) {
-	r.product(s.sums, x, y, ahead)
+// mulAhead is mul and prefetches another group.
+func (r *ring) mulAhead(z, x, y []uint64, s *scratch, canonical uint64, ahead []uint64) {
+	if r.pair != nil {
+		r.pair.mul(z, x, y, s, ahead)
+		return
+	}
+	r.product(s.sums, x, y, &ahead[0])
 	r.reduce(z, s.sums, canonical)
 }
 
 // sqr sets the group z = x²·R⁻¹.
 func (r *ring) sqr(z, x []uint64, s *scratch, canonical uint64) {
+	if r.pair != nil {
+		r.pair.sqr(z, x, s)
+		return
+	}
 	r.square(s.sums, x)
 	r.reduce(z, s.sums, canonical)
+}
+
+// reduced sets the group z to x, reduced below m; pairs are as good as they are.
+func (r *ring) reduced(z, x []uint64) {
+	if r.pair != nil {
+		copy(z, x)
+		return
+	}
+	r.canonical(z, x)
 }
 
 func (r *ring) Name() string             { return Name }
@@ -131,13 +153,17 @@ func (r *ring) ToMont(z, x *bigmod.Vec) {
 	}
 }
 
-// FromMont reduces the value itself as column sums.
+// FromMont reduces the value itself as column sums; pairs are multiplied by that of 1.
 func (r *ring) FromMont(z, x *bigmod.Vec) {
 	r.check("FromMont", z.Len, z, x)
 	s := r.take()
 	defer r.give(s)
 	for g := range groups(z.Len) {
-		r.fromMont(r.group(z.Words, g), r.group(x.Words, g), s)
+		if zg, xg := r.group(z.Words, g), r.group(x.Words, g); r.pair != nil {
+			r.mul(zg, xg, r.pair.plainOne, s, canonical)
+		} else {
+			r.fromMont(zg, xg, s)
+		}
 	}
 }
 
@@ -183,14 +209,28 @@ func (r *ring) MulElem(z, x, c *bigmod.Vec) {
 
 func (r *ring) Add(z, x, y *bigmod.Vec) {
 	r.check("Add", z.Len, z, x, y)
-	for g := range groups(z.Len) {
-		r.add(r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g))
-	}
+	r.each(z, x, y, r.add, r.one)
 }
 
 func (r *ring) Sub(z, x, y *bigmod.Vec) {
 	r.check("Sub", z.Len, z, x, y)
+	if r.pair != nil {
+		r.each(z, x, y, nil, r.pair.minus)
+		return
+	}
+	r.each(z, x, y, r.sub, nil)
+}
+
+// each applies do to all groups, or to pairs x + y·factor.
+func (r *ring) each(z, x, y *bigmod.Vec, do func(z, x, y []uint64), factor []uint64) {
+	s := r.take()
+	defer r.give(s)
 	for g := range groups(z.Len) {
-		r.sub(r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g))
+		zg, xg, yg := r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g)
+		if r.pair != nil {
+			r.pair.combine(zg, xg, r.one, yg, factor, s)
+		} else {
+			do(zg, xg, yg)
+		}
 	}
 }

@@ -15,25 +15,25 @@ func limbsOf(modulus *bigmod.Modulus) int {
 	return max(limbsMin, (modulus.BitLen()+4+limbBits-1)/limbBits)
 }
 
-func newRing(modulus *bigmod.Modulus, ifma bool) *ring {
-	k := limbsOf(modulus)
+// layout makes a ring of k limbs without its constants.
+func layout(modulus *bigmod.Modulus, k int, ifma bool) *ring {
 	r := &ring{modulus: modulus, k: k, ifma: ifma, m: make([]uint64, k)}
 	r.scratch.New = func() any { return newScratch(k) }
 	r.portable = sync.OnceValue(func() bigmod.Ring { return bigmod.Generic().New(modulus) })
 	limbsFromWords(r.m, modulus.Words())
+	return r
+}
+
+func newRing(modulus *bigmod.Modulus, ifma bool) *ring {
+	k := limbsOf(modulus)
+	r := layout(modulus, k, ifma)
 	r.inv = negInverse52(r.m[0])
-	r.long = leadMultiple(r.m, r.inv, longLag)
-	r.short = leadMultiple(r.m, r.inv, shortLag)
+	r.long, _ = leadMultiple(r.m, r.inv, longLag)
+	r.short, _ = leadMultiple(r.m, r.inv, shortLag)
 	r.productPlan = productPlan(k)
 	r.reducePlan = reducePlan(k)
 
-	// one: 2^(BitLen-1) is below m; double it up to R.
-	x := make([]uint64, k)
-	top := modulus.BitLen() - 1
-	x[top/limbBits] = 1 << (top % limbBits)
-	for range limbBits*k - top {
-		doubleMod(x, r.m)
-	}
+	x := powerOfTwo(r.m, limbBits*k)
 	r.one = r.newGroups(1)
 	spread(r.one, x)
 	// rr is the Montgomery form of R = 2^(52k): square and double from the form of 2^0.
@@ -47,13 +47,28 @@ func newRing(modulus *bigmod.Modulus, ifma bool) *ring {
 			for j := range x {
 				x[j] = r.rr[lanes*j]
 			}
-			doubleMod(x, r.m)
+			doubleMod(x, r.m, 0)
 			spread(r.rr, x)
 		}
 	}
 	r.rrr = r.newGroups(1)
 	r.mul(r.rrr, r.rr, r.rr, s, canonical)
 	return r
+}
+
+// powerOfTwo returns 2^e mod m in limbs, for e of at least m's length in bits less 1.
+func powerOfTwo(m []uint64, e int) []uint64 {
+	top := len(m) - 1
+	for m[top] == 0 {
+		top--
+	}
+	at := limbBits*top + bits.Len64(m[top]) - 1 // 2^at < m, as m is odd
+	x := make([]uint64, len(m))
+	x[at/limbBits] = 1 << (at % limbBits)
+	for range e - at {
+		doubleMod(x, m, 0)
+	}
+	return x
 }
 
 // negInverse52 returns -m0⁻¹ mod 2^52 for odd m0, by Newton's iteration.
@@ -65,13 +80,15 @@ func negInverse52(m0 uint64) uint64 {
 	return -x & limbMask
 }
 
-// leadMultiple returns (u·m+1)/2^(52·lag) for u = -m⁻¹ mod 2^(52·lag): add the multiples of m to 1 that clear its
-// lowest limbs.
-func leadMultiple(m []uint64, inv uint64, lag int) []uint64 {
+// leadMultiple returns (u·m+1)/2^(52·lag) and the limbs of u = -m⁻¹ mod 2^(52·lag): add the multiples of m to 1 that
+// clear its lowest limbs.
+func leadMultiple(m []uint64, inv uint64, lag int) (multiple, u []uint64) {
+	u = make([]uint64, lag)
 	t := make([]uint64, len(m)+lag+1)
 	t[0] = 1
 	for i := range lag {
 		q := t[i] * inv & limbMask
+		u[i] = q
 		var carry uint64
 		for j, v := range m {
 			hi, lo := mul52(v, q)
@@ -85,12 +102,12 @@ func leadMultiple(m []uint64, inv uint64, lag int) []uint64 {
 			carry = s >> limbBits
 		}
 	}
-	return t[lag : lag+len(m)]
+	return t[lag : lag+len(m)], u
 }
 
-// doubleMod sets x = 2x mod m for x < m, in limbs.
-func doubleMod(x, m []uint64) {
-	var carry, borrow uint64
+// doubleMod sets x = 2x+bit mod m for x < m, in limbs, and returns 1 when that subtracted m, else 0.
+func doubleMod(x, m []uint64, bit uint64) uint64 {
+	carry, borrow := bit, uint64(0)
 	for j, v := range x {
 		v = v<<1 | carry
 		carry = v >> limbBits
@@ -104,4 +121,5 @@ func doubleMod(x, m []uint64) {
 		borrow = v >> 63
 		x[j] = v & limbMask
 	}
+	return 1 + keep
 }

@@ -83,15 +83,15 @@ func (t *table) Exp(z *bigmod.Vec, e []byte) {
 				continue
 			}
 			r.lookup(powers, w.entries, d, w.width)
-			// The multiplications fetch the next window, k vectors each.
+			// The multiplications fetch the next window, a group each.
 			next := t.windows[(i+1)%len(t.windows)].entries
 			for g := range groups(last - first) {
-				ahead := &next[g*lanes*r.k%len(next)]
+				ahead := r.group(next, g%(len(next)/(lanes*r.k)))
 				r.mulAhead(r.group(acc, g), r.group(acc, g), r.group(powers, g), s, lazy, ahead)
 			}
 		}
 		for g := range groups(last - first) {
-			r.canonical(r.group(acc, g), r.group(acc, g))
+			r.reduced(r.group(acc, g), r.group(acc, g))
 		}
 	}
 }

@@ -61,7 +61,11 @@ func (p *tablePlan) Pieces() int { return len(p.table.windows) }
 func (p *tablePlan) Bytes() int64 { return p.bytes }
 
 func (p *tablePlan) Layout() string {
-	return fmt.Sprintf("radix 2^%d, %d bits in %d windows, layout %d", limbBits, p.table.bits, len(p.table.windows), tableLayout)
+	form := "residues"
+	if p.table.ring.pair != nil {
+		form = "pairs"
+	}
+	return fmt.Sprintf("%s in radix 2^%d, %d bits in %d windows, layout %d", form, limbBits, p.table.bits, len(p.table.windows), tableLayout)
 }
 
 func (p *tablePlan) SetBase(base []byte) {
@@ -79,8 +83,7 @@ func (p *tablePlan) SetBase(base []byte) {
 	s := r.take()
 	defer r.give(s)
 	x := r.newGroups(1)
-	r.fromBytes(x, rows, size)
-	if len(base) > size || r.below(x) == 0 {
+	if len(base) > size || r.readBytes(x, rows, size, s) == 0 {
 		panic("mont52: the base of a table is not below the modulus")
 	}
 	r.mul(x, x, r.rr, s, lazy)

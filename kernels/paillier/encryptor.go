@@ -40,15 +40,19 @@ func (from randomness) piece(first, rows, size int) randomness {
 	return from
 }
 
-// NewEncryptor makes a worker that needs no secret. The first one of a DJN or MHL key computes a table of powers,
-// which takes some milliseconds to a second.
+// NewEncryptor makes a worker that needs no secret. The first one of a DJN or MHL key computes a table of powers unless it
+// was installed (see PlanTables), which takes some milliseconds to a second.
 func (pk *PublicKey) NewEncryptor() *Encryptor {
 	e := newEncryptor(pk)
 	e.anyone = newPublicRandomizer(pk, e.rings)
+	if pk.variant != Textbook {
+		e.anyone.powers()
+	}
 	return e
 }
 
-// NewEncryptor makes a worker of the key's owner. The first one of a DJN or MHL key computes tables of powers.
+// NewEncryptor makes a worker of the key's owner. The first one of a DJN or MHL key computes tables of powers unless they
+// were installed.
 func (sk *SecretKey) NewEncryptor() *Encryptor {
 	e := newEncryptor(sk.public)
 	e.owner = newOwnerRandomizer(sk)

@@ -73,12 +73,27 @@ func (c *kernelChoice[T]) peek() *T {
 }
 
 // newRing makes the ring of a modulus that is known to be valid.
-func newRing(impl bigmod.Implementation, modulus []byte) bigmod.Ring {
-	m, err := bigmod.NewModulus(modulus)
+func newRing(impl bigmod.Implementation, modulus []byte) bigmod.Ring { return impl.New(newModulus(modulus)) }
+
+// newSquareRing makes the ring of the square of a modulus that is known to be valid.
+func newSquareRing(impl bigmod.Implementation, root []byte) bigmod.Ring {
+	m := newModulus(root)
+	if impl.NewSquare != nil {
+		return impl.NewSquare(m)
+	}
+	square, err := m.Square()
 	if err != nil {
 		panic(fmt.Sprintf("paillier: modulus of a checked key: %v", err))
 	}
-	return impl.New(m)
+	return impl.New(square)
+}
+
+func newModulus(be []byte) *bigmod.Modulus {
+	m, err := bigmod.NewModulus(be)
+	if err != nil {
+		panic(fmt.Sprintf("paillier: modulus of a checked key: %v", err))
+	}
+	return m
 }
 
 // lazyTable is a table of powers that the first worker to need it makes.
@@ -95,6 +110,15 @@ func (t *lazyTable) get() bigmod.Table {
 		t.table = t.build()
 	}
 	return t.table
+}
+
+// install gives the table that build would make, unless it is there.
+func (t *lazyTable) install(table bigmod.Table) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.table == nil {
+		t.table = table
+	}
 }
 
 // bytes is the memory held, 0 before the table exists.

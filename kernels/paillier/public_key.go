@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/big"
-	"sync"
 
 	"github.com/cipherfold/cipherfold/bigmod"
 )
@@ -32,7 +31,6 @@ type PublicKey struct {
 	n, h        *big.Int // h is nil for textbook keys
 	rbits       int
 	fingerprint [sha256.Size]byte
-	hs          func() []byte // h^N mod N², big-endian; not for textbook keys
 	rings       kernelChoice[publicRings]
 }
 
@@ -51,7 +49,6 @@ func newPublicKey(variant Variant, bits int, n, h *big.Int, rbits int) (*PublicK
 	}
 	pk := &PublicKey{variant: variant, bits: bits, n: n, h: h, rbits: rbits}
 	pk.fingerprint = fingerprint(variant, n, h, rbits)
-	pk.hs = sync.OnceValue(func() []byte { return new(big.Int).Exp(h, n, new(big.Int).Mul(n, n)).Bytes() })
 	pk.rings.build = func(impl bigmod.Implementation) *publicRings { return newPublicRings(pk, impl) }
 	return pk, nil
 }

@@ -7,7 +7,7 @@ type publicRandomizer struct {
 	pk      *PublicKey
 	rings   *publicRings
 	random  *Random
-	table   bigmod.Table // nil for textbook keys
+	table   bigmod.Table // once needed; DJN, MHL
 	full    bigmod.Table // for full entropy, once needed; MHL
 	rho     pieceVec
 	e       []byte   // random numbers of a piece
@@ -16,11 +16,15 @@ type publicRandomizer struct {
 }
 
 func newPublicRandomizer(pk *PublicKey, rings *publicRings) *publicRandomizer {
-	z := &publicRandomizer{pk: pk, rings: rings, random: NewRandom(), rho: pieceVec{ring: rings.square}}
-	if pk.variant != Textbook {
-		z.table = rings.table.get()
+	return &publicRandomizer{pk: pk, rings: rings, random: NewRandom(), rho: pieceVec{ring: rings.square}}
+}
+
+// powers is the table for random numbers of RBits() bits; not for textbook keys.
+func (z *publicRandomizer) powers() bigmod.Table {
+	if z.table == nil {
+		z.table = z.rings.table.get()
 	}
-	return z
+	return z.table
 }
 
 func (z *publicRandomizer) bytes() int64 {
@@ -49,7 +53,7 @@ func (z *publicRandomizer) randomizers(from randomness, rows, class int) *bigmod
 		z.random.exponents(e, z.pk.rbits)
 	}
 	rho := z.rho.get(class)
-	z.table.Exp(rho, e)
+	z.powers().Exp(rho, e)
 	return rho
 }
 

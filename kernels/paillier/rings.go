@@ -2,6 +2,7 @@ package paillier
 
 import (
 	"math/big"
+	"sync"
 
 	"github.com/cipherfold/cipherfold/bigmod"
 )
@@ -19,13 +20,14 @@ type publicRings struct {
 	nWords  []uint64
 	nBytes  []byte
 	n2Words []uint64
-	table   lazyTable // powers of hs for RBits exponents
-	full    lazyTable // powers of hs for full entropy; MHL
+	hs      func() []byte // h^N mod N², big-endian; DJN, MHL
+	table   lazyTable     // powers of hs for RBits exponents
+	full    lazyTable     // powers of hs for full entropy; MHL
 }
 
 func newPublicRings(pk *PublicKey, impl bigmod.Implementation) *publicRings {
 	r := &publicRings{
-		square: newRing(impl, new(big.Int).Mul(pk.n, pk.n).Bytes()),
+		square: newSquareRing(impl, pk.n.Bytes()),
 		n:      newRing(impl, pk.n.Bytes()),
 		nWords: pk.NWords(),
 		nBytes: pk.N(),
@@ -34,9 +36,23 @@ func newPublicRings(pk *PublicKey, impl bigmod.Implementation) *publicRings {
 	r.one, r.oneMont = r.square.NewVec(1), r.square.NewVec(1)
 	r.square.SetWide(r.one, []uint64{1}, 1)
 	r.square.ToMont(r.oneMont, r.one)
-	r.table.build = func() bigmod.Table { return r.square.NewTable(pk.hs(), pk.rbits) }
-	r.full.build = func() bigmod.Table { return r.square.NewTable(pk.hs(), pk.rbits+fullEntropyBits) }
+	r.hs = sync.OnceValue(func() []byte { return powerOfN(r.square, pk) })
+	r.table.build = func() bigmod.Table { return r.square.NewTable(r.hs(), pk.rbits) }
+	r.full.build = func() bigmod.Table { return r.square.NewTable(r.hs(), pk.rbits+fullEntropyBits) }
 	return r
+}
+
+// powerOfN is hs = h^N modulo the ring's modulus, big-endian. The modulus may be secret, h and N are not.
+func powerOfN(ring bigmod.Ring, pk *PublicKey) []byte {
+	x := ring.NewVec(1)
+	h := wordsOf(pk.h, pk.bits/64)
+	ring.SetWide(x, h, len(h))
+	ring.ToMont(x, x)
+	ring.ExpVarTime(x, x, pk.N())
+	ring.FromMont(x, x)
+	be := make([]byte, ring.Modulus().Size())
+	ring.Bytes(be, x)
+	return be
 }
 
 // UseKernel chooses the arithmetic of workers made from now on by its name in Kernels; "" is the preferred one.
@@ -104,7 +120,7 @@ func newCRT(p, q bigmod.Ring) *bigmod.CRT {
 func (s *primeSide) init(pk *PublicKey, impl bigmod.Implementation, p, q, pa *big.Int) {
 	size := pk.bits / 16
 	order := new(big.Int).Sub(p, one)
-	s.square = newRing(impl, new(big.Int).Mul(p, p).Bytes())
+	s.square = newSquareRing(impl, p.Bytes())
 	s.prime = newRing(impl, p.Bytes())
 	s.p = p.FillBytes(make([]byte, size))
 	s.pWords = s.prime.Modulus().Words()
@@ -117,7 +133,7 @@ func (s *primeSide) init(pk *PublicKey, impl bigmod.Implementation, p, q, pa *bi
 		s.shortPrime = newRing(impl, pa.Bytes())
 		s.paWords = s.shortPrime.Modulus().Words()
 	}
-	s.table.build = func() bigmod.Table { return s.newTable(pk, pa != nil) }
+	s.table.build = func() bigmod.Table { return s.square.NewTable(powerOfN(s.square, pk), s.exponentBits(pk)) }
 }
 
 // newOpener: (1+mN)^e = 1 + e·m·q·p mod p², so x = e·q mod p.
@@ -130,18 +146,12 @@ func (s *primeSide) newOpener(p, q, e *big.Int, size int) opener {
 	return o
 }
 
-// newTable makes the powers of hs mod p². Exponents are r itself for DJN, r mod 2·pa for MHL.
-func (s *primeSide) newTable(pk *PublicKey, short bool) bigmod.Table {
-	hs := s.square.NewVec(1)
-	base := make([]uint64, 2*pk.bits/64)
-	bigmod.WordsFromBytes(base, pk.hs())
-	s.square.SetWide(hs, base, len(base))
-	be := make([]byte, s.square.Modulus().Size())
-	s.square.Bytes(be, hs)
-	if short {
-		return s.square.NewTable(be, pk.rbits/2+1)
+// exponentBits is the length of the exponents of hs mod p²: of r itself for DJN, of r mod 2·pa for MHL.
+func (s *primeSide) exponentBits(pk *PublicKey) int {
+	if pk.variant == MHL {
+		return pk.rbits/2 + 1
 	}
-	return s.square.NewTable(be, pk.rbits)
+	return pk.rbits
 }
 
 // UseKernel chooses the arithmetic of workers made from now on, of this key and its public key, by its name in

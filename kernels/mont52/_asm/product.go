@@ -9,7 +9,8 @@ import (
 // product multiplies without reduction, in the passes of a plan.
 func product() {
 	TEXT("productIFMA", NOSPLIT, "func(sums, x, y, plan *uint64, k int, ahead *uint64)")
-	Doc("productIFMA is productGeneric, in the passes of a plan. It prefetches k vectors from ahead on.")
+	Doc("productIFMA is productGeneric, in the passes of a plan, and prefetches k vectors from ahead on. Without ahead it is",
+		"productAddGeneric.")
 	Pragma("noescape")
 	sums, x, y, plan, k := RDI, RSI, RBX, R13, RCX
 	Load(Param("sums"), sums)
@@ -30,6 +31,8 @@ func product() {
 	// The first pass fills columns 0...k+rows-1 and clears as many beyond them as it has steps.
 	p.fresh, p.prefetch = true, true
 	Load(Param("ahead"), p.ahead)
+	TESTQ(p.ahead, p.ahead)
+	JZ(LabelRef("others"))
 	MOVQ(Mem{Base: plan}, RAX)
 	ADDQ(imm(8), plan)
 	starts := make([]string, len(longRows))

@@ -16,10 +16,22 @@ const (
 
 // reduce is Montgomery's reduction of column sums, as described at reduceGeneric, in the passes of a plan.
 func reduce() {
-	TEXT("reduceIFMA", NOSPLIT, "func(z, sums, m, long, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)")
-	Doc("reduceIFMA is reduceGeneric, in the passes of a plan.")
+	reduction(false)
+	reduction(true)
+}
+
+// reduction emits the reduction, or the one that also yields the quotient.
+func reduction(withQuotient bool) {
+	if withQuotient {
+		TEXT("reduceQuotientIFMA", NOSPLIT, "func(z, quotient, sums, m, long, short, longDigits, shortDigits, half *uint64, inv uint64, plan *uint64, k int)")
+		Doc("reduceQuotientIFMA is reduceQuotientGeneric, in the passes of a plan.")
+	} else {
+		TEXT("reduceIFMA", NOSPLIT, "func(z, sums, m, long, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)")
+		Doc("reduceIFMA is reduceGeneric, in the passes of a plan.")
+	}
 	Pragma("noescape")
 	sums, mult, k, plan := RDI, RSI, RCX, R13
+	quotient, digits, lagSteps := RDX, R15, R11 // of reduceQuotient
 	Load(Param("sums"), sums)
 	Load(Param("plan"), plan)
 	Load(Param("k"), k)
@@ -50,15 +62,45 @@ func reduce() {
 		ADDQ(imm(64*n), sums)
 		p.rows = n
 		p.emit()
+		if withQuotient {
+			q := p
+			q.steps = lagSteps
+			MOVQ(quotient, q.sums)
+			MOVQ(digits, q.limbs)
+			MOVQ(U32(lag), lagSteps)
+			ADDQ(imm(64*n), quotient)
+			q.emit()
+		}
+	}
+	if withQuotient {
+		Load(Param("quotient"), quotient)
+		Load(Param("longDigits"), digits)
 	}
 	Load(Param("long"), mult)
 	p.dispatch(plan, longRows, func(n int) { rows(n, longLag) })
+	if withQuotient {
+		Load(Param("shortDigits"), digits)
+	}
 	Load(Param("short"), mult)
 	p.dispatch(plan, shortRows, func(n int) { rows(n, shortLag) })
 	m := mult
 	Load(Param("m"), m)
 	Load(Param("inv"), RAX)
 	lastBlock(p, sums, m, RAX, k)
+	if withQuotient {
+		// The multipliers of the last block are still in their registers. The top bit of the last goes to a mask.
+		last := z(lastRows - 1)
+		sign, t := z(lastRows), z(lastRows+1)
+		VPSLLQ(imm(64-52), last, sign)
+		VPMOVQ2M(sign, K2)
+		MOVQ(U64(1<<51-1), RAX)
+		VPBROADCASTQ(RAX, t)
+		VPANDQ(t, last, last)
+		for r := range lastRows {
+			VPADDQ(at(quotient, r), z(r), z(r))
+			store(z(r), at(quotient, r))
+		}
+	}
 
 	// Propagate the carries of the K columns, of T-m first to know its sign.
 	out, offset := RBX, R9
@@ -66,6 +108,24 @@ func reduce() {
 	ADDQ(imm(64*lastRows), sums)
 	limb := Mem{Base: m, Index: RAX, Scale: 8}
 	loadMask()
+	if withQuotient {
+		half := Mem{Base: m, Index: RAX, Scale: 8}
+		Load(Param("half"), m)
+		Load(Param("quotient"), quotient)
+		zero(carryReg)
+		eachLimb("propagate", k, offset, func() {
+			load(Mem{Base: sums, Index: offset, Scale: 1}, sumReg)
+			propagate()
+			store(sumReg, Mem{Base: out, Index: offset, Scale: 1})
+			q := Mem{Base: quotient, Index: offset, Scale: 1}
+			load(q, diffReg)
+			VPADDQ_BCST(half, diffReg, K2, diffReg)
+			store(diffReg, q)
+		})
+		VZEROUPPER()
+		RET()
+		return
+	}
 	KXORB(K1, K1, K1)
 	Load(Param("canonical"), R11)
 	TESTQ(R11, R11)

@@ -1,0 +1,189 @@
+package paillier
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
+
+// Tables are the tables of powers that the workers of a key share, in the making. The first worker that needs them makes
+// them anyway, but alone; with a plan, several goroutines can, and their size is known before. For one key and kernel the
+// plans of one kind give the same tables, whoever makes the pieces in whatever order.
+type Tables struct {
+	parts []tablePart
+}
+
+// tablePart is one table.
+type tablePart struct {
+	bigmod.TablePlan
+	base func() []byte // big-endian; may take long
+	set  *sync.Once    // guards SetBase
+	into *lazyTable
+}
+
+// PublicTables are tables of a public key, which hold nothing secret: they can be stored and filled from a store.
+type PublicTables struct {
+	Tables
+	ring bigmod.Ring
+}
+
+// PlanTables plans the table of NewEncryptor's workers: one that takes at most limit bytes, or the smallest one that is
+// possible. It returns nil when nothing is to be planned: the key is a textbook key or has its table, or the kernel cannot
+// make tables in pieces.
+func (pk *PublicKey) PlanTables(limit int64) *PublicTables {
+	r := pk.rings.get()
+	return r.plan(&r.table, pk, pk.rbits, limit)
+}
+
+// PlanFullTables is PlanTables for Evaluator.Rerandomize, which needs a table with MHL keys only.
+func (pk *PublicKey) PlanFullTables(limit int64) *PublicTables {
+	if pk.variant != MHL {
+		return nil
+	}
+	r := pk.rings.get()
+	return r.plan(&r.full, pk, pk.rbits+fullEntropyBits, limit)
+}
+
+func (r *publicRings) plan(into *lazyTable, pk *PublicKey, bits int, limit int64) *PublicTables {
+	planner, ok := r.square.(bigmod.TablePlanner)
+	if !ok || pk.variant == Textbook || into.bytes() > 0 {
+		return nil
+	}
+	t := &PublicTables{ring: r.square}
+	t.add(planner.PlanTable(bits, limit), r.hs, into)
+	return t
+}
+
+// PlanTables plans the tables of the owner's NewEncryptor, which are secret, as PublicKey.PlanTables does for everyone's.
+func (sk *SecretKey) PlanTables(limit int64) *Tables {
+	pk, r := sk.public, sk.rings.get()
+	t := new(Tables)
+	for i := range r.sides {
+		s := &r.sides[i]
+		planner, ok := s.square.(bigmod.TablePlanner)
+		if !ok || pk.variant == Textbook || s.table.bytes() > 0 {
+			return nil
+		}
+		base := func() []byte { return powerOfN(s.square, pk) }
+		t.add(planner.PlanTable(s.exponentBits(pk), limit/int64(len(r.sides))), base, &s.table)
+	}
+	return t
+}
+
+func (t *Tables) add(plan bigmod.TablePlan, base func() []byte, into *lazyTable) {
+	t.parts = append(t.parts, tablePart{plan, base, new(sync.Once), into})
+}
+
+// Bytes is the memory that the tables will hold.
+func (t *Tables) Bytes() (n int64) {
+	for _, p := range t.parts {
+		n += p.TablePlan.Bytes()
+	}
+	return n
+}
+
+// Pieces is the number of pieces.
+func (t *Tables) Pieces() (n int) {
+	for _, p := range t.parts {
+		n += p.TablePlan.Pieces()
+	}
+	return n
+}
+
+// Make computes a piece. Several goroutines may make different pieces. The first call for a table computes its base, which
+// takes about as long as a textbook encryption of 8 plaintexts.
+func (t *Tables) Make(piece int) {
+	for i := range t.parts {
+		p := &t.parts[i]
+		if n := p.TablePlan.Pieces(); piece >= n {
+			piece -= n
+			continue
+		}
+		p.set.Do(func() { p.SetBase(p.base()) })
+		p.TablePlan.Make(piece)
+		return
+	}
+	panic("paillier: no such piece of a table")
+}
+
+// Install gives the tables, all of whose pieces must be there, to the workers that the key makes from now on.
+func (t *Tables) Install() {
+	for _, p := range t.parts {
+		p.into.install(p.Table())
+	}
+}
+
+// Layout names what the contents of Words depend on beside the public key: the kernel and how it arranges tables.
+func (t *PublicTables) Layout() string {
+	layout := []string{t.ring.Name()}
+	for _, p := range t.parts {
+		layout = append(layout, p.TablePlan.Layout())
+	}
+	return strings.Join(layout, ": ")
+}
+
+// Base is the number whose powers the table holds, hs = h^N mod N², big-endian in CiphertextSize() bytes. The first call
+// computes it.
+func (t *PublicTables) Base() []byte { return t.parts[0].base() }
+
+// Words is the memory of a piece, for those who store it or fill it from a store instead of Make.
+func (t *PublicTables) Words(piece int) []uint64 { return t.parts[0].Words(piece) }
+
+// verifiedPairs is the number of pairs of exponents that Verify tries: a group of lanes.
+const verifiedPairs = 8
+
+// Verify reports whether pieces that were filled from a store are powers of base, as far as some random exponents show:
+// base^1 must be base and base^a·base^b = base^(a+b). It finds tables that are mixed up or of another base. It is no proof
+// against someone who falsifies single powers, for which all of them would have to be computed again: what was stored
+// must be authentic.
+func (t *PublicTables) Verify(base []byte) bool {
+	table := t.parts[0].Table()
+	bits := table.Bits()
+	size := (bits + 7) / 8
+	e := make([]byte, 3*verifiedPairs*size) // all a, all b, all a+b
+	a, b, sum := e[:verifiedPairs*size], e[verifiedPairs*size:2*verifiedPairs*size], e[2*verifiedPairs*size:]
+	random := NewRandom()
+	random.exponents(e[:2*verifiedPairs*size], bits)
+	clear(a[:size])
+	a[size-1] = 1
+	for i := 0; i < len(sum); i += size {
+		top := byte(1) << ((bits - 1) % 8) // none, so that the sum has no more than bits bits
+		a[i] &= top - 1
+		b[i] &= top - 1
+		carry := 0
+		for k := i + size - 1; k >= i; k-- {
+			carry += int(a[k]) + int(b[k])
+			sum[k] = byte(carry)
+			carry >>= 8
+		}
+	}
+	want, x, y := t.ring.NewVec(1), t.ring.NewVec(verifiedPairs), t.ring.NewVec(verifiedPairs)
+	if t.ring.SetBytes(want, base) != nil {
+		return false
+	}
+	t.ring.ToMont(want, want)
+	table.Exp(x, a)
+	if got := t.ring.NewVec(1); !t.same(copyFirst(t.ring, got, x), want) {
+		return false
+	}
+	table.Exp(y, b)
+	t.ring.Mul(x, x, y)
+	table.Exp(y, sum)
+	return t.same(x, y)
+}
+
+func copyFirst(ring bigmod.Ring, dst, x *bigmod.Vec) *bigmod.Vec {
+	ring.CopyAt(dst, zeros32[:1], x, zeros32[:1])
+	return dst
+}
+
+// same reports whether two vectors hold the same values. Not constant time.
+func (t *PublicTables) same(x, y *bigmod.Vec) bool {
+	size := t.ring.Modulus().Size()
+	p, q := make([]byte, x.Len*size), make([]byte, y.Len*size)
+	t.ring.Bytes(p, x)
+	t.ring.Bytes(q, y)
+	return bytes.Equal(p, q)
+}
