@@ -73,7 +73,9 @@ func (c *kernelChoice[T]) peek() *T {
 }
 
 // newRing makes the ring of a modulus that is known to be valid.
-func newRing(impl bigmod.Implementation, modulus []byte) bigmod.Ring { return impl.New(newModulus(modulus)) }
+func newRing(impl bigmod.Implementation, modulus []byte) bigmod.Ring {
+	return impl.New(newModulus(modulus))
+}
 
 // newSquareRing makes the ring of the square of a modulus that is known to be valid.
 func newSquareRing(impl bigmod.Implementation, root []byte) bigmod.Ring {

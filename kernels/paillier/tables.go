@@ -131,27 +131,28 @@ func (t *PublicTables) Base() []byte { return t.parts[0].base() }
 // Words is the memory of a piece, for those who store it or fill it from a store instead of Make.
 func (t *PublicTables) Words(piece int) []uint64 { return t.parts[0].Words(piece) }
 
-// verifiedPairs is the number of pairs of exponents that Verify tries: a group of lanes.
-const verifiedPairs = 8
+// verifiedPairs is the number of pairs of exponents that Verify tries, so that all of its powers fit into 8 lanes.
+const verifiedPairs = 2
 
 // Verify reports whether pieces that were filled from a store are powers of base, as far as some random exponents show:
 // base^1 must be base and base^a·base^b = base^(a+b). It finds tables that are mixed up or of another base. It is no proof
 // against someone who falsifies single powers, for which all of them would have to be computed again: what was stored
 // must be authentic.
 func (t *PublicTables) Verify(base []byte) bool {
+	if len(base) != t.ring.Modulus().Size() {
+		return false
+	}
 	table := t.parts[0].Table()
-	bits := table.Bits()
-	size := (bits + 7) / 8
-	e := make([]byte, 3*verifiedPairs*size) // all a, all b, all a+b
-	a, b, sum := e[:verifiedPairs*size], e[verifiedPairs*size:2*verifiedPairs*size], e[2*verifiedPairs*size:]
+	size := (table.Bits() + 7) / 8
+	e := make([]byte, (1+3*verifiedPairs)*size) // 1; then all a, all b, all a+b
+	e[size-1] = 1
+	a, b, sum := e[size:], e[(1+verifiedPairs)*size:], e[(1+2*verifiedPairs)*size:]
 	random := NewRandom()
-	random.exponents(e[:2*verifiedPairs*size], bits)
-	clear(a[:size])
-	a[size-1] = 1
+	random.exponents(a[:2*verifiedPairs*size], table.Bits())
+	top := byte(1) << ((table.Bits() - 1) % 8)
 	for i := 0; i < len(sum); i += size {
-		top := byte(1) << ((bits - 1) % 8) // none, so that the sum has no more than bits bits
-		a[i] &= top - 1
-		b[i] &= top - 1
+		a[i] &^= top // the sum must not be longer
+		b[i] &^= top
 		carry := 0
 		for k := i + size - 1; k >= i; k-- {
 			carry += int(a[k]) + int(b[k])
@@ -159,31 +160,12 @@ func (t *PublicTables) Verify(base []byte) bool {
 			carry >>= 8
 		}
 	}
-	want, x, y := t.ring.NewVec(1), t.ring.NewVec(verifiedPairs), t.ring.NewVec(verifiedPairs)
-	if t.ring.SetBytes(want, base) != nil {
-		return false
-	}
-	t.ring.ToMont(want, want)
-	table.Exp(x, a)
-	if got := t.ring.NewVec(1); !t.same(copyFirst(t.ring, got, x), want) {
-		return false
-	}
-	table.Exp(y, b)
-	t.ring.Mul(x, x, y)
-	table.Exp(y, sum)
-	return t.same(x, y)
-}
-
-func copyFirst(ring bigmod.Ring, dst, x *bigmod.Vec) *bigmod.Vec {
-	ring.CopyAt(dst, zeros32[:1], x, zeros32[:1])
-	return dst
-}
-
-// same reports whether two vectors hold the same values. Not constant time.
-func (t *PublicTables) same(x, y *bigmod.Vec) bool {
-	size := t.ring.Modulus().Size()
-	p, q := make([]byte, x.Len*size), make([]byte, y.Len*size)
-	t.ring.Bytes(p, x)
-	t.ring.Bytes(q, y)
-	return bytes.Equal(p, q)
+	x := t.ring.NewVec(1 + 3*verifiedPairs)
+	table.Exp(x, e)
+	t.ring.MulAt(x, iota32[1:1+verifiedPairs], x, iota32[1+verifiedPairs:1+2*verifiedPairs])
+	t.ring.FromMont(x, x)
+	got := make([]byte, x.Len*len(base))
+	t.ring.Bytes(got, x)
+	n := len(base)
+	return bytes.Equal(got[:n], base) && bytes.Equal(got[n:(1+verifiedPairs)*n], got[(1+2*verifiedPairs)*n:])
 }
