@@ -39,12 +39,13 @@ func (r *ring) readBytes(z []uint64, be []byte, size int, s *scratch) uint64 {
 	return below
 }
 
-// plain returns the group x as canonical residues, in s or as it is.
+// plain returns the group x as canonical residues, in s.
 func (r *ring) plain(x []uint64, s *scratch) []uint64 {
-	if r.pair == nil {
-		return x
+	if r.pair != nil {
+		r.pair.join(s.x, x, s)
+	} else {
+		r.canonical(s.x, x)
 	}
-	r.pair.join(s.x, x, s)
 	return s.x
 }
 
@@ -132,7 +133,7 @@ func (r *ring) SetWide(z *bigmod.Vec, w []uint64, limbs int) {
 	buf := s.words((parts+1)*n + lanes*limbs)
 	x, power, tail := buf[:parts*n], buf[parts*n:(parts+1)*n], buf[(parts+1)*n:]
 	if parts > 2 {
-		r.mul(power, r.rrr, r.rr, s, canonical)
+		r.mul(power, r.rrr, r.rr, s)
 	}
 	for g := range groups(z.Len) {
 		rows := w[g*lanes*limbs:]
@@ -143,7 +144,7 @@ func (r *ring) SetWide(z *bigmod.Vec, w []uint64, limbs int) {
 		r.fromWords(x, rows, limbs, parts*r.k)
 		clear(s.x)
 		for i, factor := range [][]uint64{r.rr, r.rrr, power}[:parts] {
-			r.mul(s.y, x[i*n:(i+1)*n], factor, s, canonical)
+			r.mul(s.y, x[i*n:(i+1)*n], factor, s)
 			for j, v := range s.y {
 				s.x[j] += v
 			}

@@ -46,14 +46,14 @@ func (r *ring) square(sums, x []uint64) {
 	squareIFMA(&sums[0], &x[0], r.k)
 }
 
-func (r *ring) reduce(z, sums []uint64, canonical uint64) {
+func (r *ring) reduce(z, sums []uint64) {
 	if !r.ifma {
-		reduceGeneric(z, sums, r.m, r.long, r.short, r.inv, r.k, canonical)
+		reduceGeneric(z, sums, r.m, r.long, r.short, r.inv, r.k)
 		return
 	}
 	raceWrite(z[:lanes*r.k])
 	raceWrite(sums[:lanes*2*r.k])
-	reduceIFMA(&z[0], &sums[0], &r.m[0], &r.long[0], &r.short[0], r.inv, &r.reducePlan[0], r.k, canonical)
+	reduceIFMA(&z[0], &sums[0], &r.m[0], &r.long[0], &r.short[0], r.inv, &r.reducePlan[0], r.k)
 }
 
 func (p *pairing) reduceQuotient(z, quotient, sums []uint64) {

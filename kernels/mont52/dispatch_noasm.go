@@ -21,8 +21,8 @@ func (r *ring) double(z, x []uint64) { doubleGeneric(z, x, r.k) }
 
 func (r *ring) square(sums, x []uint64) { squareGeneric(sums, x, r.k) }
 
-func (r *ring) reduce(z, sums []uint64, canonical uint64) {
-	reduceGeneric(z, sums, r.m, r.long, r.short, r.inv, r.k, canonical)
+func (r *ring) reduce(z, sums []uint64) {
+	reduceGeneric(z, sums, r.m, r.long, r.short, r.inv, r.k)
 }
 
 func (r *ring) add(z, x, y []uint64) { addGeneric(z, x, y, r.m, r.k) }

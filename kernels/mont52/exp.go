@@ -34,7 +34,7 @@ func expWindow(bits int) int {
 }
 
 // Exp is the fixed-window method (Handbook of Applied Cryptography, algorithm 14.82) with masked table reads, one group
-// after the other, so that its table stays in the second-level cache. Values stay lazily reduced up to the last step.
+// after the other, so that its table stays in the second-level cache.
 func (r *ring) Exp(z, x *bigmod.Vec, e []byte) {
 	r.check("Exp", z.Len, z, x)
 	if len(e) == 0 {
@@ -56,12 +56,12 @@ func (r *ring) Exp(z, x *bigmod.Vec, e []byte) {
 				continue
 			}
 			for range w {
-				r.sqr(acc, acc, s, lazy)
+				r.sqr(acc, acc, s)
 			}
 			r.selectGroup(s.y, table, d, w)
-			r.mul(acc, acc, s.y, s, lazy)
+			r.mul(acc, acc, s.y, s)
 		}
-		r.reduced(r.group(z.Words, g), acc)
+		copy(r.group(z.Words, g), acc)
 	}
 }
 
@@ -71,9 +71,9 @@ func (r *ring) tabulate(table, x []uint64, s *scratch) {
 	copy(r.group(table, 1), x)
 	for d := 2; d < len(table)/(lanes*r.k); d++ {
 		if d%2 == 0 {
-			r.sqr(r.group(table, d), r.group(table, d/2), s, lazy)
+			r.sqr(r.group(table, d), r.group(table, d/2), s)
 		} else {
-			r.mul(r.group(table, d), r.group(table, d-1), r.group(table, 1), s, lazy)
+			r.mul(r.group(table, d), r.group(table, d-1), r.group(table, 1), s)
 		}
 	}
 }
@@ -106,15 +106,15 @@ func (r *ring) ExpVarTime(z, x *bigmod.Vec, e []byte) {
 		acc := s.x
 		copy(r.group(odd, 0), r.group(x.Words, g))
 		if w > 1 {
-			r.sqr(s.y, r.group(odd, 0), s, lazy)
+			r.sqr(s.y, r.group(odd, 0), s)
 		}
 		for i := 1; i < 1<<(w-1); i++ {
-			r.mul(r.group(odd, i), r.group(odd, i-1), s.y, s, lazy)
+			r.mul(r.group(odd, i), r.group(odd, i-1), s.y, s)
 		}
 		started := false
 		for pos := length - 1; pos >= 0; {
 			if digit(e, pos, 1) == 0 {
-				r.sqr(acc, acc, s, lazy)
+				r.sqr(acc, acc, s)
 				pos--
 				continue
 			}
@@ -128,12 +128,12 @@ func (r *ring) ExpVarTime(z, x *bigmod.Vec, e []byte) {
 				started = true
 			} else {
 				for range pos - low + 1 {
-					r.sqr(acc, acc, s, lazy)
+					r.sqr(acc, acc, s)
 				}
-				r.mul(acc, acc, power, s, lazy)
+				r.mul(acc, acc, power, s)
 			}
 			pos = low - 1
 		}
-		r.reduced(r.group(z.Words, g), acc)
+		copy(r.group(z.Words, g), acc)
 	}
 }

@@ -17,7 +17,7 @@ func (r *ring) MulAt(z *bigmod.Vec, zi []int32, x *bigmod.Vec, xi []int32) {
 		n := min(lanes, len(zi))
 		zat, xat := indices(zi[:n], z.Len), indices(xi[:n], x.Len)
 		zg, xg := r.elements(s.x, z.Words, &zat), r.elements(s.y, x.Words, &xat)
-		r.mul(zg, zg, xg, s, canonical)
+		r.mul(zg, zg, xg, s)
 		if &zg[0] == &s.x[0] {
 			r.scatter(z.Words, &zat, n, zg)
 		}

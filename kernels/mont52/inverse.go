@@ -34,21 +34,21 @@ func (r *ring) InverseVarTime(z, x *bigmod.Vec) error {
 	}
 	copy(r.group(prefix, 0), factor(0))
 	for g := 1; g <= last; g++ {
-		r.mul(r.group(prefix, g), r.group(prefix, g-1), factor(g), s, canonical)
+		r.mul(r.group(prefix, g), r.group(prefix, g-1), factor(g), s)
 	}
 
 	// ratio: the product of all lanes but one, times R^-6; with that one, R^-7.
 	p := r.group(prefix, last)
 	r.others(ratio, p, r.group(buf, 3), s)
-	r.mul(u, ratio, p, s, canonical)
+	r.mul(u, ratio, p, s)
 	if !r.invertLanes(u, s) {
 		return r.notInvertible(x)
 	}
-	r.mul(u, u, ratio, s, canonical)
+	r.mul(u, u, ratio, s)
 
 	for g := last; g > 0; g-- {
-		r.mul(s.x, u, r.group(prefix, g-1), s, canonical)
-		r.mul(u, u, factor(g), s, canonical)
+		r.mul(s.x, u, r.group(prefix, g-1), s)
+		r.mul(u, u, factor(g), s)
 		copy(r.group(z.Words, g), s.x)
 	}
 	copy(r.group(z.Words, 0), u)
@@ -67,10 +67,10 @@ func (r *ring) others(z, x, t []uint64, s *scratch) {
 	}
 	// For lane l: t is the product of lanes l+1 and l+2, then z that of l+1...l+4, of l+1...l+6, and of l+1...l+7.
 	copy(t, rotate(x, 1))
-	r.mul(t, t, rotate(x, 2), s, canonical)
-	r.mul(z, t, rotate(t, 2), s, canonical)
-	r.mul(z, z, rotate(t, 4), s, canonical)
-	r.mul(z, z, rotate(x, 7), s, canonical)
+	r.mul(t, t, rotate(x, 2), s)
+	r.mul(z, t, rotate(t, 2), s)
+	r.mul(z, z, rotate(t, 4), s)
+	r.mul(z, z, rotate(x, 7), s)
 }
 
 // invertLanes inverts a group with the same value in all lanes, or returns false.

@@ -18,7 +18,7 @@ func squareIFMA(sums *uint64, x *uint64, k int)
 // reduceIFMA is reduceGeneric, in the passes of a plan.
 //
 //go:noescape
-func reduceIFMA(z *uint64, sums *uint64, m *uint64, long *uint64, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)
+func reduceIFMA(z *uint64, sums *uint64, m *uint64, long *uint64, short *uint64, inv uint64, plan *uint64, k int)
 
 // reduceQuotientIFMA is reduceQuotientGeneric, in the passes of a plan.
 //

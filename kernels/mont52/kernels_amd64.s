@@ -2103,9 +2103,9 @@ end35:
 	VZEROUPPER
 	RET
 
-// func reduceIFMA(z *uint64, sums *uint64, m *uint64, long *uint64, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512IFMA
-TEXT ·reduceIFMA(SB), NOSPLIT, $0-72
+// func reduceIFMA(z *uint64, sums *uint64, m *uint64, long *uint64, short *uint64, inv uint64, plan *uint64, k int)
+// Requires: AVX, AVX512F, AVX512IFMA
+TEXT ·reduceIFMA(SB), NOSPLIT, $0-64
 	MOVQ sums+8(FP), DI
 	MOVQ plan+48(FP), R13
 	MOVQ k+56(FP), CX
@@ -3171,42 +3171,20 @@ step65:
 	ADDQ         $0x00000200, DI
 	MOVQ         $0x000fffffffffffff, AX
 	VPBROADCASTQ AX, Z31
-	KXORB        K1, K1, K1
-	MOVQ         canonical+64(FP), R11
-	TESTQ        R11, R11
-	JZ           propagate
-	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z0, Z0, Z0
 	XORL         AX, AX
 	XORL         R9, R9
 
-compare:
-	VMOVDQA64   (DI)(R9*1), Z3
-	VPSUBQ.BCST (SI)(AX*8), Z3, Z3
-	VPADDQ      Z1, Z3, Z3
-	VPSRAQ      $0x34, Z3, Z1
-	ADDQ        $0x40, R9
-	INCQ        AX
-	CMPQ        AX, CX
-	JNE         compare
-	VPMOVQ2M    Z1, K1
-	KNOTB       K1, K1
-
 propagate:
-	VPXORQ Z1, Z1, Z1
-	XORL   AX, AX
-	XORL   R9, R9
-
-subtract:
-	VMOVDQA64   (DI)(R9*1), Z3
-	VPSUBQ.BCST (SI)(AX*8), Z3, K1, Z3
-	VPADDQ      Z1, Z3, Z3
-	VPSRAQ      $0x34, Z3, Z1
-	VPANDQ      Z31, Z3, Z3
-	VMOVDQA64   Z3, (BX)(R9*1)
-	ADDQ        $0x40, R9
-	INCQ        AX
-	CMPQ        AX, CX
-	JNE         subtract
+	VMOVDQA64 (DI)(R9*1), Z2
+	VPADDQ    Z0, Z2, Z2
+	VPSRLQ    $0x34, Z2, Z0
+	VPANDQ    Z31, Z2, Z2
+	VMOVDQA64 Z2, (BX)(R9*1)
+	ADDQ      $0x40, R9
+	INCQ      AX
+	CMPQ      AX, CX
+	JNE       propagate
 	VZEROUPPER
 	RET
 

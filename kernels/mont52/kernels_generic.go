@@ -94,20 +94,16 @@ const (
 // longLag-lastRows+1 = 6 columns of the short lag after those of the long, the result is less than
 // T/R + m·(1+2^-51). With m <= R/16 and for T = x·y,
 //
-//	x, y < 2m      gives  z < 2m   (lazy)
+//	x, y < 2m      gives  z < 2m
 //	x < R, y < m   gives  z < 2m + m/2^51
 //
-// When canonical is not zero, m is subtracted once if that leaves z non-negative.
-func reduceGeneric(z, sums, m, long, short []uint64, inv uint64, k int, canonical uint64) {
+// so that residues stay below 2m from one multiplication to the next.
+func reduceGeneric(z, sums, m, long, short []uint64, inv uint64, k int) {
 	clearColumns(sums, nil, m, long, short, nil, nil, inv, k)
-	if canonical != 0 {
-		canonicalGeneric(z, sums[lanes*k:], m, k)
-		return
-	}
 	normalizeGeneric(z, sums[lanes*k:], k)
 }
 
-// reduceQuotientGeneric is reduceGeneric, lazily, and adds to the columns 0...k-1 of quotient the q with
+// reduceQuotientGeneric is reduceGeneric, and adds to the columns 0...k-1 of quotient the q with
 // T + q·m = z·R, with half = R/2 mod m, in words, in the place of q's bit 52k-1. The multiple of m that clears a column c
 // is c times longDigits or shortDigits, -m⁻¹ modulo 2^(52·longLag) and 2^(52·shortLag), or that of the last columns.
 func reduceQuotientGeneric(z, quotient, sums, m, long, short, longDigits, shortDigits, half []uint64, inv uint64, k int) {
@@ -190,8 +186,7 @@ func doubleGeneric(z, x []uint64, k int) {
 }
 
 // canonicalGeneric sets z to the value T < 2m of k columns of sums, each below 2^63, or to T-m if that is not negative.
-// The limbs of z are below 2^52. z is sums or overlaps it nowhere. (The assembly wants limbs below 2^52 in sums too, and
-// has other code for those that need carries.)
+// The limbs of z are below 2^52. z is sums or overlaps it nowhere. (The assembly wants limbs below 2^52 in sums too.)
 func canonicalGeneric(z, sums, m []uint64, k int) {
 	var carry, borrow [lanes]uint64
 	for j := range k {

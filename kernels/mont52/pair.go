@@ -76,9 +76,9 @@ func newSquareRing(root *bigmod.Modulus, ifma bool) *ring {
 		z := r.newGroups(1)
 		copy(z, r.one)
 		for i := bits.Len(uint(e)) - 1; i >= 0; i-- {
-			r.sqr(z, z, s, lazy)
+			r.sqr(z, z, s)
 			if e>>i&1 == 1 {
-				r.mul(z, z, two, s, lazy)
+				r.mul(z, z, two, s)
 			}
 		}
 		return z
@@ -154,7 +154,7 @@ func (p *pairing) sqr(z, x []uint64, s *scratch) {
 func (p *pairing) reduce(z, s0, s1 []uint64) {
 	z0, z1 := p.halves(z)
 	p.reduceQuotient(z0, s1[lanes*p.root.k:], s0)
-	p.root.reduce(z1, s1, lazy)
+	p.root.reduce(z1, s1)
 }
 
 // combine sets the pairs z = x·c + y·d, for Montgomery forms c and d made by constant.
@@ -214,8 +214,9 @@ func (p *pairing) join(t, x []uint64, s *scratch) {
 	p.root.productAdd(s1, x1, p.r1)
 	p.root.product(s0, x0, p.rr, &x0[0])
 	p.reduceQuotient(t0, s1, s0)
-	// Below (2n² + n·R + R)/R + n·(1+2^-51) < 2.2n: twice reduced.
-	p.root.reduce(w, s1, canonical)
+	p.root.reduce(w, s1)
+	// Below (2n² + n·R + R)/R + n·(1+2^-51) < 2.2n: subtract n twice.
+	p.root.canonical(w, w)
 	p.root.canonical(w, w)
 	// t0 in [n, 2n) is t0-n and n: one less of w, modulo n.
 	below := p.root.below(t0)

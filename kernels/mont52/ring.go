@@ -7,7 +7,7 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// ring is the Ring of Implementation. Residues in a Vec are canonical.
+// ring is the Ring of Implementation. Residues in a Vec are below 2m, and canonical when they leave it.
 type ring struct {
 	modulus     *bigmod.Modulus
 	k           int      // limbs per residue; R = 2^(52k)
@@ -29,12 +29,6 @@ type ring struct {
 	// are not used.
 	pair *pairing
 }
-
-// canonical and lazy say whether a kernel reduces its result below m, or below 2m only.
-const (
-	lazy      = 0
-	canonical = 1
-)
 
 // scratch is what a call needs beside its operands.
 type scratch struct {
@@ -82,37 +76,26 @@ func (r *ring) group(x []uint64, i int) []uint64 {
 }
 
 // mul sets the group z = x·y·R⁻¹. Ranges: see reduceGeneric.
-func (r *ring) mul(z, x, y []uint64, s *scratch, canonical uint64) {
-	r.mulAhead(z, x, y, s, canonical, x)
-}
+func (r *ring) mul(z, x, y []uint64, s *scratch) { r.mulAhead(z, x, y, s, x) }
 
 // mulAhead is mul and prefetches another group.
-func (r *ring) mulAhead(z, x, y []uint64, s *scratch, canonical uint64, ahead []uint64) {
+func (r *ring) mulAhead(z, x, y []uint64, s *scratch, ahead []uint64) {
 	if r.pair != nil {
 		r.pair.mul(z, x, y, s, ahead)
 		return
 	}
 	r.product(s.sums, x, y, &ahead[0])
-	r.reduce(z, s.sums, canonical)
+	r.reduce(z, s.sums)
 }
 
 // sqr sets the group z = x²·R⁻¹.
-func (r *ring) sqr(z, x []uint64, s *scratch, canonical uint64) {
+func (r *ring) sqr(z, x []uint64, s *scratch) {
 	if r.pair != nil {
 		r.pair.sqr(z, x, s)
 		return
 	}
 	r.square(s.sums, x)
-	r.reduce(z, s.sums, canonical)
-}
-
-// reduced sets the group z to x, reduced below m; pairs are as good as they are.
-func (r *ring) reduced(z, x []uint64) {
-	if r.pair != nil {
-		copy(z, x)
-		return
-	}
-	r.canonical(z, x)
+	r.reduce(z, s.sums)
 }
 
 func (r *ring) Name() string             { return Name }
@@ -149,7 +132,7 @@ func (r *ring) ToMont(z, x *bigmod.Vec) {
 	s := r.take()
 	defer r.give(s)
 	for g := range groups(z.Len) {
-		r.mul(r.group(z.Words, g), r.group(x.Words, g), r.rr, s, canonical)
+		r.mul(r.group(z.Words, g), r.group(x.Words, g), r.rr, s)
 	}
 }
 
@@ -160,17 +143,17 @@ func (r *ring) FromMont(z, x *bigmod.Vec) {
 	defer r.give(s)
 	for g := range groups(z.Len) {
 		if zg, xg := r.group(z.Words, g), r.group(x.Words, g); r.pair != nil {
-			r.mul(zg, xg, r.pair.plainOne, s, canonical)
+			r.mul(zg, xg, r.pair.plainOne, s)
 		} else {
 			r.fromMont(zg, xg, s)
 		}
 	}
 }
 
-// fromMont sets z = x·R⁻¹ mod m, canonical, for x < R.
+// fromMont sets z = x·R⁻¹ mod m for x < R.
 func (r *ring) fromMont(z, x []uint64, s *scratch) {
 	clear(s.sums[copy(s.sums, x):])
-	r.reduce(z, s.sums, canonical)
+	r.reduce(z, s.sums)
 }
 
 func (r *ring) Mul(z, x, y *bigmod.Vec) {
@@ -178,7 +161,7 @@ func (r *ring) Mul(z, x, y *bigmod.Vec) {
 	s := r.take()
 	defer r.give(s)
 	for g := range groups(z.Len) {
-		r.mul(r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g), s, canonical)
+		r.mul(r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g), s)
 	}
 }
 
@@ -187,7 +170,7 @@ func (r *ring) Sqr(z, x *bigmod.Vec) {
 	s := r.take()
 	defer r.give(s)
 	for g := range groups(z.Len) {
-		r.sqr(r.group(z.Words, g), r.group(x.Words, g), s, canonical)
+		r.sqr(r.group(z.Words, g), r.group(x.Words, g), s)
 	}
 }
 
@@ -203,34 +186,38 @@ func (r *ring) MulElem(z, x, c *bigmod.Vec) {
 		}
 	}
 	for g := range groups(z.Len) {
-		r.mul(r.group(z.Words, g), r.group(x.Words, g), s.y, s, canonical)
+		r.mul(r.group(z.Words, g), r.group(x.Words, g), s.y, s)
 	}
 }
 
 func (r *ring) Add(z, x, y *bigmod.Vec) {
 	r.check("Add", z.Len, z, x, y)
-	r.each(z, x, y, r.add, r.one)
-}
-
-func (r *ring) Sub(z, x, y *bigmod.Vec) {
-	r.check("Sub", z.Len, z, x, y)
-	if r.pair != nil {
-		r.each(z, x, y, nil, r.pair.minus)
-		return
-	}
-	r.each(z, x, y, r.sub, nil)
-}
-
-// each applies do to all groups, or to pairs x + y·factor.
-func (r *ring) each(z, x, y *bigmod.Vec, do func(z, x, y []uint64), factor []uint64) {
 	s := r.take()
 	defer r.give(s)
 	for g := range groups(z.Len) {
 		zg, xg, yg := r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g)
 		if r.pair != nil {
-			r.pair.combine(zg, xg, r.one, yg, factor, s)
-		} else {
-			do(zg, xg, yg)
+			r.pair.combine(zg, xg, r.one, yg, r.one, s)
+			continue
 		}
+		r.canonical(s.x, xg)
+		r.canonical(s.y, yg)
+		r.add(zg, s.x, s.y)
+	}
+}
+
+func (r *ring) Sub(z, x, y *bigmod.Vec) {
+	r.check("Sub", z.Len, z, x, y)
+	s := r.take()
+	defer r.give(s)
+	for g := range groups(z.Len) {
+		zg, xg, yg := r.group(z.Words, g), r.group(x.Words, g), r.group(y.Words, g)
+		if r.pair != nil {
+			r.pair.combine(zg, xg, r.one, yg, r.pair.minus, s)
+			continue
+		}
+		r.canonical(s.x, xg)
+		r.canonical(s.y, yg)
+		r.sub(zg, s.x, s.y)
 	}
 }

@@ -36,7 +36,7 @@ func (r *ring) MulRPow(z *bigmod.Vec, n []uint32) {
 				}
 			}
 			zg := r.group(z.Words, g)
-			r.mul(zg, zg, s.y, s, canonical)
+			r.mul(zg, zg, s.y, s)
 		}
 	}
 }
@@ -52,9 +52,9 @@ func (r *ring) rPower(i int, d uint32) []uint64 {
 	copy(s.x, r.one)
 	e := d << (8 * i)
 	for bit := bits.Len32(e) - 1; bit >= 0; bit-- {
-		r.sqr(s.x, s.x, s, lazy)
+		r.sqr(s.x, s.x, s)
 		if e>>bit&1 == 1 {
-			r.mul(s.x, s.x, r.rr, s, lazy) // rr is the Montgomery form of R
+			r.mul(s.x, s.x, r.rr, s) // rr is the Montgomery form of R
 		}
 	}
 	p := make([]uint64, r.k)

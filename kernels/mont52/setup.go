@@ -42,7 +42,8 @@ func newRing(modulus *bigmod.Modulus, ifma bool) *ring {
 	r.rr = r.newGroups(1)
 	copy(r.rr, r.one)
 	for i := bits.Len(uint(limbBits*k)) - 1; i >= 0; i-- {
-		r.sqr(r.rr, r.rr, s, canonical)
+		r.sqr(r.rr, r.rr, s)
+		r.canonical(r.rr, r.rr)
 		if limbBits*k>>i&1 == 1 {
 			for j := range x {
 				x[j] = r.rr[lanes*j]
@@ -52,7 +53,8 @@ func newRing(modulus *bigmod.Modulus, ifma bool) *ring {
 		}
 	}
 	r.rrr = r.newGroups(1)
-	r.mul(r.rrr, r.rr, r.rr, s, canonical)
+	r.mul(r.rrr, r.rr, r.rr, s)
+	r.canonical(r.rrr, r.rrr)
 	return r
 }
 

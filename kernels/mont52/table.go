@@ -36,7 +36,7 @@ func (r *ring) powersOf(entries, x []uint64, width int, s *scratch) {
 		for j := range r.k {
 			acc[lanes*j+l] = step[lanes*j]
 		}
-		r.mul(step, step, x, s, lazy)
+		r.mul(step, step, x, s)
 	}
 	for d := 0; ; {
 		for j := range r.k {
@@ -45,7 +45,7 @@ func (r *ring) powersOf(entries, x []uint64, width int, s *scratch) {
 		if d += lanes; d == 1<<width {
 			return
 		}
-		r.mul(acc, acc, step, s, lazy)
+		r.mul(acc, acc, step, s)
 	}
 }
 
@@ -87,11 +87,8 @@ func (t *table) Exp(z *bigmod.Vec, e []byte) {
 			next := t.windows[(i+1)%len(t.windows)].entries
 			for g := range groups(last - first) {
 				ahead := r.group(next, g%(len(next)/(lanes*r.k)))
-				r.mulAhead(r.group(acc, g), r.group(acc, g), r.group(powers, g), s, lazy, ahead)
+				r.mulAhead(r.group(acc, g), r.group(acc, g), r.group(powers, g), s, ahead)
 			}
-		}
-		for g := range groups(last - first) {
-			r.reduced(r.group(acc, g), r.group(acc, g))
 		}
 	}
 }

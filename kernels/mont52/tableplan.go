@@ -86,7 +86,7 @@ func (p *tablePlan) SetBase(base []byte) {
 	if len(base) > size || r.readBytes(x, rows, size, s) == 0 {
 		panic("mont52: the base of a table is not below the modulus")
 	}
-	r.mul(x, x, r.rr, s, lazy)
+	r.mul(x, x, r.rr, s)
 	p.next, p.bases = x, nil
 }
 
@@ -104,7 +104,7 @@ func (p *tablePlan) base(x []uint64, window int, s *scratch) {
 		p.bases = append(p.bases, limbs)
 		if i := len(p.bases); i < len(t.windows) {
 			for range t.windows[i].pos - t.windows[i-1].pos {
-				t.ring.sqr(p.next, p.next, s, lazy)
+				t.ring.sqr(p.next, p.next, s)
 			}
 		}
 	}

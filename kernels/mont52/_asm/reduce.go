@@ -26,7 +26,7 @@ func reduction(withQuotient bool) {
 		TEXT("reduceQuotientIFMA", NOSPLIT, "func(z, quotient, sums, m, long, short, longDigits, shortDigits, half *uint64, inv uint64, plan *uint64, k int)")
 		Doc("reduceQuotientIFMA is reduceQuotientGeneric, in the passes of a plan.")
 	} else {
-		TEXT("reduceIFMA", NOSPLIT, "func(z, sums, m, long, short *uint64, inv uint64, plan *uint64, k int, canonical uint64)")
+		TEXT("reduceIFMA", NOSPLIT, "func(z, sums, m, long, short *uint64, inv uint64, plan *uint64, k int)")
 		Doc("reduceIFMA is reduceGeneric, in the passes of a plan.")
 	}
 	Pragma("noescape")
@@ -102,52 +102,27 @@ func reduction(withQuotient bool) {
 		}
 	}
 
-	// Propagate the carries of the K columns, of T-m first to know its sign.
+	// Propagate the carries of the K columns, and add R/2 mod m to the quotient where it lost that bit.
 	out, offset := RBX, R9
 	Load(Param("z"), out)
 	ADDQ(imm(64*lastRows), sums)
-	limb := Mem{Base: m, Index: RAX, Scale: 8}
+	half := Mem{Base: m, Index: RAX, Scale: 8}
 	loadMask()
 	if withQuotient {
-		half := Mem{Base: m, Index: RAX, Scale: 8}
 		Load(Param("half"), m)
 		Load(Param("quotient"), quotient)
-		zero(carryReg)
-		eachLimb("propagate", k, offset, func() {
-			load(Mem{Base: sums, Index: offset, Scale: 1}, sumReg)
-			propagate()
-			store(sumReg, Mem{Base: out, Index: offset, Scale: 1})
+	}
+	zero(carryReg)
+	eachLimb("propagate", k, offset, func() {
+		load(Mem{Base: sums, Index: offset, Scale: 1}, sumReg)
+		propagate()
+		store(sumReg, Mem{Base: out, Index: offset, Scale: 1})
+		if withQuotient {
 			q := Mem{Base: quotient, Index: offset, Scale: 1}
 			load(q, diffReg)
 			VPADDQ_BCST(half, diffReg, K2, diffReg)
 			store(diffReg, q)
-		})
-		VZEROUPPER()
-		RET()
-		return
-	}
-	KXORB(K1, K1, K1)
-	Load(Param("canonical"), R11)
-	TESTQ(R11, R11)
-	JZ(LabelRef("propagate"))
-	zero(borrowReg)
-	eachLimb("compare", k, offset, func() {
-		load(Mem{Base: sums, Index: offset, Scale: 1}, diffReg)
-		VPSUBQ_BCST(limb, diffReg, diffReg)
-		VPADDQ(borrowReg, diffReg, diffReg)
-		VPSRAQ(imm(52), diffReg, borrowReg)
-	})
-	VPMOVQ2M(borrowReg, K1)
-	KNOTB(K1, K1)
-	Label("propagate")
-	zero(borrowReg)
-	eachLimb("subtract", k, offset, func() {
-		load(Mem{Base: sums, Index: offset, Scale: 1}, diffReg)
-		VPSUBQ_BCST(limb, diffReg, K1, diffReg)
-		VPADDQ(borrowReg, diffReg, diffReg)
-		VPSRAQ(imm(52), diffReg, borrowReg)
-		VPANDQ(maskReg, diffReg, diffReg)
-		store(diffReg, Mem{Base: out, Index: offset, Scale: 1})
+		}
 	})
 	VZEROUPPER()
 	RET()
