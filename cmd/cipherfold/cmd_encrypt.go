@@ -78,7 +78,7 @@ that list the same records in the same order, or are brought into one order by -
 	f := cmd.Flags()
 	f.StringVar(&key, "key", "", "`FILE` public.json, or the secret key")
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
-	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz")
+	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .vcf, .vcf.gz")
 	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
 	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear")
 	f.StringArrayVar(&measures, "measure", nil, "`SPEC...` what to encrypt: NAME[:decimals=D][:max=M]")
@@ -91,6 +91,16 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringArrayVar(&e.Nulls, "null", nil, "`TEXT...` what means a missing value in CSV and TSV (default: empty and NA)")
 	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
+	f.StringVar(&e.VCF.Samples, "samples", "", "`FILE|A,B,C` VCF: count these samples only; a file has one on each line")
+	f.BoolVar(&e.VCF.PerSample, "per-sample", false, "VCF: a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM")
+	f.StringVar(&e.VCF.Dosage, "dosage", "", "`FIELD` VCF: count alleles by GT or add up DS (default: GT)")
+	f.StringVar(&e.VCF.Multiallelic, "multiallelic", "", "`WHAT` VCF: split records of several alternative alleles into a row of each, skip or refuse them (default: split)")
+	f.StringVar(&e.VCF.Symbolic, "symbolic", "", "`WHAT` VCF: keep, skip or refuse alleles that are not bases, such as <DEL> (default: keep)")
+	f.StringVar(&e.VCF.Alleles, "alleles", "", "`HOW` VCF: trim bases that reference and allele share, or keep them (default: trim)")
+	f.StringVar(&e.VCF.ChromPrefix, "chrom-prefix", "", "`HOW` VCF: keep names of chromosomes, or strip chr (default: keep)")
+	f.StringSliceVar(&e.VCF.Filter, "filter", nil, "`NAME,NAME` VCF: only records with one of these in FILTER, such as PASS")
+	f.StringVar(&e.VCF.AF, "af", "", "`MIN-MAX` VCF: only alleles whose INFO/AF is within")
+	f.StringSliceVar(&e.VCF.Regions, "region", nil, "`CHROM:FROM-TO,...` VCF: only records at these positions")
 	return cmd
 }
 

@@ -32,6 +32,7 @@ type Encryption struct {
 	DropUnlisted bool     // drop records outside the universe instead of refusing them
 	Nulls        []string // text that stands for a missing value; nil is column.NullsDefault
 	Source       string   // name of the owner, for the table's footer
+	VCF          VCF      // what to read of VCF files
 
 	expected int64 // records, for the progress; 0 as long as nothing has counted them
 }
@@ -99,6 +100,9 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 	warnOfTestKey(e.Options, e.Key.Public.Test())
 	src, err := listSource(ctx, e.Options, e.In, e.Nulls)
 	if err != nil {
+		return nil, err
+	}
+	if src.vcf, err = e.VCF.reading(ctx, e.FS); err != nil {
 		return nil, err
 	}
 	if err := notAnInput(e.Out, src.files); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/csvio"
 	"github.com/cipherfold/cipherfold/io/parquetio"
+	"github.com/cipherfold/cipherfold/io/vcfio"
 )
 
 // A format reads and writes plain tables.
@@ -25,6 +26,7 @@ var (
 	csvFormat     = format{open: csvio.Open, create: csvio.Create}
 	arrowFormat   = format{open: arrowio.Open, create: arrowio.Create}
 	parquetFormat = format{open: parquetio.Open, create: parquetio.Create}
+	vcfFormat     = format{open: openVCF}
 )
 
 // formats by the extension of the file's name.
@@ -32,6 +34,7 @@ var formats = map[string]format{
 	".parquet": parquetFormat,
 	".arrow":   arrowFormat, ".feather": arrowFormat,
 	".csv": csvFormat, ".csv.gz": csvFormat, ".tsv": csvFormat, ".tsv.gz": csvFormat,
+	".vcf": vcfFormat, ".vcf.gz": vcfFormat, ".vcf.bgz": vcfFormat, ".bcf": vcfFormat,
 }
 
 func formatOf(name string) (format, error) {
@@ -52,6 +55,7 @@ type source struct {
 	files []string
 	nulls []string
 	rows  *rowCount
+	vcf   *genotypes // how VCF files are read
 }
 
 // listSource expands paths, globs and directories, in the order given.
@@ -83,12 +87,9 @@ func notAnInput(out string, inputs []string) error {
 // open reads the named columns of all files, one after the other; none means all columns. A table without a row is
 // refused.
 func (s source) open(ctx context.Context, columns []string) (column.Reader, error) {
+	s.vcf.begin()
 	r, err := column.OpenParts(ctx, s.files, func(ctx context.Context, name string) (column.Reader, error) {
-		f, err := formatOf(name)
-		if err != nil {
-			return nil, err
-		}
-		r, err := f.open(ctx, s.opts.FS, name, column.ReadOptions{Columns: columns, Threads: s.opts.Threads, Nulls: s.nulls, BatchRows: readRows})
+		r, err := s.openFile(ctx, name, column.ReadOptions{Columns: columns, Threads: s.opts.Threads, Nulls: s.nulls, BatchRows: readRows})
 		if err != nil {
 			return nil, err
 		}
@@ -100,16 +101,24 @@ func (s source) open(ctx context.Context, columns []string) (column.Reader, erro
 	return column.RequireRows(r, s.files[0]), nil
 }
 
+// openFile opens one file in the format that its name says.
+func (s source) openFile(ctx context.Context, name string, o column.ReadOptions) (column.Reader, error) {
+	f, err := formatOf(name)
+	if err != nil {
+		return nil, err
+	}
+	if s.vcf != nil && vcfio.IsVCF(name) {
+		return s.vcf.open(ctx, s.opts.FS, name, o)
+	}
+	return f.open(ctx, s.opts.FS, name, o)
+}
+
 // readRows is how many rows a reader decodes at a time.
 const readRows = 8 << 10
 
 // schema returns the columns of the first file.
 func (s source) schema(ctx context.Context) (*arrow.Schema, error) {
-	f, err := formatOf(s.files[0])
-	if err != nil {
-		return nil, err
-	}
-	r, err := f.open(ctx, s.opts.FS, s.files[0], column.ReadOptions{Nulls: s.nulls})
+	r, err := s.openFile(ctx, s.files[0], column.ReadOptions{Nulls: s.nulls})
 	if err != nil {
 		return nil, err
 	}

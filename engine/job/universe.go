@@ -55,6 +55,7 @@ func (x *encrypting) openUniverse(ctx context.Context, budget *engine.Budget) (*
 	if err != nil {
 		return nil, err
 	}
+	list.vcf = x.src.vcf.sites()
 	u := &universe{e: &x.Encryption, source: list, ids: engine.NewGroups(budget)}
 	if x.idFields, err = x.indexUniverse(ctx, list, u.ids); err != nil {
 		u.ids.Free()

@@ -1,0 +1,115 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/vcfio"
+)
+
+// VCF says what to read of VCF files: see package vcfio. The zero value reads all variants and counts all samples.
+type VCF struct {
+	Samples      string   // a file with a sample on each line, or A,B,C; "" is all
+	PerSample    bool     // a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM
+	Dosage       string   // "GT" (default) or "DS"
+	Multiallelic string   // "split" (default), "skip" or "refuse"
+	Symbolic     string   // "keep" (default), "skip" or "refuse"
+	Alleles      string   // "trim" (default) or "keep"
+	ChromPrefix  string   // "keep" (default) or "strip"
+	Filter       []string // FILTER values, one of which a record must have; none: all records
+	AF           string   // MIN-MAX of INFO/AF
+	Regions      []string // CHROM[:FROM-TO], the region of a record's POS; none: all
+}
+
+// genotypes is how the VCF files of a source are read, and what the last pass over them left out.
+type genotypes struct {
+	options vcfio.Options
+	tally   vcfio.Tally
+}
+
+// reading reads the options.
+func (v VCF) reading(ctx context.Context, fs blob.FS) (*genotypes, error) {
+	g := &genotypes{options: vcfio.Options{
+		PerSample: v.PerSample, Dosage: v.Dosage, Multiallelic: v.Multiallelic, Symbolic: v.Symbolic, Alleles: v.Alleles,
+		ChromPrefix: v.ChromPrefix, Filter: v.Filter,
+	}}
+	o := &g.options
+	for _, s := range v.Regions {
+		r, err := vcfio.ParseRegion(s)
+		if err != nil {
+			return nil, usage("Write --region 22:16000000-17000000.", "--region: %v", err)
+		}
+		o.Regions = append(o.Regions, r)
+	}
+	var err error
+	if v.AF != "" {
+		if o.AFMin, o.AFMax, err = vcfio.ParseAF(v.AF); err != nil {
+			return nil, usage("Write --af 0.01-0.5.", "--af: %v", err)
+		}
+	}
+	if err := o.Check(); err != nil {
+		return nil, usage("See cipherfold encrypt --help.", "--%v", err)
+	}
+	o.Samples, err = readSamples(ctx, fs, v.Samples)
+	return g, err
+}
+
+const samplesBytesMax = 256 << 20
+
+// readSamples reads a list of samples: the lines of a file of that name, if there is one, otherwise names with commas
+// between them.
+func readSamples(ctx context.Context, fs blob.FS, list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	f, err := fs.Open(ctx, list)
+	if errors.Is(err, blob.ErrNotFound) {
+		return strings.Split(list, ","), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if f.Size() > samplesBytesMax {
+		return nil, column.Refuse(list, "a list of samples of more than %d MiB", samplesBytesMax>>20).WithHint("Name a text file with a sample on each line.")
+	}
+	text := make([]byte, f.Size())
+	if _, err := f.ReadAt(text, 0); err != nil && len(text) > 0 {
+		return nil, err
+	}
+	var out []string
+	for i, line := range strings.Split(strings.TrimRight(string(text), "\r\n"), "\n") {
+		name := strings.TrimSuffix(line, "\r")
+		if name == "" {
+			return nil, column.Refuse(list, "an empty line in the list of samples").AtLine(int64(i + 1)).WithHint("Write one sample on each line.")
+		}
+		out = append(out, name)
+	}
+	return out, nil
+}
+
+// begin starts a pass over the files.
+func (g *genotypes) begin() {
+	if g != nil {
+		g.tally = vcfio.Tally{}
+		g.options.Tally, g.options.Parts = &g.tally, &vcfio.Parts{}
+	}
+}
+
+// sites is how a reference list of variants is read, so that its ids are written as those of the source.
+func (g *genotypes) sites() *genotypes {
+	o := g.options
+	return &genotypes{options: vcfio.Options{Multiallelic: o.Multiallelic, Symbolic: o.Symbolic, Alleles: o.Alleles, ChromPrefix: o.ChromPrefix}}
+}
+
+func (g *genotypes) open(ctx context.Context, fs blob.FS, name string, o column.ReadOptions) (column.Reader, error) {
+	return vcfio.Open(ctx, fs, name, g.options, o)
+}
+
+// openVCF reads all of a file, such as a universe of variants.
+func openVCF(ctx context.Context, fs blob.FS, name string, o column.ReadOptions) (column.Reader, error) {
+	return vcfio.Open(ctx, fs, name, vcfio.Options{}, o)
+}

@@ -1,0 +1,85 @@
+package vcfio
+
+// isBases says whether an allele is spelled out: letters of the IUPAC code for nucleotides, in either case.
+func isBases(a []byte) bool {
+	for _, c := range a {
+		if !iupac[c] {
+			return false
+		}
+	}
+	return len(a) > 0
+}
+
+var iupac = func() (t [256]bool) {
+	for _, c := range "ACGTURYSWKMBDHVN" {
+		t[c], t[c|0x20] = true, true
+	}
+	return t
+}()
+
+// isSymbolic says whether an allele stands for something that is not spelled out: <ID>, * for an overlapping deletion,
+// or a breakend, which has square brackets or begins or ends with a dot.
+func isSymbolic(a []byte) bool {
+	n := len(a)
+	switch {
+	case n == 0:
+		return false
+	case n == 1:
+		return a[0] == '*'
+	case a[0] == '<':
+		if a[n-1] != '>' || n == 2 {
+			return false
+		}
+		for _, c := range a[1 : n-1] {
+			if c == '<' || c == '>' || c <= ' ' || c == ',' {
+				return false
+			}
+		}
+		return true
+	}
+	brackets := 0
+	for _, c := range a {
+		switch {
+		case c == '[' || c == ']':
+			brackets++
+		case c <= ' ' || c == ',':
+			return false
+		}
+	}
+	if brackets == 2 {
+		return true
+	}
+	return brackets == 0 && (a[0] == '.' && isBases(a[1:]) || a[n-1] == '.' && isBases(a[:n-1]))
+}
+
+// upper appends bases in upper case.
+func upper(dst, a []byte) []byte {
+	for _, c := range a {
+		dst = append(dst, c&^0x20)
+	}
+	return dst
+}
+
+// trim removes the bases that two alleles have in common, at the end and then at the beginning, as long as both keep one
+// (Tan, Abecasis and Kang, Unified representation of genetic variants, Bioinformatics 31, 2015, without the step that
+// needs the reference genome). shift is how much further right the variant begins.
+func trim(ref, alt []byte) (r, a []byte, shift int) {
+	for len(ref) > 1 && len(alt) > 1 && ref[len(ref)-1] == alt[len(alt)-1] {
+		ref, alt = ref[:len(ref)-1], alt[:len(alt)-1]
+	}
+	for len(ref) > 1 && len(alt) > 1 && ref[0] == alt[0] {
+		ref, alt, shift = ref[1:], alt[1:], shift+1
+	}
+	return ref, alt, shift
+}
+
+// chromName is the name of a chromosome as it is delivered.
+func (o *Options) chromName(name string) string {
+	if o.ChromPrefix != Strip || len(name) <= 3 || name[:3] != "chr" {
+		return name
+	}
+	if name = name[3:]; name == "M" {
+		return "MT"
+	}
+	return name
+}

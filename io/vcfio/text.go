@@ -1,0 +1,208 @@
+package vcfio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+const (
+	bufferBytes  = 1 << 20   // read at a time, and the text of a chunk
+	lineBytesMax = 256 << 20 // of one line: half a million samples with 500 bytes each
+)
+
+// A text delivers the bytes of a file in pieces, decompressed.
+type text interface {
+	next() ([]byte, error) // a fresh piece, not empty but at the end of a block; io.EOF after the last
+	close()
+}
+
+// openText tells by the first bytes how a file is compressed, whatever it is called.
+func openText(f blob.File, threads int) (text, error) {
+	var magic [blockHeaderBytes]byte
+	n, err := f.ReadAt(magic[:min(int64(len(magic)), f.Size())], 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	src := &source{file: f}
+	if _, ok := blockSize(magic[:n]); ok {
+		return newBlockText(src, threads), nil
+	}
+	if !bytes.HasPrefix(magic[:n], []byte{0x1f, 0x8b}) {
+		return &streamText{src: src}, nil
+	}
+	z, err := gzip.NewReader(bufio.NewReaderSize(src, bufferBytes))
+	if err != nil {
+		return nil, gzipError(err)
+	}
+	return &streamText{src: z, gzip: true}, nil
+}
+
+// streamText is text that comes from one stream.
+type streamText struct {
+	src  io.Reader
+	gzip bool
+	err  error
+}
+
+func (t *streamText) next() ([]byte, error) {
+	if t.err != nil {
+		return nil, t.err
+	}
+	piece := make([]byte, bufferBytes)
+	n, err := io.ReadFull(t.src, piece)
+	switch {
+	case err == io.ErrUnexpectedEOF && !t.gzip || err == io.EOF:
+		t.err = io.EOF
+	case err == io.ErrUnexpectedEOF:
+		// io.ReadFull says so too when the stream has ended properly within the piece.
+		if _, again := t.src.Read(make([]byte, 1)); again == io.EOF {
+			t.err = io.EOF
+		} else {
+			t.err = errCompressE
+		}
+	case err != nil && t.gzip:
+		t.err = gzipError(err)
+	default:
+		t.err = err
+	}
+	if n > 0 {
+		return piece[:n], nil
+	}
+	return nil, t.err
+}
+
+func (t *streamText) close() {}
+
+// gzipError names an error of the decompressor.
+func gzipError(err error) error {
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, errShrank):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
+		return errCompressE
+	case errors.Is(err, gzip.ErrHeader):
+		return errNotGzip
+	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+		return fmt.Errorf("%w: %w", errCompress, err)
+	}
+	return err
+}
+
+// source reads a file from the start to the size that it was opened with.
+type source struct {
+	file blob.File
+	at   int64
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	left := s.file.Size() - s.at
+	if left == 0 {
+		return 0, io.EOF
+	}
+	if int64(len(p)) > left {
+		p = p[:left]
+	}
+	n, err := s.file.ReadAt(p, s.at)
+	s.at += int64(n)
+	if n > 0 {
+		return n, nil // an error comes again
+	}
+	if err == io.EOF {
+		err = errShrank
+	}
+	return n, err
+}
+
+// lines cuts text into chunks of whole lines.
+type lines struct {
+	text text
+	rest []byte // read and not yet cut
+	line int64  // number of the line that rest begins with
+	err  error  // of text, delivered when rest is used up
+}
+
+// chunk is some whole lines. The last one of a file may lack its line end.
+type chunk struct {
+	text []byte
+	line int64 // number of the first
+}
+
+// next returns the next lines, about bufferBytes of them, or io.EOF.
+func (l *lines) next() (chunk, error) {
+	searched := 0
+	for {
+		if i := bytes.LastIndexByte(l.rest[searched:], '\n'); i >= 0 && (len(l.rest) >= bufferBytes || l.err != nil) {
+			return l.cut(searched + i + 1), nil
+		} else if i < 0 {
+			searched = len(l.rest)
+		}
+		if l.err != nil {
+			if l.err == io.EOF && len(l.rest) > 0 {
+				return l.cut(len(l.rest)), nil
+			}
+			return chunk{}, l.err
+		}
+		if searched > lineBytesMax {
+			return chunk{}, column.Refuse("", "a line longer than %d MiB", lineBytesMax>>20).AtLine(l.line).
+				WithHint("Check the line ends, or split the file by samples.")
+		}
+		l.more()
+	}
+}
+
+// more reads a piece of text.
+func (l *lines) more() {
+	var piece []byte
+	piece, l.err = l.text.next()
+	if len(l.rest) == 0 {
+		l.rest = piece
+	} else {
+		l.rest = append(l.rest, piece...)
+	}
+}
+
+// oneLine returns the next line without its line end, or io.EOF.
+func (l *lines) oneLine() ([]byte, error) {
+	searched := 0
+	for {
+		if i := bytes.IndexByte(l.rest[searched:], '\n'); i >= 0 {
+			return trimCR(l.cut(searched + i + 1).text[:searched+i]), nil
+		}
+		searched = len(l.rest)
+		if l.err != nil {
+			if l.err == io.EOF && len(l.rest) > 0 {
+				return trimCR(l.cut(len(l.rest)).text), nil
+			}
+			return nil, l.err
+		}
+		if searched > lineBytesMax {
+			return nil, column.Refuse("", "a line longer than %d MiB", lineBytesMax>>20).AtLine(l.line).WithHint("Check the line ends.")
+		}
+		l.more()
+	}
+}
+
+// cut takes the first n bytes, which are whole lines.
+func (l *lines) cut(n int) chunk {
+	c := chunk{text: l.rest[:n:n], line: l.line}
+	l.line += int64(bytes.Count(c.text, []byte{'\n'}))
+	l.rest = l.rest[n:]
+	return c
+}
+
+func trimCR(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[:n-1]
+	}
+	return line
+}
