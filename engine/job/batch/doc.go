@@ -1,0 +1,19 @@
+// Package batch runs jobs of several steps that survive whatever ends a program: a crash, kill -9, a loss of power, a full
+// disk, a scheduler that changes its mind.
+//
+// # A job directory
+//
+//	job.json     what the job is: its steps, and every input with its size and digest. Written once.
+//	journal      what has been done, a line for each: appended, checksummed and forced to disk before anything relies on it
+//	journal.*    the same, of shards, each attempt in a file of its own
+//	parts/       results of finished parts of steps under way
+//	receipt.json the signed receipt, when all is done
+//
+// A step is cut into parts: ranges of rows, so large that a part takes seconds. A part is written to a file that gets its
+// name when it is complete and on disk, and then goes into the journal with its digest. When all parts are there they are
+// put together into the step's output, which is noted in the journal before and after it gets its name.
+//
+// Whoever finds the directory later (Run with Resume, a Shard, Merge) reads job.json and all journals and knows what is
+// there. Nothing is trusted that is not in a journal, and nothing that is there is trusted without its digest: a part that
+// was lost or damaged is made again. Inputs and the job itself must be what they were, or the job is refused.
+package batch

@@ -1,0 +1,93 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/io/blob"
+)
+
+// Job is a job as its file describes it.
+type Job struct {
+	Name    string
+	File    string // the job file, for hints
+	Dir     string // the job directory, on Options.Disk
+	Steps   []Step
+	Options job.Options // FS, Disk, threads and the rest for all steps
+
+	// PartRows is how many records a part has at most, rounded up to whole blocks; 0 cuts by the size of ciphertexts.
+	PartRows int64
+}
+
+// Step is one verb's worth of a job: exactly one of Encrypt, Fuse and Decrypt is set, without Options and Key.
+type Step struct {
+	Encrypt *job.Encryption
+	Fuse    *job.Fusion
+	Decrypt *job.Decryption
+
+	// Parameters are what was asked for, by the names of the verb's flags. A change of them makes it another job.
+	Parameters map[string]receipt.Values
+
+	// Key reads the key of an encryption or decryption. It is called when the step needs it.
+	Key func(ctx context.Context) (job.Key, error)
+
+	Overwrite bool // replace outputs that exist
+}
+
+// Verb is the step's verb.
+func (s Step) Verb() string {
+	switch {
+	case s.Encrypt != nil:
+		return "encrypt"
+	case s.Fuse != nil:
+		return "fuse"
+	}
+	return "decrypt"
+}
+
+// patterns are the files that the step reads, as they were given.
+func (s Step) patterns() []string {
+	switch {
+	case s.Encrypt != nil:
+		return append(slices.Clone(s.Encrypt.In), s.Encrypt.Universe...)
+	case s.Fuse != nil:
+		return s.Fuse.In
+	}
+	return []string{s.Decrypt.In}
+}
+
+func (s Step) out() string {
+	switch {
+	case s.Encrypt != nil:
+		return s.Encrypt.Out
+	case s.Fuse != nil:
+		return s.Fuse.Out
+	}
+	return s.Decrypt.Out
+}
+
+// names gives every step a name: its verb and its number among those of the verb.
+func (j *Job) names() []string {
+	count := map[string]int{}
+	out := make([]string, len(j.Steps))
+	for i, s := range j.Steps {
+		count[s.Verb()]++
+		out[i] = fmt.Sprintf("%s-%d", s.Verb(), count[s.Verb()])
+	}
+	return out
+}
+
+func (j *Job) disk() blob.Disk {
+	if j.Options.Disk == nil {
+		return blob.Local{}
+	}
+	return j.Options.Disk
+}
+
+func (j *Job) fs() blob.FS { return j.Options.Files() }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,132 @@
+package batch
+
+import (
+	"context"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+// verb is a step being worked on.
+type verb interface {
+	// survey reads the inputs as far as needed to divide the step into parts.
+	survey(ctx context.Context, partRows int64, shards int) (*cut, error)
+
+	// parts does some parts, in ascending order, each into the file that name says, and calls done after each.
+	parts(ctx context.Context, c *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error
+
+	// join makes the output of the files of all parts, in their order.
+	join(ctx context.Context, c *cut, files []string) (*job.Report, error)
+
+	// whole makes the output at once.
+	whole(ctx context.Context, c *cut) (*job.Report, error)
+}
+
+type encryptVerb struct {
+	job.Encryption
+	tableID string
+}
+
+func (v encryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
+	s, err := job.SurveyEncryption(ctx, v.Encryption)
+	if err != nil {
+		return nil, err
+	}
+	c := newCut(s.Records, s.BlockRecords, int64(s.Columns*s.CiphertextBytes), partRows, shards)
+	c.Encrypt = s
+	return c, nil
+}
+
+func (v encryptVerb) parts(ctx context.Context, c *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
+	return job.EncryptParts(ctx, v.Encryption, c.Encrypt, v.tableID, ranges, name, done)
+}
+
+func (v encryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
+	records, err := job.JoinTables(ctx, v.Options, files, v.Out)
+	return &job.Report{Out: v.Out, Records: records, Inputs: c.Encrypt.Inputs, Unlisted: c.Encrypt.Unlisted}, err
+}
+
+func (v encryptVerb) whole(ctx context.Context, c *cut) (report *job.Report, err error) {
+	all := job.Range{To: c.Rows}
+	err = v.parts(ctx, c, []job.Range{all}, func(job.Range) string { return v.Out }, func(_ job.Range, r *job.Report) error {
+		report = r
+		return nil
+	})
+	if err == nil {
+		report.Inputs, report.Unlisted = c.Encrypt.Inputs, c.Encrypt.Unlisted
+	}
+	return report, err
+}
+
+type fuseVerb struct{ job.Fusion }
+
+func (v fuseVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
+	rows, err := job.FuseRows(ctx, v.Fusion)
+	if err != nil {
+		return nil, err
+	}
+	return &cut{Rows: rows, PartRows: max(1, rows), Shards: shards}, nil
+}
+
+func (v fuseVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
+	for _, r := range ranges {
+		report, err := job.FuseRun(ctx, v.Fusion, r, name(r))
+		if err != nil {
+			return err
+		}
+		if err := done(r, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v fuseVerb) join(ctx context.Context, _ *cut, files []string) (*job.Report, error) {
+	return job.FuseRuns(ctx, v.Fusion, files)
+}
+
+func (v fuseVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
+	return job.Fuse(ctx, v.Fusion)
+}
+
+type decryptVerb struct{ job.Decryption }
+
+func (v decryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
+	s, err := job.SurveyDecryption(ctx, v.Decryption)
+	if err != nil {
+		return nil, err
+	}
+	c := newCut(s.Rows, 1, int64(s.Columns*s.CiphertextBytes), partRows, shards)
+	c.Decrypt = s
+	return c, nil
+}
+
+func (v decryptVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
+	return job.DecryptParts(ctx, v.Decryption, ranges, name, done)
+}
+
+func (v decryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
+	records, err := job.JoinDecrypted(ctx, v.Decryption, files)
+	return &job.Report{Out: v.Out, Records: records, Inputs: []job.InputReport{{File: v.In, Rows: c.Decrypt.Records}}}, err
+}
+
+func (v decryptVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
+	return job.Decrypt(ctx, v.Decryption)
+}
+
+// addUp adds what was done for parts to the report of joining them.
+func addUp(joined *job.Report, parts []*job.Report) *job.Report {
+	sum := *joined
+	for _, p := range parts {
+		sum.Kernel, sum.Key, sum.Measures = p.Kernel, p.Key, p.Measures
+		sum.Ciphertexts += p.Ciphertexts
+		sum.Values += p.Values
+		sum.Seconds += p.Seconds
+		for name, n := range p.Missing {
+			if sum.Missing == nil {
+				sum.Missing = map[string]int64{}
+			}
+			sum.Missing[name] += n
+		}
+	}
+	return &sum
+}

@@ -1,0 +1,41 @@
+//go:build unix
+
+package blob
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Lock locks a file, which it makes when it is not there, against every other Lock of it until unlock is called or the
+// process ends, however it ends. A file that is locked is refused at once with ErrLocked. File systems without locks,
+// such as some network ones, lock nothing: the error is then errors.ErrUnsupported.
+func (Local) Lock(ctx context.Context, name string) (unlock func() error, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, wrap(name, "lock", err)
+	}
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return f.Close, nil
+	case errors.Is(err, unix.EWOULDBLOCK):
+		err = &Error{Path: name, Kind: ErrLocked, Err: err, Hint: "Wait until the other program is done."}
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOLCK), errors.Is(err, errors.ErrUnsupported):
+		err = &Error{Path: name, Err: errors.ErrUnsupported, What: "cannot lock: the file system has no locks"}
+	default:
+		err = wrap(name, "lock", err)
+	}
+	return nil, errors.Join(err, f.Close())
+}
