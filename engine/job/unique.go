@@ -2,6 +2,7 @@ package job
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"container/heap"
 	"encoding/binary"
@@ -14,15 +15,19 @@ import (
 // unique finds a key that comes twice among any number of keys in bounded memory: it keeps a 128-bit hash (under two
 // fresh seeds) and the row number of each in sorted runs, which go to a temporary file when they outgrow the limit. Two
 // different keys have the same hash with probability below 2^-88 for a million million keys.
+//
+// As long as every key is above the one before, none can come twice, and the runs stay as they came.
 type unique struct {
-	seeds   [2]maphash.Seed
-	keys    []uniqueKey   // of the run that is being filled
-	runKeys int           // keys of a run: sorting as they come leaves little to do at the end
-	sorted  [][]uniqueKey // runs in memory,
-	held    int           // the keys in them,
-	limit   int           // and how many there may be
-	spill   *os.File
-	runs    []int64 // where each run in the file ends, in keys
+	last      []byte // key
+	unordered bool   // whether a key was not above the last
+	seeds     [2]maphash.Seed
+	keys      []uniqueKey   // of the run that is being filled
+	runKeys   int           // keys of a run: sorting as they come leaves little to do at the end
+	sorted    [][]uniqueKey // runs in memory,
+	held      int           // the keys in them,
+	limit     int           // and how many there may be
+	spill     *os.File
+	runs      []int64 // where each run in the file ends, in keys
 }
 
 type uniqueKey struct {
@@ -49,6 +54,14 @@ func newUnique(memory int64) *unique {
 
 // add notes the key of a row.
 func (u *unique) add(key []byte, row int64) error {
+	if !u.unordered {
+		if row > 0 && bytes.Compare(key, u.last) <= 0 {
+			if err := u.disorder(); err != nil {
+				return err
+			}
+		}
+		u.last = append(u.last[:0], key...)
+	}
 	u.keys = append(u.keys, uniqueKey{[2]uint64{maphash.Bytes(u.seeds[0], key), maphash.Bytes(u.seeds[1], key)}, row})
 	if len(u.keys) < u.runKeys {
 		return nil
@@ -60,14 +73,53 @@ func (u *unique) add(key []byte, row int64) error {
 	return u.flush()
 }
 
+// disorder sorts the runs that stayed as they came.
+func (u *unique) disorder() error {
+	u.unordered = true
+	for _, keys := range u.sorted {
+		slices.SortFunc(keys, compareKeys)
+	}
+	if len(u.runs) == 0 {
+		return nil
+	}
+	if len(u.sorted) > 0 {
+		if err := u.flush(); err != nil { // so that there is room for a run of the file
+			return err
+		}
+	}
+	start := int64(0)
+	for _, end := range u.runs {
+		keys := make([]uniqueKey, 0, end-start)
+		r := u.inFile(start, end)
+		for {
+			more, err := r.next()
+			if err != nil {
+				return err
+			}
+			if !more {
+				break
+			}
+			keys = append(keys, r.head)
+		}
+		slices.SortFunc(keys, compareKeys)
+		if err := writeKeys(io.NewOffsetWriter(u.spill, start*uniqueKeySize), []*run{{keys: keys}}); err != nil {
+			return err
+		}
+		start = end
+	}
+	return nil
+}
+
 // endRun sorts the run that is being filled and begins another.
 func (u *unique) endRun() {
-	slices.SortFunc(u.keys, compareKeys)
+	if u.unordered {
+		slices.SortFunc(u.keys, compareKeys)
+	}
 	u.sorted, u.held = append(u.sorted, u.keys), u.held+len(u.keys)
 	u.keys = make([]uniqueKey, 0, u.runKeys)
 }
 
-// flush merges the runs in memory into one in the temporary file.
+// flush moves the runs in memory to the temporary file, as one.
 func (u *unique) flush() error {
 	if u.spill == nil {
 		f, err := os.CreateTemp("", "cipherfold-ids-*")
@@ -79,8 +131,22 @@ func (u *unique) flush() error {
 		_ = os.Remove(f.Name())
 		u.spill = f
 	}
-	w := bufio.NewWriterSize(u.spill, 1<<16)
-	err := mergeRuns(u.inMemory(), func(k uniqueKey) error {
+	start := int64(0)
+	if n := len(u.runs); n > 0 {
+		start = u.runs[n-1]
+	}
+	if err := writeKeys(io.NewOffsetWriter(u.spill, start*uniqueKeySize), u.inMemory()); err != nil {
+		return err
+	}
+	u.runs = append(u.runs, start+int64(u.held))
+	u.sorted, u.held = nil, 0
+	return nil
+}
+
+// writeKeys merges runs into one.
+func writeKeys(to io.Writer, runs []*run) error {
+	w := bufio.NewWriterSize(to, 1<<16)
+	err := mergeRuns(runs, func(k uniqueKey) error {
 		var b [uniqueKeySize]byte
 		binary.LittleEndian.PutUint64(b[0:], k.hash[0])
 		binary.LittleEndian.PutUint64(b[8:], k.hash[1])
@@ -91,13 +157,12 @@ func (u *unique) flush() error {
 	if err != nil {
 		return err
 	}
-	end := int64(u.held)
-	if n := len(u.runs); n > 0 {
-		end += u.runs[n-1]
-	}
-	u.runs = append(u.runs, end)
-	u.sorted, u.held = nil, 0
 	return w.Flush()
+}
+
+// inFile reads a run of the temporary file.
+func (u *unique) inFile(start, end int64) *run {
+	return &run{file: bufio.NewReaderSize(io.NewSectionReader(u.spill, start*uniqueKeySize, (end-start)*uniqueKeySize), 1<<16)}
 }
 
 func (u *unique) inMemory() []*run {
@@ -111,11 +176,14 @@ func (u *unique) inMemory() []*run {
 // twice returns the earliest row whose key had come before, and the row where that was, or ok = false. Nothing can be
 // added afterwards.
 func (u *unique) twice() (first, second int64, ok bool, err error) {
+	if !u.unordered {
+		return 0, 0, false, nil
+	}
 	u.endRun()
 	runs := u.inMemory()
 	start := int64(0)
 	for _, end := range u.runs {
-		runs = append(runs, &run{file: bufio.NewReaderSize(io.NewSectionReader(u.spill, start*uniqueKeySize, (end-start)*uniqueKeySize), 1<<16)})
+		runs = append(runs, u.inFile(start, end))
 		start = end
 	}
 	last := uniqueKey{row: -1}

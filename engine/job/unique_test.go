@@ -15,8 +15,12 @@ func TestUniqueAgainstAMap(t *testing.T) {
 		u.limit, u.runKeys = rapid.IntRange(1, 40).Draw(t, "limit"), rapid.IntRange(1, 20).Draw(t, "run")
 		defer u.close()
 		rows := map[string][]int64{}
+		ordered := rapid.IntRange(0, 120).Draw(t, "ordered") // rows whose keys ascend
 		for row := range rapid.IntRange(0, 120).Draw(t, "rows") {
-			key := fmt.Sprint(rapid.IntRange(0, 2000).Draw(t, "key"))
+			key := fmt.Sprintf("%04d", row)
+			if row >= ordered {
+				key = fmt.Sprintf("%04d", rapid.IntRange(0, 2000).Draw(t, "key"))
+			}
 			rows[key] = append(rows[key], int64(row))
 			if err := u.add([]byte(key), int64(row)); err != nil {
 				t.Fatal(err)
