@@ -70,8 +70,9 @@ func parseFooter(values func(key string) []string) (*Table, error) {
 // Names of the fields of version 1.
 var (
 	tableFields = []string{"scheme", "variant", "bits", "fingerprint", "public_key", "layout", "block_records", "ids", "columns",
-		"measures", "max_adds", "adds_used", "rows", "source", "job_id", "test_key", "total", "row_groups"}
+		"measures", "max_adds", "adds_used", "rows", "source", "job_id", "test_key", "total", "preparation", "samples", "row_groups"}
 	measureFields  = []string{"name", "terms", "given", "decimals", "bound", "width", "slots", "stride", "offset", "in_columns", "count"}
+	stepFields     = []string{"on", "step", "value"}
 	rowGroupFields = []string{"rows", "ciphertext_sha256", "ids_sha256"}
 )
 
@@ -88,7 +89,7 @@ func parseTable(text string) (*Table, error) {
 	if err := known(top, tableFields, ""); err != nil {
 		return nil, err
 	}
-	for name, fields := range map[string][]string{"measures": measureFields, "row_groups": rowGroupFields} {
+	for name, fields := range map[string][]string{"measures": measureFields, "preparation": stepFields, "row_groups": rowGroupFields} {
 		var items []json.RawMessage
 		if raw, ok := top[name]; ok {
 			if err := json.Unmarshal(raw, &items); err != nil {

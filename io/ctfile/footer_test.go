@@ -104,6 +104,8 @@ func TestForgeryStartsRight(t *testing.T) {
 		f := forge(t, table)
 		f.table["x_note"] = object{"any": "thing"} // fields to be ignored
 		f.measure(0)["x_note"] = 1
+		f.table["preparation"] = []any{object{"on": "HR", "step": "range", "value": "0..400"}, object{"step": "duplicates", "x_note": 1}}
+		f.table["samples"] = []string{"0000000000000001", "00000000000000ff"}
 		if _, err := readBytes(f.bytes(t), column.ReadOptions{}); err != nil {
 			t.Error(err)
 		}
@@ -130,6 +132,12 @@ func TestFooterRefused(t *testing.T) {
 		{`unknown field "rows2"`, func(f *forgery) { f.table["rows2"] = 1 }},
 		{`unknown field "Rows"`, func(f *forgery) { f.table["Rows"] = 1 }},
 		{`unknown field "scale" of measures`, func(f *forgery) { f.measure(0)["scale"] = 1 }},
+		{`unknown field "why" of preparation`, func(f *forgery) { f.table["preparation"] = []any{object{"step": "log2", "why": ""}} }},
+		{`the footer's preparation are not a list`, func(f *forgery) { f.table["preparation"] = "log2" }},
+		{`a step without a name`, func(f *forgery) { f.table["preparation"] = []any{object{"on": "x"}} }},
+		{`preparation: "log\n2" is not a line`, func(f *forgery) { f.table["preparation"] = []any{object{"step": "log\n2"}} }},
+		{`samples: "A" is not 16 hex digits`, func(f *forgery) { f.table["samples"] = []string{"A"} }},
+		{`samples: they are not in ascending order`, func(f *forgery) { f.table["samples"] = []string{"0000000000000001", "0000000000000001"} }},
 		{`unknown field "md5" of row_groups`, func(f *forgery) { f.table["row_groups"].([]any)[0].(object)["md5"] = "" }},
 		{`measures are not a list`, func(f *forgery) { f.table["measures"] = 7 }},
 		{`not as the format has it`, func(f *forgery) { f.table["bits"] = "2048" }},

@@ -36,7 +36,20 @@ type Table struct {
 	TestKey  bool   `json:"test_key,omitempty"` // made with a key that protects nothing
 	Total    bool   `json:"total,omitempty"`    // all records folded into one row, without ids
 
+	// Preparation is what was done to ids and values before encryption, in order. Tables fuse only when they agree in it,
+	// which is the fusing program's business.
+	Preparation []Step `json:"preparation,omitempty"`
+	// Samples are tokens of the people whose data is summed up here, ascending and different: 16 hex digits each.
+	Samples []string `json:"samples,omitempty"`
+
 	RowGroups []RowGroup `json:"row_groups"` // of the file, set by the Writer
+}
+
+// Step is one preparation of an id column, of a measure or of the whole table.
+type Step struct {
+	On    string `json:"on,omitempty"`    // the id column or measure; "" for all of the table
+	Step  string `json:"step"`            // what was done
+	Value string `json:"value,omitempty"` // and with which setting
 }
 
 // Measure is one quantity packed into ciphertexts: the sum over records in
@@ -86,6 +99,8 @@ func (t *Table) clone() *Table {
 	c.IDs = append([]string{}, t.IDs...)
 	c.Columns = append([]string{}, t.Columns...)
 	c.RowGroups = append([]RowGroup{}, t.RowGroups...)
+	c.Preparation = append([]Step(nil), t.Preparation...)
+	c.Samples = append([]string(nil), t.Samples...)
 	c.Measures = append([]Measure{}, t.Measures...)
 	for i := range c.Measures {
 		m := &c.Measures[i]

@@ -17,6 +17,7 @@ const (
 	BitsMax         = 8192    // of the modulus N
 	BlockRecordsMax = 1 << 20 // records in a row
 	NameBytesMax    = 1024    // of a column or measure
+	SampleDigits    = 16      // of the token of a sample, in hex
 )
 
 // Validate checks a table against the format's rules, all but those that need
@@ -30,7 +31,7 @@ func (t *Table) Validate() error {
 
 // validateUnwritten is Validate before there are row groups.
 func (t *Table) validateUnwritten() error {
-	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkSlots} {
+	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkSlots, t.checkPreparation} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -290,6 +291,29 @@ func (t *Table) checkSlots() error {
 	for _, name := range t.Columns {
 		if used[name] == nil {
 			return refuse("ciphertext column %s holds no measure", column.Quote(name))
+		}
+	}
+	return nil
+}
+
+// checkPreparation checks that steps and samples can be printed and compared.
+func (t *Table) checkPreparation() error {
+	for _, s := range t.Preparation {
+		if s.Step == "" {
+			return refuse("preparation: a step without a name")
+		}
+		for _, text := range []string{s.On, s.Step, s.Value} {
+			if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > NameBytesMax {
+				return refuse("preparation: %s is not a line of at most %d bytes of text", column.Quote(text), NameBytesMax)
+			}
+		}
+	}
+	for i, s := range t.Samples {
+		if !isHex(s, SampleDigits) {
+			return refuse("samples: %s is not %d hex digits", column.Quote(s), SampleDigits)
+		}
+		if i > 0 && s <= t.Samples[i-1] {
+			return refuse("samples: they are not in ascending order")
 		}
 	}
 	return nil
