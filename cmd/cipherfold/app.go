@@ -37,8 +37,11 @@ type app struct {
 	threads   int
 	memory    bytesFlag
 	kernel    string
+	watching  watching
+	evidence  evidence
 
-	log *slog.Logger
+	console *console // err, for notes
+	log     *slog.Logger
 }
 
 // threadsMax is far more than helps: every worker has its own buffers.
@@ -62,20 +65,28 @@ func (a *app) begin() error {
 		level = slog.LevelError
 	}
 	options := &slog.HandlerOptions{Level: level}
+	a.console = &console{w: a.err}
 	switch a.logFormat {
 	case "json":
-		a.log = slog.New(slog.NewJSONHandler(a.err, options))
+		a.log = slog.New(slog.NewJSONHandler(a.console, options))
 	case "text":
-		a.log = slog.New(&plainHandler{w: a.err, level: level})
+		a.log = slog.New(&plainHandler{w: a.console, level: level})
 	default:
 		return &commandLineError{fmt.Errorf("--log-format %s is neither text nor json", a.logFormat), "Leave it out for text."}
 	}
 	return nil
 }
 
+// unwatched are the shared flags as a job wants them that nobody watches.
+func (a *app) unwatched(overwrite bool) job.Options {
+	return job.Options{Threads: a.threads, Memory: int64(a.memory), Overwrite: overwrite, Kernel: a.kernel, Log: a.log}
+}
+
 // options are the shared flags as a job wants them.
 func (a *app) options(overwrite bool) job.Options {
-	return job.Options{Threads: a.threads, Memory: int64(a.memory), Overwrite: overwrite, Kernel: a.kernel, Watch: a.watch, Log: a.log}
+	o := a.unwatched(overwrite)
+	o.FS, o.Watch, o.Keyed = a.watching.meter.Over(o.Files()), a.watch, a.keyed
+	return o
 }
 
 // print writes a result: v as JSON with --json, else what human writes.
@@ -93,7 +104,7 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 // report tells the user why a run failed and returns the exit code.
 func (a *app) report(ctx context.Context, err error) int {
 	f := explain(ctx, err)
-	code := map[job.Kind]int{job.Failed: exitFailed, job.Usage: exitUsage, job.Refused: exitRefused, job.Interrupted: exitInterrupted}[f.Kind]
+	code := exitCode(f.Kind)
 	if a.json {
 		e := json.NewEncoder(a.out)
 		e.SetEscapeHTML(false)
@@ -112,6 +123,10 @@ func (a *app) report(ctx context.Context, err error) int {
 		fmt.Fprintf(a.err, "  hint: %s\n", f.Hint)
 	}
 	return code
+}
+
+func exitCode(kind job.Kind) int {
+	return map[job.Kind]int{job.Failed: exitFailed, job.Usage: exitUsage, job.Refused: exitRefused, job.Interrupted: exitInterrupted}[kind]
 }
 
 func explain(ctx context.Context, err error) job.Failure {

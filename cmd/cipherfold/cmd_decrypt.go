@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -27,12 +28,13 @@ A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
 			if err := required(cmd, "key", "in", "out"); err != nil {
 				return err
 			}
-			var err error
-			if d.Key, err = job.ReadKey(cmd.Context(), a.options(false).Files(), key, true, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
-				return err
-			}
-			d.Options = a.options(overwrite)
-			report, err := job.Decrypt(cmd.Context(), d)
+			report, err := a.perform(cmd, work{verb: "decrypt", in: []string{d.In}, out: []string{d.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
+				if d.Key, err = job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
+					return nil, err
+				}
+				d.Options = o
+				return job.Decrypt(ctx, d)
+			})
 			if err != nil {
 				return err
 			}
@@ -47,6 +49,8 @@ A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
 	f.StringVar(&d.In, "in", "", "`FILE` encrypted table")
 	f.StringVar(&d.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
+	a.receiptFlags(f)
+	a.watchFlags(f)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"cmp"
 	"errors"
 	"fmt"
@@ -56,12 +57,13 @@ that list the same records in the same order, or are brought into one order by -
 			if !cmd.Flags().Changed("null") {
 				e.Nulls = nil
 			}
-			var err error
-			if e.Key, err = job.ReadKey(cmd.Context(), a.options(false).Files(), key, true, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
-				return err
-			}
-			e.Options = a.options(overwrite)
-			report, err := job.Encrypt(cmd.Context(), e)
+			report, err := a.perform(cmd, work{verb: "encrypt", in: e.In, out: []string{e.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
+				if e.Key, err = job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
+					return nil, err
+				}
+				e.Options = o
+				return job.Encrypt(ctx, e)
+			})
 			if err != nil {
 				return err
 			}
@@ -89,8 +91,6 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringArrayVar(&e.Universe, "universe", nil, "`FILE...` public list of all record ids in order; records that the source lacks become missing values")
 	f.BoolVar(&e.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
 	f.StringArrayVar(&e.Nulls, "null", nil, "`TEXT...` what means a missing value in CSV and TSV (default: empty and NA)")
-	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
-	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	f.StringVar(&e.VCF.Samples, "samples", "", "`FILE|A,B,C` VCF: count these samples only; a file has one on each line")
 	f.BoolVar(&e.VCF.PerSample, "per-sample", false, "VCF: a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM")
 	f.StringVar(&e.VCF.Dosage, "dosage", "", "`FIELD` VCF: count alleles by GT or add up DS (default: GT)")
@@ -101,6 +101,10 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringSliceVar(&e.VCF.Filter, "filter", nil, "`NAME,NAME` VCF: only records with one of these in FILTER, such as PASS")
 	f.StringVar(&e.VCF.AF, "af", "", "`MIN-MAX` VCF: only alleles whose INFO/AF is within")
 	f.StringSliceVar(&e.VCF.Regions, "region", nil, "`CHROM:FROM-TO,...` VCF: only records at these positions")
+	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
+	a.receiptFlags(f)
+	a.watchFlags(f)
+	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }
 

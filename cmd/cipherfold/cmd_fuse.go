@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strconv"
@@ -50,8 +51,10 @@ missing there. Tables that share a measure must have been encrypted with the sam
 				}
 				u.Weights = append(u.Weights, job.Weight{File: w[:i], Weight: n})
 			}
-			u.Options = a.options(overwrite)
-			report, err := job.Fuse(cmd.Context(), u)
+			report, err := a.perform(cmd, work{verb: "fuse", in: u.In, out: []string{u.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
+				u.Options = o
+				return job.Fuse(ctx, u)
+			})
 			if err != nil {
 				return err
 			}
@@ -71,6 +74,8 @@ missing there. Tables that share a measure must have been encrypted with the sam
 	f.StringArrayVar(&weights, "weight", nil, "`FILE=W...` multiply the values of an input by the integer W")
 	f.Int64Var(&u.MinGroup, "min-group", 0, "`N` drop groups of fewer records, and count them")
 	f.StringVar(&u.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
+	a.receiptFlags(f)
+	a.watchFlags(f)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -13,13 +16,18 @@ import (
 
 // watch shows a stage's progress: a bar on a terminal, otherwise a line every ten seconds for the log of a scheduler.
 func (a *app) watch(stage string, p *job.Progress) (done func()) {
+	counted := func() {}
+	if a.watching.metrics != nil {
+		counted = a.watching.metrics.Stage(stage, p)
+	}
 	if a.quiet {
-		return func() {}
+		return counted
 	}
 	stop, ended := make(chan struct{}), make(chan struct{})
-	tick, show, end := a.logProgress(stage, p)
+	pace := newPace(p, &a.watching)
+	tick, show, end := logEvery, func() { a.logProgress(stage, pace) }, func() {}
 	if terminal(a.err) && a.logFormat == "text" {
-		tick, show, end = a.barProgress(stage, p)
+		tick, show, end = a.barProgress(stage, pace)
 	}
 	go func() {
 		defer close(ended)
@@ -38,59 +46,138 @@ func (a *app) watch(stage string, p *job.Progress) (done func()) {
 	return func() {
 		close(stop)
 		<-ended
+		counted()
 	}
 }
 
-func (a *app) logProgress(stage string, p *job.Progress) (time.Duration, func(), func()) {
-	start := time.Now()
-	show := func() {
-		n := p.Done.Load()
-		attrs := []any{"records", n}
-		if total := p.Total.Load(); total > 0 {
-			attrs = append(attrs, "of", total)
-		}
-		a.log.Info(stage, append(attrs, "per_second", int64(float64(n)/time.Since(start).Seconds()))...)
+// logEvery is how often progress is logged.
+var logEvery = 10 * time.Second
+
+func (a *app) logProgress(stage string, p *pace) {
+	s := p.look(time.Now())
+	if a.logFormat == "text" {
+		a.log.Info(stage + ": " + strings.Join(s.words(), ", "))
+		return
 	}
-	return 10 * time.Second, show, func() {}
+	attrs := []any{slog.String("stage", stage), slog.Int64("records", s.records)}
+	if s.of > 0 {
+		attrs = append(attrs, slog.Int64("of", s.of))
+	}
+	attrs = append(attrs, slog.Int64("per_second", int64(s.perSecond)), slog.Int64("bytes", s.bytes), slog.Int64("bytes_per_second", int64(s.bytesPerSecond)))
+	if s.share >= 0 {
+		attrs = append(attrs, slog.Int("percent", int(100*s.share)))
+	}
+	if s.left >= 0 {
+		attrs = append(attrs, slog.Int64("seconds_left", int64(s.left.Seconds()+0.5)))
+	}
+	a.log.Info("progress", attrs...)
 }
 
-// barProgress draws a bar where it is known how many records there will be, and else only counts them.
-func (a *app) barProgress(stage string, p *job.Progress) (time.Duration, func(), func()) {
-	bars := mpb.New(mpb.WithOutput(a.err), mpb.WithWidth(40))
-	start := time.Now()
+// words say how far a stage is.
+func (s sight) words() []string {
+	count := count(s.records, "record")
+	if s.of > 0 {
+		count = thousands(s.records) + " of " + thousands(s.of) + " records"
+	}
+	words := []string{count, thousands(int64(s.perSecond)) + "/s"}
+	if s.bytes > 0 {
+		words = append(words, bytesText(s.bytesPerSecond)+"/s")
+	}
+	if s.left >= 0 {
+		words = append(words, clockText(s.left)+" left")
+	}
+	return words
+}
+
+// barProgress draws a bar where it is known how far a stage is, and else only says what it has done. When the stage ends, what
+// it did stays.
+func (a *app) barProgress(stage string, p *pace) (time.Duration, func(), func()) {
+	bars := mpb.New(mpb.WithOutput(a.err), mpb.WithWidth(30))
+	a.console.attach(bars)
+	view := &barView{sight: p.look(time.Now())}
 	bar := mpb.BarStyle().Build()
-	filler := mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
-		if p.Total.Load() == 0 {
+	filler := mpb.BarFillerFunc(func(w io.Writer, d decor.Statistics) error {
+		if s, over := view.get(); s.share < 0 || over {
 			return nil
 		}
-		return bar.Fill(w, s)
+		return bar.Fill(w, d)
 	})
-	records := func(decor.Statistics) string {
-		text := "  " + thousands(p.Done.Load())
-		if total := p.Total.Load(); total > 0 {
-			text += " of " + thousands(total)
+	percent := func(decor.Statistics) string {
+		if s, over := view.get(); s.share >= 0 && !over {
+			return fmt.Sprintf(" %3d%%", int(100*s.share))
 		}
-		return text + " records"
+		return ""
 	}
-	rate := func(decor.Statistics) string {
-		return fmt.Sprintf("%s/s", thousands(int64(float64(p.Done.Load())/max(time.Since(start).Seconds(), 1e-3))))
+	words := func(decor.Statistics) string {
+		s, over := view.get()
+		end := ""
+		if over {
+			s.of, s.left = 0, -1
+			end = "  in " + clockText(s.elapsed)
+		}
+		return "  " + strings.Join(s.words(), "  ") + end
 	}
-	line := bars.MustAdd(0, filler,
-		mpb.PrependDecorators(decor.Name(stage, decor.WCSyncWidthR), decor.Any(records)), mpb.AppendDecorators(decor.Any(rate)))
+	const whole = 1 << 20
+	line := bars.MustAdd(whole, filler, mpb.PrependDecorators(decor.Name(stage, decor.WC{W: 12, C: decor.DindentRight})),
+		mpb.AppendDecorators(decor.Any(percent), decor.Any(words)))
 	show := func() {
-		line.SetTotal(max(p.Total.Load(), p.Done.Load()+1), false) // it is complete when its stage ends, not when it is full
-		line.SetCurrent(p.Done.Load())
+		s := p.look(time.Now())
+		view.set(s, false)
+		line.SetCurrent(int64(min(max(s.share, 0), 0.9999) * whole)) // it is complete when its stage ends, not when it is full
 	}
 	end := func() {
-		if total := p.Total.Load(); total > 0 && p.Done.Load() < total {
+		if s := p.look(time.Now()); s.of > 0 && s.records < s.of { // it failed
+			view.set(s, false)
 			line.Abort(false)
 		} else {
-			line.SetCurrent(p.Done.Load())
-			line.SetTotal(max(1, p.Done.Load()), true)
+			view.set(s, true)
+			line.SetCurrent(whole)
 		}
 		bars.Wait()
+		a.console.attach(nil)
 	}
 	return 100 * time.Millisecond, show, end
+}
+
+// barView is what a bar shows, which is drawn in a goroutine of its own.
+type barView struct {
+	mu    sync.Mutex
+	sight sight
+	over  bool
+}
+
+func (v *barView) get() (s sight, over bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.sight, v.over
+}
+
+func (v *barView) set(s sight, over bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sight, v.over = s, over
+}
+
+// console is standard error, on which notes appear above a bar.
+type console struct {
+	w    io.Writer
+	mu   sync.Mutex
+	bars *mpb.Progress // nil when there is no bar
+}
+
+func (c *console) attach(bars *mpb.Progress) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bars = bars
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bars != nil {
+		return c.bars.Write(p)
+	}
+	return c.w.Write(p)
 }
 
 // count writes a number of things.

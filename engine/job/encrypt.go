@@ -32,6 +32,7 @@ type Encryption struct {
 	DropUnlisted bool     // drop records outside the universe instead of refusing them
 	Nulls        []string // text that stands for a missing value; nil is column.NullsDefault
 	Source       string   // name of the owner, for the table's footer
+	TableCache   string   // TableCacheAuto, TableCacheOn or TableCacheOff: tables of powers beside a public key file; "" is auto
 	VCF          VCF      // what to read of VCF files
 
 	expected int64 // records, for the progress; 0 as long as nothing has counted them
@@ -88,6 +89,7 @@ type encrypting struct {
 	idFields []arrow.Field
 	table    ctfile.Table // what all parts of the output have in common
 	plan     *plan        // of table
+	tables   *keyTables   // of powers
 	unlisted int64        // records dropped
 }
 
@@ -136,7 +138,14 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 	if x.idFields, err = e.idFields(src.files[0], schema); err != nil {
 		return nil, err
 	}
-	return x, e.Key.useKernel(e.Kernel)
+	if err := e.Key.useKernel(e.Kernel); err != nil {
+		return nil, err
+	}
+	e.keyed(e.Key.Public)
+	if x.tables, err = e.Key.planTables(e.Options, e.TableCache); err != nil {
+		return nil, err
+	}
+	return x, nil
 }
 
 // layOut decides the layout of the table, once every measure has a bound.
@@ -160,6 +169,9 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 		return nil, err
 	}
 	defer out.Close()
+	if err := x.tables.fill(ctx); err != nil {
+		return nil, err
+	}
 	s := sealing{e: &x.Encryption, plan: x.plan, columns: len(x.table.Columns), missing: make([]atomic.Int64, len(x.Measures)), progress: progress}
 	for _, t := range x.tuples {
 		s.quantities = append(s.quantities, t...)
@@ -185,12 +197,14 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 	if err := out.Commit(ctx); err != nil {
 		return nil, err
 	}
+	report.Tables = x.tables.report(ctx)
 	report.Ciphertexts = s.ciphertexts.Load()
 	report.Values = report.Records * int64(len(x.Measures))
 	for i, m := range x.Measures {
 		report.Measures = append(report.Measures, m.Name)
 		report.Missing[m.Name] += s.missing[i].Load()
 	}
+	stats.Stages = append(x.tables.stats.Stages, stats.Stages...)
 	report.finish(start, stats)
 	return report, nil
 }
@@ -211,6 +225,9 @@ func (e *Encryption) check() error {
 	}
 	if e.MaxAdds < 1 || e.MaxAdds > maxAddsLimit {
 		return usage("It is the number of records that may ever be added up in one sum.", "--max-adds %d is not between 1 and 2^40", e.MaxAdds)
+	}
+	if !slices.Contains([]string{"", TableCacheAuto, TableCacheOn, TableCacheOff}, e.TableCache) {
+		return usage("Choose auto, on or off.", "unknown --table-cache %s", e.TableCache)
 	}
 	if e.DropUnlisted && len(e.Universe) == 0 {
 		return usage("Give the reference list with --universe.", "--drop-unlisted without --universe")

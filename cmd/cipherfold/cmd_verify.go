@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var publicKey, skip string
+	var o receipt.VerifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify RECEIPT",
+		Short: "Check a job's signed receipt against its files",
+		Long: `Check a receipt: its signature, and that every input and output is there and has the size and the SHA-256 that
+the receipt says, and that encrypted tables are encrypted under the key that it names. A changed byte anywhere is
+refused (exit code 3).
+
+A receipt carries the public key of its signer. Without --public-key, a valid signature shows only that nothing
+was changed since somebody signed: who that was, the receipt cannot prove by itself.`,
+		Example: `  cipherfold verify a.receipt.json --public-key hospital-a.pub
+  cipherfold verify a.receipt.json --public-key hospital-a.pub --base /data/from-a --skip-missing inputs`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return &commandLineError{fmt.Errorf("verify takes one receipt, not %d", len(args)), "See: cipherfold verify --help"}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch skip {
+			case "", "inputs", "outputs", "all":
+				o.SkipInputs, o.SkipOutputs = skip == "inputs" || skip == "all", skip == "outputs" || skip == "all"
+			default:
+				return &commandLineError{fmt.Errorf("--skip-missing %s is neither inputs nor outputs nor all", skip), "Name what may be missing."}
+			}
+			ctx := cmd.Context()
+			fs := a.options(false).Files()
+			o.Name, o.Threads = args[0], a.workers()
+			var err error
+			if publicKey != "" {
+				if o.PublicKey, err = receipt.ReadPublicKey(ctx, fs, publicKey); err != nil {
+					return err
+				}
+			}
+			data, err := receipt.ReadFile(ctx, fs, args[0], receipt.BytesMax)
+			if err != nil {
+				return err
+			}
+			report, err := receipt.Verify(ctx, fs, data, o)
+			if err != nil {
+				if report != nil && !a.json {
+					writeVerification(a.out, args[0], report)
+				}
+				return err
+			}
+			return a.print(verificationOf(args[0], report), func(w io.Writer) { writeVerification(w, args[0], report) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&publicKey, "public-key", "", "`FILE` public key (.pub) of whoever must have signed the receipt")
+	f.StringVar(&o.Base, "base", "", "`DIR` directory in which the job ran, from which relative names start (default: this one)")
+	f.StringVar(&skip, "skip-missing", "", "`WHAT` inputs, outputs or all: leave out what is not there, and say so, instead of refusing")
+	return cmd
+}
+
+// verification is the outcome of verify as JSON.
+type verification struct {
+	Receipt  string          `json:"receipt"`
+	Verified bool            `json:"verified"`
+	Signer   string          `json:"signer"`  // the key's id
+	Trusted  bool            `json:"trusted"` // the key was given, not taken from the receipt
+	Job      string          `json:"job,omitempty"`
+	Steps    []verifiedStep  `json:"steps"`
+	Started  time.Time       `json:"started"`
+	Ended    time.Time       `json:"ended"`
+	Program  receipt.Program `json:"program"`
+	Machine  receipt.Machine `json:"machine"`
+	Checked  int             `json:"checked"`
+	Skipped  int             `json:"skipped"`
+	Files    []verifiedFile  `json:"files"`
+}
+
+type verifiedStep struct {
+	Verb        string                    `json:"verb"`
+	Parameters  map[string]receipt.Values `json:"parameters"`
+	Key         *receipt.Key              `json:"key,omitempty"`
+	Kernel      string                    `json:"kernel,omitempty"`
+	Records     int64                     `json:"records"`
+	Ciphertexts int64                     `json:"ciphertexts"`
+	Missing     map[string]int64          `json:"missing"`
+	Dropped     map[string]int64          `json:"dropped"`
+}
+
+type verifiedFile struct {
+	File        string         `json:"file"`
+	Role        receipt.Role   `json:"role"`
+	Status      receipt.Status `json:"status"`
+	Bytes       int64          `json:"bytes"`
+	SHA256      string         `json:"sha256"`
+	Rows        *int64         `json:"rows,omitempty"`
+	Fingerprint string         `json:"fingerprint,omitempty"` // of the key of an encrypted table
+}
+
+func verificationOf(name string, r *receipt.Report) verification {
+	v := verification{
+		Receipt: name, Verified: true, Signer: r.Receipt.Signer.ID(), Trusted: r.Trusted, Job: r.Receipt.Job,
+		Started: r.Receipt.Started, Ended: r.Receipt.Ended, Program: r.Receipt.Program, Machine: r.Receipt.Machine, Files: []verifiedFile{},
+	}
+	for _, s := range r.Receipt.Steps {
+		v.Steps = append(v.Steps, verifiedStep{s.Verb, s.Parameters, s.Key, s.Kernel, s.Records, s.Ciphertexts, s.Missing, s.Dropped})
+	}
+	for _, c := range r.Files {
+		f := verifiedFile{File: c.File.Path, Role: c.Role, Status: c.Status, Bytes: c.File.Bytes, SHA256: c.File.SHA256, Rows: c.File.Rows}
+		if c.File.Table != nil {
+			f.Fingerprint = c.File.Table.Fingerprint
+		}
+		if c.Status == receipt.Skipped {
+			v.Skipped++
+		} else {
+			v.Checked++
+		}
+		v.Files = append(v.Files, f)
+	}
+	return v
+}
+
+func writeVerification(w io.Writer, name string, r *receipt.Report) {
+	x := r.Receipt
+	fmt.Fprintf(w, "%s\n  signed by  %s\n", name, x.Signer.ID())
+	if r.Trusted {
+		fmt.Fprintf(w, "             the key that --public-key names\n")
+	} else {
+		fmt.Fprintf(w, "             a key that only the receipt itself vouches for: compare it with its owner over another\n             channel, or give --public-key\n")
+	}
+	if x.Job != "" {
+		fmt.Fprintf(w, "  job        %s\n", x.Job)
+	}
+	for _, s := range x.Steps {
+		fmt.Fprintf(w, "  %-9s  %s\n", s.Verb, strings.Join(stepWords(s), ", "))
+		if s.Key != nil {
+			fmt.Fprintf(w, "             key %s, %s, %s, %d bits\n", s.Key.Fingerprint, s.Key.Scheme, s.Key.Variant, s.Key.Bits)
+			if s.Key.TestKey {
+				fmt.Fprintln(w, "             TEST KEY: below 2048 bits, protects nothing")
+			}
+		}
+	}
+	fmt.Fprintf(w, "  when       %s to %s\n", x.Started.Format(time.RFC3339), x.Ended.Format(time.RFC3339))
+	commit := ""
+	if x.Program.Commit != "" {
+		commit = " commit " + x.Program.Commit[:min(12, len(x.Program.Commit))]
+		if x.Program.Modified {
+			commit += " with changes"
+		}
+	}
+	fmt.Fprintf(w, "  program    %s %s%s, %s on %s/%s, %s\n\n", x.Program.Name, x.Program.Version, commit, x.Program.Go, x.Machine.OS, x.Machine.Arch, count(int64(x.Machine.Cores), "core"))
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	counts := map[receipt.Status]int{}
+	for _, c := range r.Files {
+		counts[c.Status]++
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s bytes\t", c.Status, c.Role, oneLine(c.File.Path), thousands(c.File.Bytes))
+		if c.File.Rows != nil {
+			fmt.Fprint(t, count(*c.File.Rows, "record"))
+		}
+		if c.File.Table != nil {
+			fmt.Fprintf(t, "\tencrypted under %s", c.File.Table.Fingerprint[:min(16, len(c.File.Table.Fingerprint))])
+		}
+		fmt.Fprintln(t)
+	}
+	t.Flush()
+	fmt.Fprintln(w)
+	if counts[receipt.Same]+counts[receipt.Skipped] < len(r.Files) {
+		return // the error says the rest
+	}
+	if n := counts[receipt.Skipped]; n > 0 {
+		fmt.Fprintf(w, "The signature is right. %s as the receipt says; %s not checked: missing.\n", areFiles(counts[receipt.Same]), areFiles(n))
+	} else {
+		fmt.Fprintf(w, "The signature is right, and %s as the receipt says.\n", areFiles(len(r.Files)))
+	}
+}
+
+func areFiles(n int) string {
+	if n == 1 {
+		return "1 file is"
+	}
+	return count(int64(n), "file") + " are"
+}
+
+// oneLine keeps a name from breaking lines or driving a terminal.
+func oneLine(s string) string {
+	q := fmt.Sprintf("%q", s)
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}
+
+// stepWords say what a step did.
+func stepWords(s receipt.Step) []string {
+	words := []string{count(s.Records, "record"), count(s.Ciphertexts, "ciphertext")}
+	for _, name := range slices.Sorted(maps.Keys(s.Parameters)) {
+		words = append(words, name+" "+oneLine(strings.Join(s.Parameters[name], " ")))
+	}
+	if s.Kernel != "" {
+		words = append(words, "kernel "+s.Kernel)
+	}
+	missing := int64(0)
+	for _, n := range s.Missing {
+		missing += n
+	}
+	if missing > 0 {
+		words = append(words, thousands(missing)+" missing")
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
+		words = append(words, thousands(s.Dropped[reason])+" dropped: "+reason)
+	}
+	return words
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+)
+
+// evidence is where a receipt goes and who signs it.
+type evidence struct {
+	file string
+	key  string
+}
+
+// receiptFlags adds the flags of verbs that write data.
+func (a *app) receiptFlags(f *pflag.FlagSet) {
+	f.StringVar(&a.evidence.file, "receipt", "", "`FILE` write a signed receipt there: what was read and written, with digests, and how (see verify)")
+	f.StringVar(&a.evidence.key, "receipt-key", "", "`FILE` Ed25519 key that signs it (default: receipt.key in the user's configuration, made at first use)")
+}
+
+// signer returns who signs receipts.
+func (a *app) signer(ctx context.Context) (*receipt.Signer, error) {
+	name := a.evidence.key
+	if name == "" {
+		var err error
+		if name, err = receipt.DefaultKeyFile(); err != nil {
+			return nil, &commandLineError{fmt.Errorf("there is no directory for the key that signs receipts: %w", err), "Name a file for it with --receipt-key."}
+		}
+	}
+	s, err := receipt.LoadOrCreateSigner(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if s.Created {
+		a.log.Info("made a key that signs receipts; give its public part to those who check them", "key", s.File, "public", s.File+receipt.PublicSuffix)
+	} else if info, err := os.Stat(s.File); err == nil && info.Mode().Perm()&0o077 != 0 {
+		a.log.Warn("other users can read the key that signs receipts", "key", s.File, "mode", info.Mode().Perm())
+	}
+	return s, nil
+}
+
+// workers is how many goroutines may work at a time.
+func (a *app) workers() int {
+	if a.threads > 0 {
+		return a.threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// perform does a verb that makes one report, watched, and with a receipt if one is asked for.
+func (a *app) perform(cmd *cobra.Command, w work, overwrite bool, f func(ctx context.Context, o job.Options) (*job.Report, error)) (*job.Report, error) {
+	var report *job.Report
+	err := a.watched(cmd.Context(), w, func(ctx context.Context) ([]*job.Report, error) {
+		var err error
+		if a.evidence.file == "" {
+			report, err = f(ctx, a.options(overwrite))
+		} else {
+			report, err = a.withReceipt(ctx, cmd, w, overwrite, f)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []*job.Report{report}, nil
+	})
+	return report, err
+}
+
+func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overwrite bool, f func(ctx context.Context, o job.Options) (*job.Report, error)) (*job.Report, error) {
+	for _, name := range slices.Concat(w.in, w.out) {
+		if filepath.Clean(name) == filepath.Clean(a.evidence.file) {
+			return nil, &commandLineError{fmt.Errorf("--receipt %s is an input or the output", name), "Give the receipt a name of its own."}
+		}
+	}
+	signer, err := a.signer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := a.options(overwrite)
+	// Begun before the job, so that what stands in its way is said before hours of work.
+	out, err := receipt.Create(ctx, o.FS, a.evidence.file, overwrite)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Abort()
+	recorder := receipt.NewRecorder(a.unwatched(false).Files(), a.workers())
+	o.FS = a.watching.meter.Over(recorder)
+	r := receipt.Receipt{Started: time.Now(), Program: receipt.ThisProgram(), Machine: receipt.ThisMachine()}
+	report, err := f(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	late := func(err error) error {
+		return fmt.Errorf("%s is complete, but not its receipt: %w", report.Out, err)
+	}
+	if r.Inputs, r.Outputs, err = recorder.Files(ctx); err != nil {
+		return nil, late(err)
+	}
+	r.Ended = time.Now()
+	for _, in := range report.Inputs {
+		receipt.SetRows(r.Inputs, in.File, in.Rows)
+	}
+	if len(r.Outputs) == 1 {
+		receipt.SetRows(r.Outputs, report.Out, report.Records)
+	}
+	r.Steps = []receipt.Step{stepOf(w.verb, parameters(cmd), report, r)}
+	if err := out.Commit(ctx, &r, signer); err != nil {
+		return nil, late(err)
+	}
+	a.log.Info("receipt written", "file", a.evidence.file, "signed_by", signer.Public().ID())
+	return report, nil
+}
+
+// stepOf is a receipt's step, of all of its files.
+func stepOf(verb string, parameters map[string]receipt.Values, report *job.Report, r receipt.Receipt) receipt.Step {
+	key := receipt.Key(report.Key)
+	s := receipt.Step{
+		Verb: verb, Parameters: parameters, Key: &key, Kernel: report.Kernel,
+		Records: report.Records, Ciphertexts: report.Ciphertexts, Values: report.Values,
+		Missing: map[string]int64{}, Dropped: map[string]int64{}, Started: r.Started, Ended: r.Ended,
+	}
+	for name, n := range report.Missing {
+		if n > 0 {
+			s.Missing[name] = n
+		}
+	}
+	for reason, n := range map[string]int64{"unlisted": report.Unlisted, "small_groups": report.SmallGroups} {
+		if n > 0 {
+			s.Dropped[reason] = n
+		}
+	}
+	for _, f := range r.Inputs {
+		s.Inputs = append(s.Inputs, f.Path)
+	}
+	for _, f := range r.Outputs {
+		s.Outputs = append(s.Outputs, f.Path)
+	}
+	return s
+}
+
+// notParameters are flags that do not say what is computed: files, which a receipt has with their digests, keys, which it
+// names by their fingerprints, and how the job is watched.
+var notParameters = []string{"in", "out", "key", "passphrase-file", "overwrite", "receipt", "receipt-key", "metrics-addr", "metrics-file", "lineage", "profile", "help"}
+
+// parameters are a command's flags as they were given, and the defaults that are not empty.
+func parameters(cmd *cobra.Command) map[string]receipt.Values {
+	out := map[string]receipt.Values{}
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if slices.Contains(notParameters, f.Name) || !f.Changed && strings.Trim(f.DefValue, "[]") == "" {
+			return
+		}
+		if !f.Changed && (f.DefValue == "0" || f.DefValue == "false") {
+			return
+		}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			out[f.Name] = list.GetSlice()
+		} else {
+			out[f.Name] = receipt.Values{f.Value.String()}
+		}
+	})
+	return out
+}
+

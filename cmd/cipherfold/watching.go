@@ -1,0 +1,326 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/engine/job/watch"
+)
+
+// watching is how others may see a verb that works on data: what the flags ask for, and what serves them while it works.
+type watching struct {
+	address  string // of the metrics' server
+	textfile string
+	profile  string
+	lineage  string
+
+	meter    watch.Meter
+	metrics  *watch.Metrics // nil unless somebody wants them
+	expected int64          // bytes that will be read, where that tells how far a job is; else 0
+}
+
+// watchFlags adds the flags of verbs that work on data.
+func (a *app) watchFlags(f *pflag.FlagSet) {
+	w := &a.watching
+	f.StringVar(&w.address, "metrics-addr", "", "`HOST:PORT` serve metrics to Prometheus there while the job runs: /metrics and /healthz")
+	f.StringVar(&w.textfile, "metrics-file", "", "`FILE` keep metrics there for the textfile collector of Prometheus's node exporter (.prom)")
+	f.StringVar(&w.lineage, "lineage", "", "`FILE|URL` append OpenLineage events there as lines of JSON, or post them to a server")
+	f.StringVar(&w.profile, "profile", "", "`DIR` write a CPU and a heap profile and an execution trace there when the job ends")
+}
+
+// work is what a verb is about to do, for those who watch.
+type work struct {
+	verb    string
+	name    string   // of the job; "" is the verb and the output's name
+	in, out []string // files; inputs also globs and directories
+}
+
+const (
+	textfileEvery = 15 * time.Second
+	lineageLimit  = 10 * time.Second // that the end of a job waits for a lineage server
+	abortLimit    = 2 * time.Second  // the same after Ctrl-C
+)
+
+// watched runs f while those watch who asked for it. f returns a report for each step that it did, also when it fails.
+func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) ([]*job.Report, error)) (err error) {
+	var stops []func() error
+	defer func() {
+		for _, stop := range slices.Backward(stops) {
+			err = errors.Join(err, stop())
+		}
+	}()
+	if a.watching.profile != "" {
+		if err := makeDirectory(a.watching.profile); err != nil {
+			return err
+		}
+		p, err := watch.StartProfile(a.watching.profile)
+		if err != nil {
+			return fmt.Errorf("--profile: %w", err)
+		}
+		stops = append(stops, func() error { return inFile("--profile", a.watching.profile, p.Stop()) })
+	}
+	if a.watching.address != "" || a.watching.textfile != "" {
+		stop, err := a.startMetrics(w)
+		if err != nil {
+			return err
+		}
+		stops = append(stops, stop)
+	}
+	end := func([]*job.Report, error) {}
+	if a.watching.lineage != "" {
+		if end, err = a.startLineage(ctx, w); err != nil {
+			return err
+		}
+	}
+	a.watching.expected = job.StreamedBytes(ctx, a.unwatched(false), w.in)
+	reports, err := f(ctx)
+	a.endMetrics(ctx, reports, err)
+	end(reports, err)
+	return err
+}
+
+// inFile gives an error the name of what could not be written, once.
+func inFile(flag, name string, err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return &outputError{name, fmt.Sprintf("cannot write for %s: %v", flag, e.Err), "Check the path and who may write there."}
+	}
+	return err
+}
+
+// startMetrics begins to serve and write metrics, and returns what ends that.
+func (a *app) startMetrics(w work) (stop func() error, err error) {
+	t := &a.watching
+	t.metrics = watch.NewMetrics(watch.Info{Verb: w.verb, Version: receipt.ThisProgram().Version}, &t.meter, int64(a.memory))
+	var server *watch.Server
+	if t.address != "" {
+		if server, err = t.metrics.Serve(t.address); err != nil {
+			return nil, &commandLineError{fmt.Errorf("--metrics-addr %s: %w", t.address, err), "Give HOST:PORT of this machine, such as 127.0.0.1:9464; port 0 takes one that is free."}
+		}
+		if !server.Loopback() {
+			a.log.Warn("other machines can read the metrics", "url", server.URL())
+		} else {
+			a.log.Info("metrics are served", "url", server.URL())
+		}
+	}
+	if t.textfile == "" {
+		return server.Close, nil
+	}
+	t.metrics.KeepSuccess(t.textfile)
+	if err := t.metrics.WriteFile(t.textfile); err != nil {
+		if server != nil {
+			err = errors.Join(err, server.Close())
+		}
+		return nil, inFile("--metrics-file", t.textfile, err)
+	}
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(textfileEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if err := t.metrics.WriteFile(t.textfile); err != nil {
+					a.log.Warn("metrics could not be written", "file", t.textfile, "cause", err)
+				}
+			case <-quit:
+				return
+			}
+		}
+	}()
+	return func() error {
+		close(quit)
+		<-ended
+		err := inFile("--metrics-file", t.textfile, t.metrics.WriteFile(t.textfile))
+		if server != nil {
+			err = errors.Join(err, server.Close())
+		}
+		return err
+	}, nil
+}
+
+// keyed hears under which key and with which arithmetic the job works.
+func (a *app) keyed(key job.KeyReport, kernel string) {
+	if a.watching.metrics != nil {
+		a.watching.metrics.Known(kernel, key.Fingerprint)
+	}
+}
+
+func (a *app) endMetrics(ctx context.Context, reports []*job.Report, err error) {
+	if a.watching.metrics == nil {
+		return
+	}
+	account := watch.Account{BusySeconds: map[string]float64{}}
+	for _, r := range reports {
+		account.Values += r.Values
+		account.Ciphertexts += r.Ciphertexts
+		for _, s := range r.Stages {
+			account.BusySeconds[s.Name] += s.Busy
+		}
+	}
+	code, kind := exitDone, ""
+	if err != nil {
+		f := explain(ctx, err)
+		code, kind = exitCode(f.Kind), string(f.Kind)
+	}
+	a.watching.metrics.End(account, code, kind)
+}
+
+// Settings of OpenLineage that its integrations take from the environment.
+const (
+	envLineageNamespace = "OPENLINEAGE_NAMESPACE"
+	envLineageParent    = "OPENLINEAGE_PARENT_ID"
+	envLineageKey       = "OPENLINEAGE_API_KEY"
+)
+
+// startLineage sends the event of the start and returns what sends that of the end.
+func (a *app) startLineage(ctx context.Context, w work) (end func([]*job.Report, error), err error) {
+	program := receipt.ThisProgram()
+	run := watch.Run{ID: watch.NewRunID(time.Now()), Namespace: "cipherfold", Job: w.name, Producer: producer(program), Version: program.Version}
+	if s := os.Getenv(envLineageNamespace); s != "" {
+		run.Namespace = s
+	}
+	if run.Job == "" {
+		run.Job = w.verb + "." + path.Base(strings.Join(w.out, "+"))
+	}
+	if s := os.Getenv(envLineageParent); s != "" {
+		if run.Parent, err = watch.ParseParentRun(s); err != nil {
+			return nil, &commandLineError{fmt.Errorf("%s: %w", envLineageParent, err), "It names the scheduler's run; leave it out if there is none."}
+		}
+	}
+	lineage, err := watch.OpenLineage(a.watching.lineage, os.Getenv(envLineageKey), func(err error) {
+		a.log.Warn("an OpenLineage event was not delivered", "cause", err)
+	})
+	if err != nil {
+		return nil, &commandLineError{fmt.Errorf("--lineage: %w", err), "Give a file, or a URL such as http://marquez:5000."}
+	}
+	send := func(t watch.EventType, in, out []watch.Dataset, message string) {
+		event, err := run.Event(t, time.Now(), in, out, message)
+		if err != nil { // there is nothing in an event that JSON does not have
+			panic(err)
+		}
+		lineage.Send(event)
+	}
+	in, out := a.datasets(ctx, w)
+	send(watch.Start, in, out, "")
+	return func(reports []*job.Report, err error) {
+		limit := lineageLimit
+		switch {
+		case err == nil:
+			in, out := a.datasetsOf(ctx, reports)
+			send(watch.Complete, in, out, "")
+		case explain(ctx, err).Kind == job.Interrupted:
+			limit = abortLimit
+			send(watch.Abort, in, out, "")
+		default:
+			// The error itself stays here: it may quote a value or an id of the input.
+			kind := explain(ctx, err).Kind
+			send(watch.Fail, in, out, fmt.Sprintf("%s (exit code %d)", kind, exitCode(kind)))
+		}
+		lineage.Close(limit)
+	}, nil
+}
+
+// producer is the URI of the program.
+func producer(p receipt.Program) string {
+	const repository = "https://github.com/cipherfold/cipherfold"
+	if p.Commit != "" {
+		return repository + "/tree/" + p.Commit
+	}
+	return repository
+}
+
+// datasetsMax is how many files are named one by one; more are named by their directories.
+const datasetsMax = 100
+
+// datasets are the inputs and outputs of work that begins.
+func (a *app) datasets(ctx context.Context, w work) (in, out []watch.Dataset) {
+	for _, pattern := range w.in {
+		files, err := a.unwatched(false).Files().List(ctx, pattern)
+		if err != nil { // which the job itself will say
+			files = []string{pattern}
+		}
+		for _, file := range files {
+			in = append(in, watch.Dataset{Path: file})
+		}
+	}
+	for _, file := range w.out {
+		out = append(out, watch.Dataset{Path: file})
+	}
+	return byDirectory(in), out
+}
+
+// datasetsOf are the inputs and outputs of work that is done.
+func (a *app) datasetsOf(ctx context.Context, reports []*job.Report) (in, out []watch.Dataset) {
+	made := map[string]bool{}
+	for _, r := range reports {
+		for _, f := range r.Inputs {
+			if !made[f.File] {
+				in = append(in, watch.Dataset{Path: f.File, Rows: &f.Rows})
+			}
+		}
+		out = append(out, watch.Dataset{Path: r.Out, Rows: &r.Records})
+		made[r.Out] = true
+	}
+	in = byDirectory(in)
+	for _, list := range [][]watch.Dataset{in, out} {
+		for i := range list {
+			a.describeDataset(ctx, &list[i])
+		}
+	}
+	return in, out
+}
+
+// describeDataset adds a file's size and columns.
+func (a *app) describeDataset(ctx context.Context, d *watch.Dataset) {
+	if d.Files > 0 {
+		return
+	}
+	if f, err := a.unwatched(false).Files().Open(ctx, d.Path); err == nil {
+		size := f.Size()
+		d.Bytes = &size
+		f.Close()
+	}
+	columns, err := job.Columns(ctx, a.unwatched(false), d.Path)
+	if err != nil { // a table that one can only list, such as one whose columns depend on options
+		return
+	}
+	for _, c := range columns {
+		d.Columns = append(d.Columns, watch.Column(c))
+	}
+}
+
+// byDirectory joins very many files by their directories.
+func byDirectory(files []watch.Dataset) []watch.Dataset {
+	if len(files) <= datasetsMax {
+		return files
+	}
+	var out []watch.Dataset
+	index := map[string]int{}
+	for _, f := range files {
+		dir := path.Dir(f.Path)
+		i, ok := index[dir]
+		if !ok {
+			i = len(out)
+			index[dir] = i
+			out = append(out, watch.Dataset{Path: dir, Rows: new(int64)})
+		}
+		out[i].Files++
+		if f.Rows != nil {
+			*out[i].Rows += *f.Rows
+		}
+	}
+	return out
+}
