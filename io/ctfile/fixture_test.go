@@ -33,6 +33,8 @@ func recordsTable() Table {
 			{Name: "tpm*tpm", Terms: []string{"tpm", "tpm"}, Given: []string{"tpm"}, Decimals: 2, Bound: "1000000000000", Width: 63, Slots: 1, Offset: 1984, InColumns: []string{"c1"}, Count: "tpm_count"},
 		},
 		MaxAdds: 1 << 20, AddsUsed: 1, Source: "hospital a", JobID: "job-1",
+		Preparation: []Step{{On: "gene", Step: "ensembl"}, {On: "tpm", Step: "range", Value: "0..100000"}, {Step: "duplicates", Value: "sum"}},
+		Samples:     []string{"0123456789abcdef", "fedcba9876543210"},
 	}
 }
 

@@ -270,7 +270,8 @@ func TestCreateRefuses(t *testing.T) {
 
 // TestFieldNames holds the lists of known fields against the types.
 func TestFieldNames(t *testing.T) {
-	text, err := json.Marshal(Table{TestKey: true, Total: true, Measures: make([]Measure, 1), RowGroups: make([]RowGroup, 1), PublicKey: json.RawMessage("{}")})
+	text, err := json.Marshal(Table{TestKey: true, Total: true, Measures: make([]Measure, 1), RowGroups: make([]RowGroup, 1), PublicKey: json.RawMessage("{}"),
+		Preparation: []Step{{On: "x", Step: "y", Value: "z"}}, Samples: []string{""}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,4 +292,5 @@ func TestFieldNames(t *testing.T) {
 	check(top, tableFields)
 	check(top["measures"].([]any)[0].(object), measureFields)
 	check(top["row_groups"].([]any)[0].(object), rowGroupFields)
+	check(top["preparation"].([]any)[0].(object), stepFields)
 }
