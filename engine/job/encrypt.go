@@ -197,14 +197,15 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 	if err := out.Commit(ctx); err != nil {
 		return nil, err
 	}
-	report.Tables = x.tables.report(ctx)
+	var making []engine.StageStats
+	report.Tables, making = x.tables.report(ctx)
 	report.Ciphertexts = s.ciphertexts.Load()
 	report.Values = report.Records * int64(len(x.Measures))
 	for i, m := range x.Measures {
 		report.Measures = append(report.Measures, m.Name)
 		report.Missing[m.Name] += s.missing[i].Load()
 	}
-	stats.Stages = append(x.tables.stats.Stages, stats.Stages...)
+	stats.Stages = append(making, stats.Stages...)
 	report.finish(start, stats)
 	return report, nil
 }

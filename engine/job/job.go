@@ -79,6 +79,7 @@ type Report struct {
 	Values      int64            `json:"values"`      // measures times records
 	Seconds     float64          `json:"seconds"`
 	Kernel      string           `json:"kernel"`
+	Tables      *TablesReport    `json:"tables,omitempty"` // of powers; none when the key has none, or had them before
 	Key         KeyReport        `json:"key"`
 	Inputs      []InputReport    `json:"inputs"`
 	Measures    []string         `json:"measures,omitempty"`

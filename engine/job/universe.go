@@ -16,6 +16,9 @@ import (
 // The universe's ids are indexed and the source's values held in memory, 9 bytes for each measure of each record.
 func (x *encrypting) openAligned(ctx context.Context) (*records, error) {
 	budget := engine.NewBudget(x.Memory)
+	if err := budget.Keep(whatTables, x.tables.bytes()); err != nil {
+		return nil, err
+	}
 	u, err := x.openUniverse(ctx, budget)
 	if err != nil {
 		return nil, err

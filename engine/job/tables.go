@@ -1,0 +1,170 @@
+package job
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// What Encryption.TableCache may be.
+const (
+	TableCacheAuto = "auto" // read what is kept; keep what took long to make
+	TableCacheOn   = "on"   // read and keep
+	TableCacheOff  = "off"  // neither
+)
+
+// tableShare is the part of the memory that tables of powers may take: a quarter. Where the fastest tables are larger,
+// smaller and slower ones are made.
+const tableShare = 4
+
+// tableCacheWorth is how long tables must take to make for TableCacheAuto to keep them. Below it, reading and checking
+// them saves too little for the space that they take (docs/benchmarks-method.md has figures).
+const tableCacheWorth = 100 * time.Millisecond
+
+// TablesReport tells about the tables of powers of a key, which encryption computes with.
+type TablesReport struct {
+	Bytes   int64   `json:"bytes"`          // of memory
+	From    string  `json:"from"`           // "made" or "cache"
+	Seconds float64 `json:"seconds"`        // that it took to have them
+	Kept    string  `json:"kept,omitempty"` // the file that keeps them for next time
+}
+
+// What TablesReport.From may be.
+const (
+	fromMaking = "made"
+	fromCache  = "cache"
+)
+
+// keyTables are the tables of a key for one job.
+type keyTables struct {
+	o      Options
+	tables *paillier.Tables // nil when the workers need none, or have them
+	cache  *tableCache      // nil when nothing is read or kept
+	always bool             // keep, however fast they were made
+
+	once  sync.Once
+	err   error
+	from  string
+	took  time.Duration
+	stats engine.Stats
+	stale bool // what is kept cannot be used
+}
+
+// planTables plans the tables of encryption: the owner's, or the public ones with what is kept of them. It returns a
+// *engine.BudgetError when even the smallest possible ones are larger than the memory.
+func (k Key) planTables(o Options, cache string) (*keyTables, error) {
+	t := &keyTables{o: o, always: cache == TableCacheOn}
+	if k.Secret != nil {
+		t.tables = k.Secret.PlanTables(o.Memory / tableShare)
+	} else if public := k.Public.PlanTables(o.Memory / tableShare); public != nil {
+		t.tables = &public.Tables
+		if cache != TableCacheOff {
+			t.cache = newTableCache(k, public)
+		}
+	}
+	if n := t.bytes(); n > o.Memory {
+		return nil, &engine.BudgetError{What: whatTables, Need: n, Have: o.Memory, Limit: o.Memory}
+	}
+	return t, nil
+}
+
+const whatTables = "tables of powers"
+
+// bytes is the memory of the tables that are to be made.
+func (t *keyTables) bytes() int64 {
+	if t.tables == nil {
+		return 0
+	}
+	return t.tables.Bytes()
+}
+
+// fill has the tables ready for the workers when it returns. Of several calls, the first one does it.
+func (t *keyTables) fill(ctx context.Context) error {
+	t.once.Do(func() {
+		if t.tables != nil {
+			t.err = t.readOrMake(ctx)
+		}
+	})
+	return t.err
+}
+
+func (t *keyTables) readOrMake(ctx context.Context) error {
+	start := time.Now()
+	defer func() { t.took = time.Since(start) }()
+	if t.cache != nil {
+		bad := t.cache.read(ctx, t.o.Threads)
+		if bad == nil {
+			t.from = fromCache
+			t.tables.Install()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if bad.why != "" {
+			t.o.Log.Warn("the tables kept beside the key are not used, they are made anew", "file", t.cache.file, "because", bad.why)
+		}
+		t.stale = bad.replace
+		if bad.leave {
+			t.cache = nil
+		}
+	}
+	t.from = fromMaking
+	var err error
+	t.stats, err = eachPiece(ctx, t.tables.Pieces(), t.o.Threads, func() func(int) error {
+		return func(piece int) error {
+			t.tables.Make(piece)
+			return nil
+		}
+	})
+	if err != nil {
+		return unwrapStage(err)
+	}
+	t.tables.Install()
+	return nil
+}
+
+// eachPiece calls a function for every piece of a table, on several workers; work makes a worker's function.
+func eachPiece(ctx context.Context, pieces, threads int, work func() func(piece int) error) (engine.Stats, error) {
+	list := make([]int, pieces)
+	for i := range list {
+		list[i] = i
+	}
+	return engine.ForEach(ctx, engine.Loop[int]{
+		Source: engine.FromSlice(list),
+		Stages: engine.Stage[int, engine.None]{Name: "tables", Workers: threads, New: func(int) (engine.Work[int, engine.None], error) {
+			f := work()
+			return func(_ context.Context, piece int) (engine.None, error) { return engine.None{}, f(piece) }, nil
+		}},
+	})
+}
+
+// report is what became of the tables, and the account of making them; nothing when there were none to make, or for all
+// but the first call. What is worth keeping is kept now, as the job is done: that may fail, and only saves time.
+func (t *keyTables) report(ctx context.Context) (*TablesReport, []engine.StageStats) {
+	if t.tables == nil {
+		return nil, nil
+	}
+	r := &TablesReport{Bytes: t.tables.Bytes(), From: t.from, Seconds: t.took.Seconds()}
+	var stages []engine.StageStats
+	if t.from == fromMaking {
+		stages = t.stats.Stages[1:] // but the list of pieces
+	}
+	t.tables = nil
+	if t.cache == nil {
+		return r, stages
+	}
+	if t.from == fromMaking && (t.always || t.stale || t.took >= tableCacheWorth) {
+		if err := t.cache.write(ctx); err != nil {
+			t.o.Log.Info("tables of powers are not kept beside the key", "because", err)
+			return r, stages
+		}
+		r.Kept = t.cache.file
+	} else if t.from == fromCache {
+		r.Kept = t.cache.file
+	}
+	return r, stages
+}
