@@ -25,7 +25,7 @@ func (pk *PublicKey) NewAccumulator(n int) *Accumulator {
 	rings := pk.rings.get()
 	return &Accumulator{
 		pk: pk, rings: rings, sums: newScatter(rings.square, n), x: pieceVec{ring: rings.square},
-		units: newUnitTest(rings), counts: make([]uint32, pieceMax),
+		units: newUnitTest(rings, rings.square), counts: make([]uint32, pieceMax),
 	}
 }
 

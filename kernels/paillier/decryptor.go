@@ -173,7 +173,7 @@ func decrement(z []uint64) {
 // reason says why a ciphertext in range does not open.
 func (d *Decryptor) reason(ct []byte) string {
 	c := d.public.square.NewVec(1)
-	if d.public.square.SetBytes(c, ct) == nil && newUnitTest(d.public).isUnit(c) {
+	if d.public.square.SetBytes(c, ct) == nil && newUnitTest(d.public, d.public.square).isUnit(c) {
 		return reasonForeign
 	}
 	return reasonFactor

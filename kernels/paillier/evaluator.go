@@ -32,7 +32,7 @@ func (pk *PublicKey) NewEvaluator() *Evaluator {
 	return &Evaluator{
 		pk: pk, rings: rings,
 		x: pieceVec{ring: rings.square}, y: pieceVec{ring: rings.square}, acc: pieceVec{ring: rings.square},
-		units: newUnitTest(rings), sum: newProduct(rings.square), counts: make([]uint32, pieceMax),
+		units: newUnitTest(rings, rings.square), sum: newProduct(rings.square), counts: make([]uint32, pieceMax),
 	}
 }
 

@@ -13,8 +13,11 @@ const fullEntropyBits = 128
 
 // publicRings is what the workers of a public key share.
 type publicRings struct {
-	square  bigmod.Ring // modulo N²
-	n       bigmod.Ring // modulo N
+	square bigmod.Ring // modulo N²
+	n      bigmod.Ring // modulo N
+	// direct is modulo N², too. Multiplications cost more in it than in square, but conversions next to nothing: for
+	// products that are kept as bytes. Made when first needed.
+	direct  func() bigmod.Ring
 	one     *bigmod.Vec // 1 modulo N²
 	oneMont *bigmod.Vec // 1 modulo N² in Montgomery form
 	nWords  []uint64
@@ -31,6 +34,10 @@ func newPublicRings(pk *PublicKey, impl bigmod.Implementation) *publicRings {
 		n:      newRing(impl, pk.n.Bytes()),
 		nWords: pk.NWords(),
 		nBytes: pk.N(),
+	}
+	r.direct = func() bigmod.Ring { return r.square }
+	if impl.NewSquare != nil {
+		r.direct = sync.OnceValue(func() bigmod.Ring { return impl.New(r.square.Modulus()) })
 	}
 	r.n2Words = r.square.Modulus().Words()
 	r.one, r.oneMont = r.square.NewVec(1), r.square.NewVec(1)

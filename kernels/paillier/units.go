@@ -16,15 +16,17 @@ const (
 
 // unitTest tells whether ciphertexts are units modulo N, by one gcd for all of them.
 type unitTest struct {
-	rings   *publicRings
+	square  bigmod.Ring // modulo N²
+	ringN   bigmod.Ring // modulo N
 	product *product
 	n       *bigmod.Vec // one residue modulo N
 	words   []uint64
 }
 
-func newUnitTest(rings *publicRings) *unitTest {
+// newUnitTest prepares for vectors of square, a ring modulo N².
+func newUnitTest(rings *publicRings, square bigmod.Ring) *unitTest {
 	return &unitTest{
-		rings: rings, product: newProduct(rings.square), n: rings.n.NewVec(1),
+		square: square, ringN: rings.n, product: newProduct(square), n: rings.n.NewVec(1),
 		words: make([]uint64, len(rings.n2Words)),
 	}
 }
@@ -40,9 +42,9 @@ func (t *unitTest) passed() bool {
 
 // isUnit tests one residue modulo N².
 func (t *unitTest) isUnit(x *bigmod.Vec) bool {
-	t.rings.square.Words(t.words, x)
-	t.rings.n.SetWide(t.n, t.words, len(t.words))
-	err := t.rings.n.InverseVarTime(t.n, t.n)
+	t.square.Words(t.words, x)
+	t.ringN.SetWide(t.n, t.words, len(t.words))
+	err := t.ringN.InverseVarTime(t.n, t.n)
 	var bad *bigmod.NotInvertibleError
 	return !errors.As(err, &bad)
 }

@@ -1,0 +1,43 @@
+package engine
+
+// Tournament finds the least of some players, and the next one whenever that one has changed, in about log2(players)
+// comparisons: the tree of losers of merging (Knuth, The Art of Computer Programming, volume 3, section 5.4.1). Players
+// are numbers from 0; who has dropped out must be less than nobody.
+type Tournament struct {
+	less   func(a, b int) bool
+	losers []int32 // of the games 1 to players-1, game g being played by the winners of 2g and 2g+1; player p is place players+p
+	winner int32
+}
+
+// NewTournament holds the first tournament of at least one player. less compares two players as they are at the time.
+func NewTournament(players int, less func(a, b int) bool) *Tournament {
+	mustHave(players > 0, "a player")
+	t := &Tournament{less: less, losers: make([]int32, players)}
+	winners := make([]int32, 2*players)
+	for p := range players {
+		winners[players+p] = int32(p)
+	}
+	for game := players - 1; game > 0; game-- {
+		a, b := winners[2*game], winners[2*game+1]
+		if less(int(b), int(a)) {
+			a, b = b, a
+		}
+		winners[game], t.losers[game] = a, b
+	}
+	t.winner = winners[1]
+	return t
+}
+
+// Winner returns a player that no other one is less than.
+func (t *Tournament) Winner() int { return int(t.winner) }
+
+// Replay plays the games of the winner again, after it has changed.
+func (t *Tournament) Replay() {
+	w := t.winner
+	for game := (len(t.losers) + int(w)) / 2; game > 0; game /= 2 {
+		if other := t.losers[game]; t.less(int(other), int(w)) {
+			t.losers[game], w = w, other
+		}
+	}
+	t.winner = w
+}
