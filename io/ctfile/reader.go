@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -27,6 +28,8 @@ type Reader struct {
 	schema *arrow.Schema
 	at     []int     // of the columns of schema among those scanned
 	file   blob.File // nil when closed
+	skip   int64     // rows scanned that are still to be left out,
+	left   int64     // and rows to be delivered after them
 }
 
 // Open opens an encrypted table and checks all of its footer: version, digest,
@@ -38,18 +41,27 @@ type Reader struct {
 // asked for, all of that kind are read; the other kind is neither read nor
 // checked.
 func Open(ctx context.Context, fs blob.FS, path string, opts column.ReadOptions) (*Reader, error) {
+	return OpenRows(ctx, fs, path, opts, 0, math.MaxInt64)
+}
+
+// OpenRows is Open for the rows of the file (blocks in Blocks) from number
+// `from`, counted from 0, to before `to`, as far as there are such rows: row
+// groups without any of them are not read. The first batch may be shorter than
+// the others, too. Row groups are read whole, also where a part of their rows is
+// wanted, so that their digests can be checked.
+func OpenRows(ctx context.Context, fs blob.FS, path string, opts column.ReadOptions, from, to int64) (*Reader, error) {
 	f, err := fs.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	r, err := open(f, path, opts)
+	r, err := open(f, path, opts, from, to)
 	if err != nil {
 		return nil, errors.Join(refusedAt(path, err), f.Close())
 	}
 	return r, nil
 }
 
-func open(f blob.File, path string, opts column.ReadOptions) (*Reader, error) {
+func open(f blob.File, path string, opts column.ReadOptions, from, to int64) (*Reader, error) {
 	opts = opts.WithDefaults()
 	pf, err := pages.Open(path, f, f.Size())
 	if err != nil {
@@ -97,11 +109,27 @@ func open(f blob.File, path string, opts column.ReadOptions) (*Reader, error) {
 	for i := 1; i < len(firsts); i++ {
 		firsts[i] = firsts[i-1] + t.RowGroups[i-1].Rows
 	}
+	first, end := 0, len(firsts) // row groups with rows that are wanted
+	for first < end && firsts[first]+t.RowGroups[first].Rows <= from {
+		first++
+	}
+	for first < end && (firsts[end-1] >= to || from >= to) {
+		end--
+	}
+	if first < end {
+		r.skip = from - firsts[first]
+		r.left = min(to-from, t.FileRows()-from)
+	}
+	if end == 0 {
+		first, end = len(firsts), len(firsts) // for a scan, 0 means all
+	}
 	r.scan = pages.NewScan(pf, scanned, pages.ScanOptions{
-		BatchRows: opts.BatchRows,
-		Threads:   opts.Threads,
-		Mem:       opts.Mem,
-		PlainOnly: plainOnly,
+		FirstGroup: first,
+		EndGroup:   end,
+		BatchRows:  opts.BatchRows,
+		Threads:    opts.Threads,
+		Mem:        opts.Mem,
+		PlainOnly:  plainOnly,
 		Check: func(group int) pages.Check {
 			return &readCheck{table: t, group: t.RowGroups[group], ids: scannedIDs, row: firsts[group],
 				withIDs: ids, withCiphers: ciphers, digests: newDigests(scannedIDs, len(scanned)-scannedIDs)}
@@ -173,9 +201,21 @@ func (r *Reader) Table() *Table { return r.table }
 // Read returns the next batch: see column.Reader.
 func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	b, err := r.scan.Read(ctx)
+	// Up to the end also when nothing of it is wanted, for the last digest.
+	for err == nil && (r.skip >= b.NumRows() || r.left == 0) {
+		r.skip -= min(r.skip, b.NumRows())
+		b.Release()
+		b, err = r.scan.Read(ctx)
+	}
 	if err != nil {
 		return column.Batch{}, err
 	}
+	if n := min(b.NumRows()-r.skip, r.left); n < b.NumRows() {
+		part := b.Slice(int(r.skip), int(r.skip+n))
+		b.Release()
+		b, r.skip = part, 0
+	}
+	r.left -= b.NumRows()
 	cols := make([]arrow.Array, len(r.at))
 	for k, i := range r.at {
 		cols[k] = b.Column(i)

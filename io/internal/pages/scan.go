@@ -19,12 +19,15 @@ type ScanOptions struct {
 	Threads   int
 	Mem       memory.Allocator
 
+	FirstGroup, EndGroup int // row groups to scan, from 0; EndGroup 0 means all from FirstGroup on
+
 	PlainOnly []bool                // per column: refuse compression and encodings other than PLAIN; nil: none
 	Check     func(group int) Check // makes the check of a row group, from 0; nil: none
 }
 
-// Scan reads columns of a file from its first row to its last, in batches of
-// exactly BatchRows rows but the last, wherever row groups end.
+// Scan reads columns of a file, or of some consecutive row groups of it, from
+// the first row to the last, in batches of exactly BatchRows rows but the last,
+// wherever row groups end.
 //
 // With Threads > 1 that many row groups are decoded at a time, each by a
 // goroutine of its own that is at most two batches ahead of what is asked for;
@@ -66,7 +69,14 @@ func NewScan(f *File, cols []*Column, opts ScanOptions) *Scan {
 	for i, c := range cols {
 		fields[i] = c.Field
 	}
-	return &Scan{file: f, cols: cols, schema: arrow.NewSchema(fields, nil), opts: opts, stop: make(chan struct{})}
+	if opts.EndGroup == 0 {
+		opts.EndGroup = f.NumRowGroups()
+	}
+	s := &Scan{file: f, cols: cols, schema: arrow.NewSchema(fields, nil), opts: opts, group: opts.FirstGroup, begun: opts.FirstGroup, stop: make(chan struct{})}
+	for i := range opts.FirstGroup {
+		s.row += f.RowGroupRows(i)
+	}
+	return s
 }
 
 // Schema returns the schema of the batches.
@@ -150,7 +160,7 @@ func (s *Scan) takeHere() (piece, error) {
 			s.reader = nil
 			s.group++
 		}
-		if s.group == s.file.NumRowGroups() {
+		if s.group == s.opts.EndGroup {
 			return piece{}, io.EOF
 		}
 		g, err := s.open(s.group)
@@ -164,7 +174,7 @@ func (s *Scan) takeHere() (piece, error) {
 
 // begin starts goroutines until Threads row groups are in the making.
 func (s *Scan) begin() {
-	for ; len(s.queues) < s.opts.Threads && s.begun < s.file.NumRowGroups(); s.begun++ {
+	for ; len(s.queues) < s.opts.Threads && s.begun < s.opts.EndGroup; s.begun++ {
 		queue := make(chan result, queuedPieces)
 		s.queues = append(s.queues, queue)
 		s.running.Add(1)
