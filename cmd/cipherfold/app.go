@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/batch"
 )
 
 // Exit codes, part of the contract with schedulers.
@@ -39,6 +40,7 @@ type app struct {
 	kernel    string
 	watching  watching
 	evidence  evidence
+	step      *batch.Step // when a verb is read from a job file: it fills it in, and does nothing
 
 	console *console // err, for notes
 	log     *slog.Logger
@@ -137,6 +139,10 @@ func explain(ctx context.Context, err error) job.Failure {
 	var output *outputError
 	if errors.As(err, &output) {
 		return job.Failure{Kind: job.Refused, Message: output.Error(), Hint: output.hint, File: output.name}
+	}
+	var stopped *batch.Stopped
+	if errors.As(err, &stopped) {
+		return stopped.Explain()
 	}
 	if ctx.Err() != nil {
 		err = ctx.Err()

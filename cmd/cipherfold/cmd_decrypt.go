@@ -28,6 +28,13 @@ A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
 			if err := required(cmd, "key", "in", "out"); err != nil {
 				return err
 			}
+			if a.step != nil {
+				a.step.Decrypt, a.step.Overwrite = &d, overwrite
+				a.step.Key = func(ctx context.Context) (job.Key, error) {
+					return job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
+				}
+				return nil
+			}
 			report, err := a.perform(cmd, work{verb: "decrypt", in: []string{d.In}, out: []string{d.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
 				if d.Key, err = job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
 					return nil, err

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"context"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +56,13 @@ that list the same records in the same order, or are brought into one order by -
 			e.Products = product
 			if !cmd.Flags().Changed("null") {
 				e.Nulls = nil
+			}
+			if a.step != nil {
+				a.step.Encrypt, a.step.Overwrite = &e, overwrite
+				a.step.Key = func(ctx context.Context) (job.Key, error) {
+					return job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
+				}
+				return nil
 			}
 			report, err := a.perform(cmd, work{verb: "encrypt", in: e.In, out: []string{e.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
 				if e.Key, err = job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {

@@ -51,6 +51,10 @@ missing there. Tables that share a measure must have been encrypted with the sam
 				}
 				u.Weights = append(u.Weights, job.Weight{File: w[:i], Weight: n})
 			}
+			if a.step != nil {
+				a.step.Fuse, a.step.Overwrite = &u, overwrite
+				return nil
+			}
 			report, err := a.perform(cmd, work{verb: "fuse", in: u.In, out: []string{u.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				u.Options = o
 				return job.Fuse(ctx, u)

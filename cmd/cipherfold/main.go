@@ -79,7 +79,7 @@ corrupted file, output in the way); 4 interrupted.`,
 	f.StringVar(&a.kernel, "kernel", "", "`NAME` arithmetic to use instead of the best available (see doctor)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error { return a.begin() }
 	for _, c := range []*cobra.Command{
-		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.inspectCommand(), a.verifyCommand(),
+		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.runCommand(), a.inspectCommand(), a.verifyCommand(),
 		a.demoCommand(), a.selftestCommand(), a.doctorCommand(), a.benchCommand(),
 	} {
 		if c.Args == nil {
@@ -149,7 +149,10 @@ func required(cmd *cobra.Command, names ...string) error {
 
 // flagError says what is wrong with a flag in words that do not come from a library.
 func flagError(cmd *cobra.Command, err error) error {
-	hint := fmt.Sprintf("See: %s --help", cmd.CommandPath())
+	return &commandLineError{errors.New(flagText(err)), fmt.Sprintf("See: %s --help", cmd.CommandPath())}
+}
+
+func flagText(err error) string {
 	var (
 		unknown *pflag.NotExistError
 		none    *pflag.ValueRequiredError
@@ -161,22 +164,22 @@ func flagError(cmd *cobra.Command, err error) error {
 		if unknown.GetSpecifiedShortnames() != "" {
 			dashes = "-"
 		}
-		err = fmt.Errorf("unknown flag %s%s", dashes, unknown.GetSpecifiedName())
+		return fmt.Sprintf("unknown flag %s%s", dashes, unknown.GetSpecifiedName())
 	case errors.As(err, &none):
-		err = fmt.Errorf("--%s needs a value", none.GetFlag().Name)
+		return fmt.Sprintf("--%s needs a value", none.GetFlag().Name)
 	case errors.As(err, &invalid):
 		f := invalid.GetFlag()
 		what := fmt.Sprintf("--%s %s", f.Name, invalid.GetValue())
 		switch {
 		case errors.Is(err, strconv.ErrRange):
-			err = fmt.Errorf("%s is out of range", what)
+			return fmt.Sprintf("%s is out of range", what)
 		case strings.HasPrefix(f.Value.Type(), "int"):
-			err = fmt.Errorf("%s is not a whole number", what)
+			return fmt.Sprintf("%s is not a whole number", what)
 		case f.Value.Type() == "bool":
-			err = fmt.Errorf("--%s=%s is neither true nor false", f.Name, invalid.GetValue())
+			return fmt.Sprintf("--%s=%s is neither true nor false", f.Name, invalid.GetValue())
 		default:
-			err = fmt.Errorf("%s: %w", what, errors.Unwrap(invalid))
+			return fmt.Sprintf("%s: %v", what, errors.Unwrap(invalid))
 		}
 	}
-	return &commandLineError{err, hint}
+	return err.Error()
 }

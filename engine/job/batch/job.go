@@ -70,6 +70,21 @@ func (s Step) out() string {
 	return s.Decrypt.Out
 }
 
+// Files are the patterns of all inputs that are not made by the job itself, and all outputs.
+func (j *Job) Files() (in, out []string) {
+	for _, s := range j.Steps {
+		out = append(out, s.out())
+	}
+	for _, s := range j.Steps {
+		for _, pattern := range s.patterns() {
+			if !slices.ContainsFunc(out, func(o string) bool { return stands(pattern, o) }) {
+				in = append(in, pattern)
+			}
+		}
+	}
+	return in, out
+}
+
 // names gives every step a name: its verb and its number among those of the verb.
 func (j *Job) names() []string {
 	count := map[string]int{}

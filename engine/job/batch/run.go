@@ -29,17 +29,55 @@ type StepSummary struct {
 	Report  *job.Report    `json:"report"`
 }
 
+// Reports are those of the steps that were done, none of a job that was done already.
+func (s *Summary) Reports() []*job.Report {
+	var out []*job.Report
+	for _, x := range s.Steps {
+		if !s.Already {
+			out = append(out, x.Report)
+		}
+	}
+	return out
+}
+
 // Stopped is a job that ended before its end, for a reason that may go away. What was done is kept.
 type Stopped struct {
 	Err    error  // why
 	Step   string // that was worked on
 	Parts  int    // it has so many,
 	Done   int    // of which these are done
+	Dir    string // the job directory
 	Resume string // the command that goes on
 }
 
 func (e *Stopped) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
 func (e *Stopped) Unwrap() error { return e.Err }
+
+// Explain takes the error apart, and says how to go on.
+func (e *Stopped) Explain() job.Failure {
+	f := job.Explain(e.Err)
+	var input *column.InputError
+	switch {
+	case f.Kind == job.Interrupted:
+		f.Message, f.Hint = "interrupted in "+e.Step, ""
+		if e.Parts > 1 {
+			f.Message += fmt.Sprintf("; %d of its %d parts are done and kept", e.Done, e.Parts)
+		}
+		f.Hint = "Go on with: " + e.Resume
+	case errors.As(e.Err, &input), f.Kind == job.Usage:
+		f.Message = e.Step + ": " + f.Message
+		f.Hint = strings.TrimSpace(fmt.Sprintf("%s If inputs or the job file have to change, remove %s and run the job anew.", f.Hint, e.Dir))
+	default:
+		f.Message = e.Step + ": " + f.Message
+		if f.Hint != "" {
+			f.Hint += " Then go"
+		} else {
+			f.Hint = "Go"
+		}
+		f.Hint += " on with: " + e.Resume
+	}
+	return f
+}
 
 // Run does the whole job, or with resume what an earlier Run or shards have not done. A job that is done is checked, and
 // not done again. Only one Run or Merge at a time can have a job directory.
@@ -213,7 +251,7 @@ func (w *work) canWrite(ctx context.Context, steps []PlannedStep) error {
 
 func (w *work) unfinished() error {
 	return column.Refuse(w.job.Dir, "the job was begun and is not done: %s", w.progress()).
-		WithHint("Go on with: %s --- or remove the directory to run the job anew.", w.resume())
+		WithHint("Remove the directory to run the job anew, or go on with: %s", w.resume())
 }
 
 // progress says how far the job has come.
@@ -476,7 +514,7 @@ func (w *work) stopped(ctx context.Context, name string, err error) error {
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	s := &Stopped{Err: err, Step: name, Resume: w.resume()}
+	s := &Stopped{Err: err, Step: name, Dir: w.job.Dir, Resume: w.resume()}
 	if c := w.state.steps[name].cut; c != nil {
 		s.Parts, s.Done = len(c.ranges()), len(w.state.steps[name].parts)
 	}

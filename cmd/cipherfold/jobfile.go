@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/batch"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+)
+
+// The keys of a step in a job file are the flags of its verb, with underscores for dashes, and are read by the flags
+// themselves, so that a job file and a command line cannot mean different things.
+
+// readJob reads a job file.
+func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
+	text, err := receipt.ReadFile(cmd.Context(), a.options(false).Files(), name, batch.FileBytesMax)
+	if err != nil {
+		return nil, err
+	}
+	j := &batch.Job{File: name}
+	overwrite := false
+	head := a.jobFlags(cmd, j, &overwrite)
+	schemas := map[string]batch.Schema{"job": schemaOf(head)}
+	for _, verb := range []string{"encrypt", "fuse", "decrypt"} {
+		schemas[verb] = schemaOf(new(app).stepCommand(verb).Flags())
+	}
+	file, err := batch.ParseFile(name, text, schemas, os.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := setFlags(head, &file.Job); err != nil {
+		return nil, err
+	}
+	if j.Dir == "" {
+		return nil, file.Job.Refuse("dir", `Name the job directory, such as: dir = "jobs/NAME".`, "[job] has no dir")
+	}
+	if j.PartRows < 0 {
+		return nil, file.Job.Refuse("part_rows", "It is how many records a part has; leave it out to have it chosen.", "part_rows is negative")
+	}
+	if err := a.begin(); err != nil { // anew, with threads and memory as the job has them
+		return nil, err
+	}
+	j.Options = a.options(false)
+	for i := range file.Steps {
+		s, err := a.readStep(cmd.Context(), &file.Steps[i])
+		if err != nil {
+			return nil, err
+		}
+		s.Overwrite = s.Overwrite || overwrite
+		j.Steps = append(j.Steps, *s)
+	}
+	return j, nil
+}
+
+// resources are flags of all verbs that [job] may set too. One on the command line goes before.
+var resources = []string{"threads", "memory", "kernel", "tmp-dir"}
+
+// jobFlags are the keys of [job].
+func (a *app) jobFlags(cmd *cobra.Command, j *batch.Job, overwrite *bool) *pflag.FlagSet {
+	f := pflag.NewFlagSet("job", pflag.ContinueOnError)
+	f.StringVar(&j.Name, "name", "", "what the job is called")
+	f.StringVar(&j.Dir, "dir", "", "its directory")
+	f.Int64Var(&j.PartRows, "part-rows", 0, "records of a part")
+	f.BoolVar(overwrite, "overwrite", false, "replace outputs that exist")
+	for _, name := range resources {
+		switch r := cmd.InheritedFlags().Lookup(name); {
+		case r == nil:
+		case r.Changed:
+			given := *r
+			given.Value = unheeded{r.Value}
+			f.AddFlag(&given)
+		default:
+			f.AddFlag(r)
+		}
+	}
+	return f
+}
+
+// unheeded is the value of a flag that was given, and cannot be set any more.
+type unheeded struct{ pflag.Value }
+
+func (unheeded) Set(string) error { return nil }
+
+// stepCommand is the command of a verb.
+func (a *app) stepCommand(verb string) *cobra.Command {
+	switch verb {
+	case "encrypt":
+		return a.encryptCommand()
+	case "fuse":
+		return a.fuseCommand()
+	}
+	return a.decryptCommand()
+}
+
+// schemaOf are the keys that set flags.
+func schemaOf(flags *pflag.FlagSet) batch.Schema {
+	ofWholeJobs := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(app).receiptFlags(ofWholeJobs)
+	new(app).watchFlags(ofWholeJobs)
+	s := batch.Schema{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		if ofWholeJobs.Lookup(f.Name) != nil {
+			return
+		}
+		kind := batch.Text
+		switch typ := f.Value.Type(); {
+		case typ == "bool":
+			kind = batch.Bool
+		case strings.HasPrefix(typ, "int"):
+			kind = batch.Number
+		case typ == "stringArray", typ == "stringSlice", f.Name == "by":
+			kind = batch.List
+		}
+		s[keyOf(f.Name)] = kind
+	})
+	return s
+}
+
+func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
+
+// noParameters are flags that say how a step is done and not what it is: they may change between two runs of a job.
+var noParameters = []string{"overwrite", "passphrase-file"}
+
+// setFlags sets flags by the keys of a table, and returns what was set.
+func setFlags(flags *pflag.FlagSet, t *batch.Table) (map[string]receipt.Values, error) {
+	parameters := map[string]receipt.Values{}
+	for key, v := range t.Keys {
+		f := flags.Lookup(strings.ReplaceAll(key, "_", "-"))
+		var err error
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			err = list.Replace(v.Values)
+			f.Changed = true
+		} else {
+			err = flags.Set(f.Name, strings.Join(v.Values, ","))
+		}
+		if err != nil {
+			return nil, t.Refuse(key, "", "%s", asKeys(flags, flagText(err)))
+		}
+		if !slices.Contains(noParameters, f.Name) {
+			parameters[f.Name] = v.Values
+		}
+	}
+	return parameters, nil
+}
+
+// readStep has a verb read its flags from a table.
+func (a *app) readStep(ctx context.Context, t *batch.Table) (*batch.Step, error) {
+	s := &batch.Step{}
+	verb := &app{out: a.out, err: a.err, json: a.json, quiet: a.quiet, logFormat: a.logFormat, console: a.console, log: a.log, step: s}
+	cmd := verb.stepCommand(t.Name)
+	cmd.SetContext(ctx)
+	var err error
+	if s.Parameters, err = setFlags(cmd.Flags(), t); err != nil {
+		return nil, err
+	}
+	if err := cmd.RunE(cmd, nil); err != nil { // which fills in s
+		f := explain(ctx, err)
+		if f.Kind != job.Usage {
+			return nil, err
+		}
+		return nil, t.Refuse("", asKeys(cmd.Flags(), f.Hint), "[[%s]]: %s", t.Name, asKeys(cmd.Flags(), f.Message))
+	}
+	return s, nil
+}
+
+// asKeys writes the flags in a message as keys: --max-adds becomes max_adds.
+func asKeys(flags *pflag.FlagSet, message string) string {
+	flags.VisitAll(func(f *pflag.Flag) {
+		message = regexp.MustCompile(`--`+regexp.QuoteMeta(f.Name)+`\b`).ReplaceAllString(message, keyOf(f.Name))
+	})
+	return message
+}
+
+// jobFileArgument checks the arguments of run and its kin.
+func jobFileArgument(cmd *cobra.Command, args []string) error {
+	hint := fmt.Sprintf("See: %s --help", cmd.CommandPath())
+	switch len(args) {
+	case 0:
+		return &commandLineError{fmt.Errorf("no job file is given"), hint}
+	case 1:
+		return nil
+	}
+	return &commandLineError{fmt.Errorf("%q is one argument too many", args[1]), hint}
+}
+
+// workOf is a job for those who watch.
+func workOf(verb string, j *batch.Job) work {
+	in, out := j.Files()
+	return work{verb: verb, name: j.Name, in: in, out: out}
+}
+
+// writeSummary says what a job did.
+func writeSummary(w io.Writer, s *batch.Summary) {
+	for _, x := range s.Steps {
+		fmt.Fprintf(w, "%-10s %s: %s, %s, %.1f s\n", x.Name, x.Report.Out, count(x.Report.Records, "record"), count(x.Report.Ciphertexts, "ciphertext"), x.Report.Seconds)
+		writeMissing(w, x.Report)
+	}
+	if s.Already {
+		fmt.Fprintf(w, "already done: the job, its inputs and its outputs are as they were (%s)\n", s.Dir)
+	}
+}
