@@ -22,7 +22,7 @@ const tableShare = 4
 
 // tableCacheWorth is how long tables must take to make for TableCacheAuto to keep them. Below it, reading and checking
 // them saves too little for the space that they take (docs/benchmarks-method.md has figures).
-const tableCacheWorth = 100 * time.Millisecond
+var tableCacheWorth = 100 * time.Millisecond
 
 // TablesReport tells about the tables of powers of a key, which encryption computes with.
 type TablesReport struct {
