@@ -132,10 +132,10 @@ func (r *generic) SetBytes(z *Vec, be []byte) error {
 
 func (r *generic) Bytes(be []byte, x *Vec) {
 	r.checkVec("Bytes", x)
-	size := r.modulus.Size()
+	size, limbs := r.modulus.Size(), r.modulus.Limbs()
 	checkLen("Bytes", len(be), x.Len*size)
 	for i := range x.Len {
-		BytesFromWords(be[i*size:(i+1)*size], r.at(x, i))
+		BytesFromWords(be[i*size:(i+1)*size], r.at(x, i)[:limbs])
 	}
 }
 

@@ -85,6 +85,14 @@ func (s *setup) testPlan(t *testing.T) {
 				t.Errorf("%d bits: one layout, %s, of tables of %d and %d bytes", bits, plan.Layout(), b, plan.Bytes())
 			}
 			sizes[plan.Layout()] = plan.Bytes()
+
+			wild := ring.PlanTable(bits, limit)
+			for piece := range wild.Pieces() {
+				for i := range wild.Words(piece) {
+					wild.Words(piece)[i] = ^uint64(0)
+				}
+			}
+			powers(wild.Table()) // must not panic
 		}
 	}
 }

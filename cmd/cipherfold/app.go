@@ -51,6 +51,9 @@ const threadsMax = 1024
 
 // begin sets up what the shared flags ask for.
 func (a *app) begin() error {
+	if err := job.CheckSwitch(); err != nil {
+		return err
+	}
 	if a.threads < 0 {
 		return &commandLineError{fmt.Errorf("--threads %d is negative", a.threads), "Leave it out to use all cores."}
 	}

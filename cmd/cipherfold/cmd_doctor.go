@@ -23,7 +23,11 @@ func (a *app) doctorCommand() *cobra.Command {
 				return err
 			}
 			return a.print(d, func(w io.Writer) {
-				fmt.Fprintf(w, "%s, %d cores, %s\nfeatures  %v\n\n", d.CPU, d.Cores, d.Go, d.Features)
+				fmt.Fprintf(w, "%s, %d cores, %s\nfeatures  %v\n", d.CPU, d.Cores, d.Go, d.Features)
+				if d.Switch != "" {
+					fmt.Fprintf(w, "%s is in force: it switches features off, of which these are left\n", d.Switch)
+				}
+				fmt.Fprintln(w)
 				t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 				for _, k := range d.Kernels {
 					mark := " "

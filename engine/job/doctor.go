@@ -8,6 +8,7 @@ import (
 
 	"github.com/klauspost/cpuid/v2"
 
+	"github.com/cipherfold/cipherfold/internal/cpu"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -15,7 +16,8 @@ import (
 type Diagnosis struct {
 	CPU       string       `json:"cpu"`
 	Cores     int          `json:"cores"`
-	Features  []string     `json:"features"` // those that kernels may use
+	Features  []string     `json:"features"`         // those that kernels may use
+	Switch    string       `json:"switch,omitempty"` // the environment variable that switches features off, with its value
 	Go        string       `json:"go"`
 	Kernels   []KernelInfo `json:"kernels"` // in order of preference
 	Chosen    string       `json:"chosen"`
@@ -39,6 +41,15 @@ type Estimate struct {
 	Decrypt      float64 `json:"decrypt"`
 }
 
+// CheckSwitch returns a *UsageError when the environment variable that switches features of the processor off says something
+// that it does not know.
+func CheckSwitch() error {
+	if err := cpu.Err(); err != nil {
+		return &UsageError{Cause: err.Error(), Hint: "Leave the variable out to use all that the processor has."}
+	}
+	return nil
+}
+
 // Diagnose lists the machine's features and kernels and, unless quick, measures what one core does.
 func Diagnose(ctx context.Context, o Options, quick bool) (*Diagnosis, error) {
 	d := &Diagnosis{Features: []string{}, CPU: cpuid.CPU.BrandName, Cores: runtime.NumCPU(), Go: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH}
@@ -46,6 +57,9 @@ func Diagnose(ctx context.Context, o Options, quick bool) (*Diagnosis, error) {
 		if cpuid.CPU.Has(f) {
 			d.Features = append(d.Features, f.String())
 		}
+	}
+	if s := cpu.Setting(); s != "" {
+		d.Switch = cpu.Switch + "=" + s
 	}
 	for _, k := range paillier.Kernels() {
 		d.Kernels = append(d.Kernels, KernelInfo{k.Name, k.Available, k.Why})

@@ -32,12 +32,13 @@ func kernel(folder string, imports ...string) room {
 var rooms = []room{
 	{folder: "bigmod", foreign: []string{}, noStd: outside, noGoroutines: true},
 
-	kernel("kernels/mont52", "bigmod"),
+	kernel("kernels/mont52", "bigmod", "internal/cpu"),
+	kernel("kernels/mont64", "bigmod", "internal/cpu"),
 	kernel("kernels/codec", "bigmod"),
 	kernel("kernels/noise", "bigmod"),
 	kernel("kernels/shares", "bigmod"),
 	kernel("kernels/ringlwe", "bigmod"),
-	kernel("kernels/paillier", "bigmod", "kernels/mont52"),
+	kernel("kernels/paillier", "bigmod", "kernels/mont52", "kernels/mont64"),
 
 	{folder: "io/column"},
 	{folder: "io/blob"},
@@ -45,13 +46,14 @@ var rooms = []room{
 	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*"}}, // the formats and ctfile
 
 	{folder: "engine", foreign: []string{"golang.org/x/sync"}, noStd: []string{"crypto"}},
-	{folder: "engine/job", imports: []string{"engine", "kernels/*", "io/*"}},
+	{folder: "engine/job", imports: []string{"engine", "kernels/*", "io/*", "internal/cpu"}},
 	{folder: "engine/trio", imports: []string{"engine", "kernels/*", "io/*"}},
 	{folder: "engine/federated", imports: []string{"engine", "kernels/*", "io/*"}},
 
 	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "engine", "engine/*"}},
 	{folder: "cmd/*", imports: []string{"engine/job", "engine/trio", "engine/federated", "kernels/paillier", "io/ctfile", "bench"}},
 	{folder: "interop/cmd/*", imports: []string{"io/*"}}, // writes samples for other readers
+	{folder: "internal/cpu", foreign: []string{"github.com/klauspost/cpuid/v2"}},
 	{folder: "internal/houserules"},
 }
 

@@ -2,16 +2,20 @@
 
 package mont52
 
-import "github.com/klauspost/cpuid/v2"
+import (
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/cipherfold/cipherfold/internal/cpu"
+)
 
 // supported says whether this machine has the instructions of the assembly and an operating system that saves their
 // registers (cpuid reports no AVX-512 otherwise), and why or why not.
 func supported() (bool, string) {
 	const what = "8 lanes of 52-bit limbs with AVX-512 IFMA"
-	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512IFMA, cpuid.AVX512VBMI, cpuid.BMI2) {
-		return true, what
+	if why := cpu.Missing(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512IFMA, cpuid.AVX512VBMI, cpuid.BMI2); why != "" {
+		return false, what + ": " + why
 	}
-	return false, what + ": this processor or operating system does not support it"
+	return true, what
 }
 
 func (r *ring) product(sums, x, y []uint64, ahead *uint64) {

@@ -6,7 +6,7 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/klauspost/cpuid/v2"
+	"github.com/cipherfold/cipherfold/internal/cpu"
 )
 
 // TestSwitch turns off the processor feature, as a machine without it would have it: the implementation says so, and a ring
@@ -29,10 +29,7 @@ func TestSwitch(t *testing.T) {
 		return out
 	}
 	want := power()
-	if cpuid.CPU.Has(cpuid.AVX512IFMA) {
-		defer cpuid.CPU.Enable(cpuid.AVX512IFMA)
-	}
-	cpuid.CPU.Disable(cpuid.AVX512IFMA)
+	defer cpu.Disable("noavx512")()
 	if i := Implementation(); i.Available {
 		t.Fatal("available without its instructions:", i.Why)
 	}
