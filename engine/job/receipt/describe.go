@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -23,8 +24,7 @@ func Describe(ctx context.Context, fs blob.FS, path string) (File, error) {
 	if d.SHA256, err = digestOf(ctx, path, f); err != nil {
 		return File{}, err
 	}
-	describeTable(ctx, fs, &d)
-	return d, nil
+	return d, describeTable(ctx, fs, &d)
 }
 
 // pieceBytes is what is read at a time: large, as each piece is a request to an object store.
@@ -55,15 +55,18 @@ func digestOf(ctx context.Context, path string, f blob.File) (string, error) {
 const measuresMax = 64
 
 // describeTable adds what a file says of itself if it is an encrypted table. Whatever else the file is, it is one by its digest alone.
-func describeTable(ctx context.Context, fs blob.FS, d *File) {
+func describeTable(ctx context.Context, fs blob.FS, d *File) error {
 	if blob.Ext(d.Path) != ".parquet" {
-		return
+		return nil
 	}
 	r, err := ctfile.Open(ctx, fs, d.Path, column.ReadOptions{})
-	if err != nil {
-		return
+	var other *column.InputError
+	if errors.As(err, &other) {
+		return nil
 	}
-	defer r.Close()
+	if err != nil {
+		return err
+	}
 	t := r.Table()
 	d.Rows = &t.Rows
 	d.Table = &Table{
@@ -79,6 +82,7 @@ func describeTable(ctx context.Context, fs blob.FS, d *File) {
 			d.Table.Measures = append(d.Table.Measures, Measure{m.Name, m.Decimals, m.Bound})
 		}
 	}
+	return r.Close()
 }
 
 func changed(path, format string, args ...any) *column.InputError {

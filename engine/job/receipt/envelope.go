@@ -41,7 +41,7 @@ func (r *Receipt) Sign(s *Signer) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("receipt: %w", err)
 	}
-	if err := decodeJSON(payload, new(statement)); err != nil { // what could not be verified is not signed
+	if _, err := readStatement(payload); err != nil { // what could not be verified is not signed
 		return nil, fmt.Errorf("receipt: %w", err)
 	}
 	text, err := encodeJSON(&envelope{
@@ -100,11 +100,7 @@ func parse(data []byte, trusted *PublicKey) (*Receipt, error) {
 			return nil, err
 		}
 	}
-	var s statement
-	if err := decodeJSON(payload, &s); err != nil {
-		return nil, err
-	}
-	r, err := s.receipt()
+	r, err := readStatement(payload)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +113,11 @@ func parse(data []byte, trusted *PublicKey) (*Receipt, error) {
 // check checks a signature of the key over a payload.
 func (k PublicKey) check(keyID string, payload, sig []byte) error {
 	if keyID != k.ID() {
-		return column.Refuse("", "signed by the key %s, not by %s", column.Quote(keyID), k.ID()).
+		signed := column.Quote(keyID)
+		if isDigest(keyID) {
+			signed = keyID
+		}
+		return column.Refuse("", "signed by the key %s, not by %s", signed, k.ID()).
 			WithHint("Give the public key of whoever signed it, or do not trust the receipt.")
 	}
 	if !ed25519.Verify(k.key, pae(payloadType, payload), sig) {

@@ -7,6 +7,7 @@
 package receipt
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -67,11 +68,11 @@ type Key struct {
 
 // File is one input or output.
 type File struct {
-	Path   string
-	Bytes  int64
-	SHA256 string // 64 hex digits
-	Rows   *int64 // records, not blocks; nil when nobody counted them
-	Table  *Table // of an encrypted table
+	Path   string `json:"path"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`          // 64 hex digits
+	Rows   *int64 `json:"rows,omitempty"`  // records, not blocks; nil when nobody counted them
+	Table  *Table `json:"table,omitempty"` // of an encrypted table
 }
 
 // Table is what the footer of an encrypted table says, as far as a receipt repeats it.
@@ -112,9 +113,17 @@ type Machine struct {
 	Cores int    `json:"cores"`
 }
 
+// Set by builds without the sources' history, such as those of container images: -ldflags "-X
+// github.com/cipherfold/cipherfold/engine/job/receipt.commit=...".
+var version, commit string
+
 // ThisProgram describes the running program from what the build noted in it.
 func ThisProgram() Program {
 	p := Program{Name: "cipherfold", Version: "(devel)", Go: runtime.Version()}
+	if version != "" || commit != "" {
+		p.Version, p.Commit = cmp.Or(version, p.Version), commit
+		return p
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return p

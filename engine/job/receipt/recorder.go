@@ -130,7 +130,9 @@ func (r *Recorder) settleInput(ctx context.Context, name string) error {
 	case digested:
 	case x.seen.sha256 != "":
 		x.file.SHA256 = x.seen.sha256
-		describeTable(ctx, r.FS, &x.file)
+		if err := describeTable(ctx, r.FS, &x.file); err != nil {
+			return err
+		}
 	default:
 		var err error
 		if x.file, err = Describe(ctx, r.FS, name); err != nil {
@@ -196,6 +198,57 @@ func (u *recordedUpload) Commit(ctx context.Context) error {
 	return nil
 }
 
+// CreateDir begins a directory, whose files become outputs when it is committed.
+func (r *Recorder) CreateDir(ctx context.Context, name string, opts blob.CreateOptions) (blob.DirUpload, error) {
+	d, err := blob.CreateDir(ctx, r.FS, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &recordedDir{DirUpload: d, recorder: r}, nil
+}
+
+type recordedDir struct {
+	blob.DirUpload
+	recorder *Recorder
+	files    []File // committed, so that they are there when the directory is
+}
+
+func (d *recordedDir) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
+	u, err := d.DirUpload.Create(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &recordedPart{recordedUpload{Upload: u, recorder: d.recorder, file: File{Path: name}, hash: sha256.New()}, d}, nil
+}
+
+type recordedPart struct {
+	recordedUpload
+	dir *recordedDir
+}
+
+func (p *recordedPart) Commit(ctx context.Context) error {
+	if err := p.Upload.Commit(ctx); err != nil {
+		return err
+	}
+	p.file.SHA256 = hex.EncodeToString(p.hash.Sum(nil))
+	p.dir.files = append(p.dir.files, p.file)
+	return nil
+}
+
+func (d *recordedDir) Commit(ctx context.Context) error {
+	if err := d.recorder.settle(ctx); err != nil {
+		d.Abort()
+		return err
+	}
+	if err := d.DirUpload.Commit(ctx); err != nil {
+		return err
+	}
+	d.recorder.mu.Lock()
+	defer d.recorder.mu.Unlock()
+	d.recorder.outputs = append(d.recorder.outputs, d.files...)
+	return nil
+}
+
 // Files returns the inputs, in the order in which they were first opened, and the outputs, in the order in which they were
 // committed: what encrypted tables say of themselves is in it; how many rows others have, only who read them knows.
 func (r *Recorder) Files(ctx context.Context) (inputs, outputs []File, err error) {
@@ -208,7 +261,9 @@ func (r *Recorder) Files(ctx context.Context) (inputs, outputs []File, err error
 		inputs = append(inputs, r.inputs[name].file)
 	}
 	for _, f := range r.outputs {
-		describeTable(ctx, r.FS, &f)
+		if err := describeTable(ctx, r.FS, &f); err != nil {
+			return nil, nil, err
+		}
 		outputs = append(outputs, f)
 	}
 	return inputs, outputs, nil

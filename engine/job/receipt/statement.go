@@ -134,7 +134,24 @@ func timeText(t time.Time) string { return t.UTC().Format(timeForm) }
 
 const timeForm = "2006-01-02T15:04:05.000Z"
 
-// receipt is the way back. It refuses what no receipt says.
+// readStatement is the way back. What is accepted is what statement would write, byte for byte.
+func readStatement(payload []byte) (*Receipt, error) {
+	var s statement
+	if err := decodeJSON(payload, &s); err != nil {
+		return nil, err
+	}
+	r, err := s.receipt()
+	if err != nil {
+		return nil, err
+	}
+	s = r.statement()
+	if again, err := encodeJSON(&s); err != nil || !bytes.Equal(again, payload) {
+		return nil, errOtherBytes
+	}
+	return r, nil
+}
+
+// receipt refuses what no receipt says.
 func (s *statement) receipt() (*Receipt, error) {
 	p := &s.Predicate
 	switch {
@@ -223,7 +240,7 @@ func (r *Receipt) validate() error {
 				return fmt.Errorf("the file %s comes twice", column.Quote(f.Path))
 			case f.Bytes < 0 || f.Rows != nil && *f.Rows < 0:
 				return fmt.Errorf("the file %s has a negative size", column.Quote(f.Path))
-			case len(f.SHA256) != 64 || strings.Trim(f.SHA256, "0123456789abcdef") != "":
+			case !isDigest(f.SHA256):
 				return fmt.Errorf("the digest of %s is not 64 hex digits", column.Quote(f.Path))
 			}
 			seen[f.Path], known[f.Path] = true, true
@@ -248,6 +265,9 @@ func (r *Receipt) validate() error {
 	return nil
 }
 
+// isDigest reports whether s is a SHA-256 in hex.
+func isDigest(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }
+
 // encodeJSON is json.Marshal without escapes for HTML.
 func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -258,6 +278,8 @@ func encodeJSON(v any) ([]byte, error) {
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
+
+var errOtherBytes = errors.New("it is not written as the format has it, byte for byte")
 
 // decodeJSON reads what encodeJSON wrote, byte for byte: unknown and repeated members, other spellings of the same thing
 // and anything that follows are refused.
@@ -278,7 +300,7 @@ func decodeJSON(text []byte, v any) error {
 		return err
 	}
 	if !bytes.Equal(again, text) {
-		return errors.New("it is not written as the format has it, byte for byte")
+		return errOtherBytes
 	}
 	return nil
 }
