@@ -40,11 +40,12 @@ func (a *app) doctorCommand() *cobra.Command {
 				if len(d.Estimates) == 0 {
 					return
 				}
-				fmt.Fprintln(w, "\nciphertexts per second and core, measured now")
+				fmt.Fprintln(w, "\nciphertexts per second and core, measured now, and the memory of the tables of powers")
 				t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-				fmt.Fprintln(t, "key\tencrypt\tencrypt as owner\tfold\tdecrypt\t")
+				fmt.Fprintln(t, "key\tencrypt\tencrypt as owner\tfold\tdecrypt\ttables\tas owner\t")
 				for _, e := range d.Estimates {
-					fmt.Fprintf(t, "%s %d\t%s\t%s\t%s\t%s\t\n", e.Variant, e.Bits, perSecond(e.Encrypt), perSecond(e.EncryptOwner), perSecond(e.Fold), perSecond(e.Decrypt))
+					fmt.Fprintf(t, "%s %d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", e.Variant, e.Bits, perSecond(e.Encrypt), perSecond(e.EncryptOwner),
+						perSecond(e.Fold), perSecond(e.Decrypt), bytesText(float64(e.TableBytes)), bytesText(float64(e.OwnerBytes)))
 				}
 				t.Flush()
 			})

@@ -67,6 +67,16 @@ func writeInspection(w io.Writer, x *job.Inspection) {
 	if x.TestKey {
 		fmt.Fprintln(w, "  TEST KEY: below 2048 bits, protects nothing")
 	}
+	if k := x.Tables; k != nil {
+		fmt.Fprintf(w, "  tables       %s to encrypt with kernel %s", bytesText(float64(k.Bytes)), k.Kernel)
+		switch {
+		case k.Kept != "":
+			fmt.Fprintf(w, ", kept in %s", k.Kept)
+		case k.Unused != "":
+			fmt.Fprintf(w, "; those kept beside the key are not used: %s", k.Unused)
+		}
+		fmt.Fprintln(w)
+	}
 	t := x.Table
 	if t == nil {
 		return

@@ -214,7 +214,7 @@ func (d *demo) vitals() error {
 		report, err := job.Encrypt(d.ctx, job.Encryption{
 			Options: d.options(true), Key: d.public, In: []string{d.path(name + "-vitals.csv")}, Out: out, IDs: []string{"ward", "patient"},
 			Measures: []job.Measure{{Name: "HR", Decimals: 1, Bound: 4000}, {Name: "SysABP", Decimals: 1, Bound: 4000}},
-			Squares:  []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}, Layout: job.Records, Source: name,
+			Squares:  []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}, Layout: job.Records, Source: name, TableCache: job.TableCacheOff,
 		})
 		if err != nil {
 			return err
@@ -255,7 +255,7 @@ func (d *demo) variants() error {
 		}
 		report, err := job.Encrypt(d.ctx, job.Encryption{
 			Options: d.options(true), Key: key, In: []string{d.path(name + "-variants.csv")}, Out: out, IDs: []string{"variant"},
-			Measures: []job.Measure{{Name: "AC", Bound: 10000}}, Layout: job.Blocks, Universe: []string{d.path("reference.csv")}, Source: name,
+			Measures: []job.Measure{{Name: "AC", Bound: 10000}}, Layout: job.Blocks, Universe: []string{d.path("reference.csv")}, Source: name, TableCache: job.TableCacheOff,
 		})
 		if err != nil {
 			return err

@@ -30,14 +30,23 @@ import (
 	"github.com/cipherfold/cipherfold/io/parquetio"
 )
 
-// TestMain takes the terminal away, so that nothing ever waits for a passphrase.
+// TestMain takes the terminal away, so that nothing ever waits for a passphrase, and gives the user an empty home.
 func TestMain(m *testing.M) {
+	home, err := os.MkdirTemp("", "cipherfold-test-home-")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
+		os.Setenv(name, home)
+	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		panic(err)
 	}
 	os.Stdin = null
-	os.Exit(m.Run())
+	code := m.Run()
+	os.RemoveAll(home)
+	os.Exit(code)
 }
 
 // place is a fresh directory in which a test runs command lines. It starts with public.json and secret.json of a key of

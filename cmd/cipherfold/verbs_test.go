@@ -447,9 +447,9 @@ func TestJSONShapes(t *testing.T) {
 	p := newPlace(t)
 	owners("records")(p)
 	for _, c := range []struct{ line, fields string }{
-		{"encrypt --key @/public.json --in @/a.csv --out @/o.cf.parquet --id id --measure x:max=9", "ciphertexts kernel measures missing out records seconds stages values"},
-		{fuseAB, "ciphertexts kernel out records seconds stages values"},
-		{decryptA, "ciphertexts kernel out records seconds stages values"},
+		{"encrypt --key @/public.json --in @/a.csv --out @/o.cf.parquet --id id --measure x:max=9", "ciphertexts inputs kernel key measures missing out records seconds stages tables values"},
+		{fuseAB, "ciphertexts inputs kernel key out records seconds stages values"},
+		{decryptA, "ciphertexts inputs kernel key out records seconds stages values"},
 		{"keygen --out @/k --plain --bits 1024 --insecure-test-key", "bits fingerprint public secret variant"},
 		{"inspect @/public.json --export @/o.jwk", "export file"},
 		{"selftest", "entries files kernels"},
@@ -462,9 +462,9 @@ func TestJSONShapes(t *testing.T) {
 		t.Fatalf("%d inspections", len(list))
 	}
 	for i, kind := range []string{"public key", "secret key", "encrypted table"} {
-		want := strings.Fields("bits ciphertext_bytes file fingerprint kind scheme test_key variant")
+		want := strings.Fields("bits ciphertext_bytes file fingerprint kind scheme tables test_key variant")
 		if i == 2 {
-			want = slices.Insert(want, 6, "table")
+			want[6] = "table"
 		}
 		equal(t, kind, keys(t, list[i]), want)
 		var x struct{ Kind string }

@@ -39,6 +39,8 @@ type Estimate struct {
 	EncryptOwner float64 `json:"encrypt_owner"`
 	Fold         float64 `json:"fold"`
 	Decrypt      float64 `json:"decrypt"`
+	TableBytes   int64   `json:"table_bytes"`       // of memory, for encrypting with the public key
+	OwnerBytes   int64   `json:"owner_table_bytes"` // and with the secret key
 }
 
 // CheckSwitch returns a *UsageError when the environment variable that switches features of the processor off says something
@@ -103,7 +105,7 @@ func estimate(ctx context.Context, kernel string, variant paillier.Variant, bits
 	}
 	ct, sum := make([]byte, estimateRows*pk.CiphertextSize()), make([]byte, estimateRows*pk.CiphertextSize())
 	public, owner, evaluator, decryptor := pk.NewEncryptor(), key.NewEncryptor(), pk.NewEvaluator(), key.NewDecryptor()
-	e := &Estimate{Variant: string(variant), Bits: bits}
+	e := &Estimate{Variant: string(variant), Bits: bits, TableBytes: pk.TableBytes(), OwnerBytes: key.TableBytes() - pk.TableBytes()}
 	for _, x := range []struct {
 		rate *float64
 		run  func() error

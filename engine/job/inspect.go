@@ -22,6 +22,7 @@ type Inspection struct {
 	Fingerprint     string        `json:"fingerprint"`
 	TestKey         bool          `json:"test_key"`
 	CiphertextBytes int           `json:"ciphertext_bytes"`
+	Tables          *KeyTables    `json:"tables,omitempty"` // of powers; of keys that have some
 	Table           *ctfile.Table `json:"table,omitempty"`
 }
 
@@ -61,6 +62,9 @@ func Inspect(ctx context.Context, o Options, name string, passphrase func() ([]b
 		}
 		if x.Kind = "public key"; key.Secret != nil {
 			x.Kind = "secret key"
+		}
+		if x.Tables, err = key.inspectTables(o); err != nil {
+			return nil, err
 		}
 		pk = key.Public
 	}

@@ -66,22 +66,11 @@ type unusable struct {
 
 // read fills the tables from the file. When it returns a reason not to, their contents are arbitrary.
 func (c *tableCache) read(ctx context.Context, threads int) *unusable {
-	f, err := openOwn(c.file, othersWrite)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &unusable{}
-	case errors.Is(err, errNotOwn):
-		return &unusable{why: err.Error(), leave: true}
-	case errors.Is(err, errOpenToOthers):
-		return &unusable{why: err.Error(), replace: true}
-	case err != nil:
-		return &unusable{why: err.Error(), leave: true}
-	}
-	defer f.Close()
-	h, at, bad := c.readHeader(f)
+	f, h, at, bad := c.open()
 	if bad != nil {
 		return bad
 	}
+	defer f.Close()
 	if err := c.readPieces(ctx, f, at, h, threads); err != nil {
 		return &unusable{why: err.Error(), replace: true}
 	}
@@ -90,6 +79,28 @@ func (c *tableCache) read(ctx context.Context, threads int) *unusable {
 		return &unusable{why: "its numbers are not powers of the key's base", replace: true}
 	}
 	return nil
+}
+
+// open opens the file and reads its header. It returns where the pieces begin.
+func (c *tableCache) open() (*os.File, *cacheHeader, int64, *unusable) {
+	f, err := openOwn(c.file, othersWrite)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, 0, &unusable{}
+	case errors.Is(err, errOpenToOthers):
+		return nil, nil, 0, &unusable{why: err.Error(), replace: true}
+	case err != nil:
+		return nil, nil, 0, &unusable{why: err.Error(), leave: true}
+	}
+	h, at, bad := c.readHeader(f)
+	if bad == nil {
+		bad = c.checkSize(f, at)
+	}
+	if bad != nil {
+		f.Close()
+		return nil, nil, 0, bad
+	}
+	return f, h, at, nil
 }
 
 // readHeader reads and authenticates the header before it believes any of it. It returns where the pieces begin.
@@ -132,27 +143,32 @@ func (c *tableCache) readHeader(f *os.File) (*cacheHeader, int64, *unusable) {
 	return h, int64(macEnd + 1 + len(line) + 1), nil
 }
 
+// checkSize compares the size of the file, whose pieces begin at an offset, with what it should hold.
+func (c *tableCache) checkSize(f *os.File, at int64) *unusable {
+	info, err := f.Stat()
+	if err != nil {
+		return &unusable{why: err.Error(), leave: true}
+	}
+	if want := at + c.tables.Bytes(); info.Size() != want {
+		return &unusable{why: fmt.Sprintf("it has %d bytes, not %d", info.Size(), want), replace: true}
+	}
+	return nil
+}
+
 // readPieces reads what begins at an offset into the tables, and compares digests of what it read.
 func (c *tableCache) readPieces(ctx context.Context, f *os.File, at int64, h *cacheHeader, threads int) error {
 	offsets := make([]int64, len(h.Pieces))
 	for i, p := range h.Pieces {
-		if p.Words != len(c.tables.Words(i)) {
-			return fmt.Errorf("piece %d has %d words, not %d", i, p.Words, len(c.tables.Words(i)))
-		}
 		offsets[i] = at
 		at += 8 * int64(p.Words)
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() != at {
-		return fmt.Errorf("it has %d bytes, not %d", info.Size(), at)
-	}
-	_, err = eachPiece(ctx, len(h.Pieces), threads, func() func(int) error {
+	_, err := eachPiece(ctx, len(h.Pieces), threads, func() func(int) error {
 		var buf []byte
 		return func(i int) error {
 			words := c.tables.Words(i)
+			if h.Pieces[i].Words != len(words) {
+				return fmt.Errorf("piece %d has %d words, not %d", i, h.Pieces[i].Words, len(words))
+			}
 			if len(buf) < 8*len(words) {
 				buf = make([]byte, 8*len(words))
 			}

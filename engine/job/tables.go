@@ -168,3 +168,33 @@ func (t *keyTables) report(ctx context.Context) (*TablesReport, []engine.StageSt
 	}
 	return r, stages
 }
+
+// KeyTables is what Inspect tells about the tables of powers of a key.
+type KeyTables struct {
+	Bytes  int64  `json:"bytes"` // of memory, when encrypting under this key with this kernel and within the given memory
+	Kernel string `json:"kernel"`
+	Kept   string `json:"kept,omitempty"`   // the file that keeps them
+	Unused string `json:"unused,omitempty"` // why the file beside the key would not be used
+}
+
+// inspectTables returns nil for keys without tables.
+func (k Key) inspectTables(o Options) (*KeyTables, error) {
+	if err := k.useKernel(o.Kernel); err != nil {
+		return nil, err
+	}
+	t, err := k.planTables(o, TableCacheAuto)
+	if err != nil || t.tables == nil {
+		return nil, err
+	}
+	x := &KeyTables{Bytes: t.bytes(), Kernel: k.Public.Kernel()}
+	if t.cache == nil {
+		return x, nil
+	}
+	f, _, _, bad := t.cache.open()
+	if bad == nil {
+		x.Kept = t.cache.file
+		return x, f.Close()
+	}
+	x.Unused = bad.why
+	return x, nil
+}
