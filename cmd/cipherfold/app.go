@@ -18,6 +18,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/job/batch"
+	"github.com/cipherfold/cipherfold/io/blob/stores"
 )
 
 // Exit codes, part of the contract with schedulers.
@@ -42,7 +43,8 @@ type app struct {
 	evidence  evidence
 	step      *batch.Step // when a verb is read from a job file: it fills it in, and does nothing
 
-	console *console // err, for notes
+	files   *stores.FS // where paths and URLs lead
+	console *console   // err, for notes
 	log     *slog.Logger
 }
 
@@ -84,7 +86,7 @@ func (a *app) begin() error {
 
 // unwatched are the shared flags as a job wants them that nobody watches.
 func (a *app) unwatched(overwrite bool) job.Options {
-	return job.Options{Threads: a.threads, Memory: int64(a.memory), Overwrite: overwrite, Kernel: a.kernel, Log: a.log}
+	return job.Options{FS: a.files, Threads: a.threads, Memory: int64(a.memory), Overwrite: overwrite, Kernel: a.kernel, Log: a.log}
 }
 
 // options are the shared flags as a job wants them.

@@ -155,7 +155,7 @@ func setFlags(flags *pflag.FlagSet, t *batch.Table) (map[string]receipt.Values, 
 // readStep has a verb read its flags from a table.
 func (a *app) readStep(ctx context.Context, t *batch.Table) (*batch.Step, error) {
 	s := &batch.Step{}
-	verb := &app{out: a.out, err: a.err, json: a.json, quiet: a.quiet, logFormat: a.logFormat, console: a.console, log: a.log, step: s}
+	verb := &app{out: a.out, err: a.err, json: a.json, quiet: a.quiet, logFormat: a.logFormat, files: a.files, console: a.console, log: a.log, step: s}
 	cmd := verb.stepCommand(t.Name)
 	cmd.SetContext(ctx)
 	var err error

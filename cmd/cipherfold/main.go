@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"slices"
@@ -16,9 +17,12 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/cipherfold/cipherfold/io/blob/stores"
 )
 
 func main() {
+	log.SetOutput(io.Discard) // libraries of stores log there what they return as errors, too
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -28,7 +32,8 @@ func main() {
 
 // run executes one command line and returns the process's exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a := &app{out: stdout, err: stderr}
+	a := &app{out: stdout, err: stderr, files: new(stores.FS)}
+	defer a.files.Close() // of what was written all is committed by now
 	root := a.rootCommand()
 	root.SetArgs(spread(root, args))
 	err := root.ExecuteContext(ctx)

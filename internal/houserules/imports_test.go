@@ -43,7 +43,7 @@ func TestChecker(t *testing.T) {
 	const (
 		noOutside = " must not use os, net, syscall, plugin, io/ioutil"
 		kernels   = "engine, kernels/*, io/*"
-		cmd       = "engine/job, engine/trio, engine/federated, kernels/paillier, io/ctfile, bench"
+		cmd       = "engine/job, engine/trio, engine/federated, kernels/paillier, io/ctfile, io/blob/stores, bench"
 		noBig     = "imports math/big: allowed only in the files that bigFiles of rules_test.go lists with a reason, where no rows are"
 	)
 	tests := []struct{ file, source, want string }{
@@ -85,6 +85,11 @@ func TestChecker(t *testing.T) {
 		{"io/internal/pages/a.go", imports("io/internal/other"), "a.go:2: imports io/internal/other: " + only("io/internal/pages", "io/column, io/blob")},
 		{"io/a.go", "package io", "a.go:1: a Go file directly in io: `io` must always mean the standard library"},
 
+		{"io/blob/stores/a.go", imports("io/blob"), ""},
+		{"io/blob/stores/a.go", imports("io/column"), "a.go:2: imports io/column: " + only("io/blob/stores", "io/blob")},
+		{"io/blob/a.go", imports("io/blob/stores"), "a.go:2: imports io/blob/stores: " + nothing("io/blob")},
+		{"engine/job/a.go", imports("io/blob/stores"), "a.go:2: imports io/blob/stores: " + only("engine/job", kernels+", internal/cpu")},
+
 		// Where they meet.
 		{"engine/job/a.go", imports("engine"), ""},
 		{"engine/job/a.go", imports("kernels/paillier"), ""},
@@ -102,8 +107,8 @@ func TestChecker(t *testing.T) {
 		{"bench/a.go", imports("engine/trio"), ""},
 		{"bench/a.go", imports("io/ctfile"), ""},
 		{"bench/papers/a.go", imports("bench"), ""},
-		{"bench/papers/a.go", imports("cmd/cipherfold"), "a.go:2: imports cmd/cipherfold: " + only("bench", "bigmod, kernels/*, io/*, engine, engine/*")},
-		{"bench/a.go", imports("io/internal/pages"), "a.go:2: imports io/internal/pages: " + only("bench", "bigmod, kernels/*, io/*, engine, engine/*")},
+		{"bench/papers/a.go", imports("cmd/cipherfold"), "a.go:2: imports cmd/cipherfold: " + only("bench", "bigmod, kernels/*, io/*, io/blob/stores, engine, engine/*")},
+		{"bench/a.go", imports("io/internal/pages"), "a.go:2: imports io/internal/pages: " + only("bench", "bigmod, kernels/*, io/*, io/blob/stores, engine, engine/*")},
 		{"cmd/cipherfold/a.go", imports("engine/job"), ""},
 		{"cmd/cipherfold/a.go", imports("kernels/paillier"), ""},
 		{"cmd/cipherfold/a.go", imports("bench/papers"), ""},

@@ -42,6 +42,7 @@ var rooms = []room{
 
 	{folder: "io/column"},
 	{folder: "io/blob"},
+	{folder: "io/blob/stores", imports: []string{"io/blob"}}, // apart, so that only the program links the stores' clients
 	{folder: "io/internal/*", imports: []string{"io/column", "io/blob"}},
 	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*"}}, // the formats and ctfile
 
@@ -50,8 +51,8 @@ var rooms = []room{
 	{folder: "engine/trio", imports: []string{"engine", "kernels/*", "io/*"}},
 	{folder: "engine/federated", imports: []string{"engine", "kernels/*", "io/*"}},
 
-	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "engine", "engine/*"}},
-	{folder: "cmd/*", imports: []string{"engine/job", "engine/trio", "engine/federated", "kernels/paillier", "io/ctfile", "bench"}},
+	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*"}},
+	{folder: "cmd/*", imports: []string{"engine/job", "engine/trio", "engine/federated", "kernels/paillier", "io/ctfile", "io/blob/stores", "bench"}},
 	{folder: "interop/cmd/*", imports: []string{"io/*"}}, // writes samples for other readers
 	{folder: "internal/cpu", foreign: []string{"github.com/klauspost/cpuid/v2"}},
 	{folder: "internal/houserules"},

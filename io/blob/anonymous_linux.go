@@ -29,3 +29,8 @@ func linkAnonymous(f *os.File, name string) error {
 	}
 	return nil
 }
+
+// exchange swaps two names at once.
+func exchange(a, b string) error {
+	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+}

@@ -11,3 +11,5 @@ import (
 func openAnonymous(dir string, mode fs.FileMode) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func linkAnonymous(f *os.File, name string) error { return errors.ErrUnsupported }
+
+func exchange(a, b string) error { return errors.ErrUnsupported }

@@ -20,6 +20,7 @@ var (
 	ErrMixed      = errors.New("directory mixes file types")
 	ErrBadPattern = errors.New("malformed glob pattern")
 	ErrDiskFull   = errors.New("no space left")
+	ErrChanged    = errors.New("changed while it was being read")
 )
 
 // Error says which file or directory could not be used, why, and what to do

@@ -10,8 +10,6 @@ package blob
 import (
 	"context"
 	"io"
-	"path"
-	"strings"
 )
 
 // FS is a place where named byte strings live. It is safe for concurrent use.
@@ -27,9 +25,9 @@ type FS interface {
 	Create(ctx context.Context, name string, opts CreateOptions) (Upload, error)
 
 	// List returns the files that a pattern stands for, at least one: the file
-	// of that name; or all part files directly in the directory of that name;
-	// or all matches of the glob (*, ? and [...]). They come in byte order of
-	// their names, which open as they are.
+	// of that name; or all part files of the directory of that name (see
+	// PartFiles); or all matches of the glob (*, ? and [...], within a path
+	// element). They come in byte order of their names, which open as they are.
 	List(ctx context.Context, pattern string) ([]string, error)
 }
 
@@ -59,16 +57,4 @@ type Upload interface {
 type CreateOptions struct {
 	Overwrite bool // replace a file that exists
 	Private   bool // readable by the owner only (mode 0600, otherwise 0644 less the umask): for secrets
-}
-
-// Ext returns the extension of a file's name in lower case, with that of the
-// file inside when it is compressed: ".csv", ".csv.gz", "" if there is none.
-func Ext(name string) string {
-	name = strings.ToLower(name[strings.LastIndexAny(name, `/\`)+1:])
-	ext := path.Ext(name)
-	switch ext {
-	case ".gz", ".bgz", ".zst", ".bz2", ".xz":
-		return path.Ext(strings.TrimSuffix(name, ext)) + ext
-	}
-	return ext
 }

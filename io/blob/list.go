@@ -2,19 +2,13 @@ package blob
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// List returns the files that a path, directory or glob stands for.
-//
-// The part files of a directory are its regular files, except those whose
-// names begin with "." or "_" (temporary files and the markers of other
-// engines). They must all have one extension, and there may be no
-// subdirectory: what could hold rows is not passed over in silence. A glob
+// List returns the files that a path, directory or glob stands for. A glob
 // leaves out names that begin with "." unless its last element does, and a
 // directory among its matches stands for its part files.
 func (Local) List(ctx context.Context, pattern string) ([]string, error) {
@@ -23,7 +17,7 @@ func (Local) List(ctx context.Context, pattern string) ([]string, error) {
 	}
 	info, err := os.Stat(pattern)
 	if err == nil {
-		return listPath(pattern, info)
+		return listPath(ctx, pattern, info)
 	}
 	if !strings.ContainsAny(pattern, `*?[`) {
 		e := wrap(pattern, "open", err)
@@ -47,7 +41,7 @@ func (Local) List(ctx context.Context, pattern string) ([]string, error) {
 		if err != nil {
 			return nil, wrap(match, "open", err)
 		}
-		more, err := listPath(match, info)
+		more, err := listPath(ctx, match, info)
 		if err != nil {
 			return nil, err
 		}
@@ -61,45 +55,40 @@ func (Local) List(ctx context.Context, pattern string) ([]string, error) {
 }
 
 // listPath lists a path that exists.
-func listPath(name string, info os.FileInfo) ([]string, error) {
+func listPath(ctx context.Context, name string, info os.FileInfo) ([]string, error) {
 	if info.Mode().IsRegular() {
 		return []string{name}, nil
 	}
 	if !info.IsDir() {
 		return nil, notRegular(name, info)
 	}
-	entries, err := os.ReadDir(name)
-	if err != nil {
-		return nil, wrap(name, "list the directory", err)
+	return PartFiles(ctx, name, readDir)
+}
+
+// readDir returns what is in a directory, links followed. What is hidden is
+// left out, as it may be anything.
+func readDir(ctx context.Context, dir string) ([]Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	var files []string
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), ".") || strings.HasPrefix(entry.Name(), "_") {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, wrap(dir, "list the directory", err)
+	}
+	var entries []Entry
+	for _, e := range names {
+		if strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "_") && !strings.Contains(e.Name(), "=") {
 			continue
 		}
-		file := filepath.Join(name, entry.Name())
-		info, err := os.Stat(file) // follows symbolic links
+		name := filepath.Join(dir, e.Name())
+		info, err := os.Stat(name)
 		if err != nil {
-			return nil, wrap(file, "open", err)
+			return nil, wrap(name, "open", err)
 		}
-		if info.IsDir() {
-			return nil, &Error{Path: name, Kind: ErrMixed, What: fmt.Sprintf("the directory of part files has a subdirectory, %s", entry.Name()),
-				Hint: fmt.Sprintf("Name the files by a glob, such as '%s'.", filepath.Join(name, "*", "*.parquet"))}
+		if !info.IsDir() && !info.Mode().IsRegular() {
+			return nil, notRegular(name, info)
 		}
-		if !info.Mode().IsRegular() {
-			return nil, notRegular(file, info)
-		}
-		if len(files) > 0 && Ext(file) != Ext(files[0]) {
-			return nil, &Error{Path: name, Kind: ErrMixed,
-				What: fmt.Sprintf("the directory of part files mixes types: %s and %s", filepath.Base(files[0]), entry.Name()),
-				Hint: fmt.Sprintf("Name the files meant by a glob, such as '%s'.", filepath.Join(name, "*"+Ext(files[0])))}
-		}
-		files = append(files, file)
+		entries = append(entries, Entry{Name: e.Name(), Dir: info.IsDir()})
 	}
-	if len(files) == 0 {
-		return nil, &Error{Path: name, Kind: ErrNoMatch, What: "the directory has no part files",
-			Hint: "Names that begin with . or _ do not count as part files."}
-	}
-	slices.Sort(files)
-	return files, nil
+	return entries, nil
 }

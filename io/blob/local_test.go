@@ -177,8 +177,11 @@ func TestCommitRace(t *testing.T) {
 			out := filepath.Join(dir, "out")
 			var won atomic.Int32
 			var wg sync.WaitGroup
+			var uploads []Upload
 			for i := range 8 {
-				u := create(t, l, out, CreateOptions{}, fmt.Sprint(i))
+				uploads = append(uploads, create(t, l, out, CreateOptions{}, fmt.Sprint(i)))
+			}
+			for _, u := range uploads {
 				wg.Go(func() {
 					err := u.Commit(ctx)
 					if err == nil {

@@ -61,6 +61,12 @@ func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upl
 	} else if !info.IsDir() {
 		return nil, &Error{Path: name, Kind: ErrNotFound, What: "cannot create: " + dir + " is not a directory", Hint: "Name a directory that exists."}
 	}
+	return l.begin(name, target, opts)
+}
+
+// begin begins a file that is going to be at target; errors call it name.
+func (l Local) begin(name, target string, opts CreateOptions) (Upload, error) {
+	dir := filepath.Dir(target)
 	mode := fs.FileMode(0o644)
 	if opts.Private {
 		mode = 0o600

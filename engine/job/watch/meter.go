@@ -4,6 +4,7 @@ package watch
 
 import (
 	"context"
+	"io"
 	"sync/atomic"
 
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -39,6 +40,28 @@ func (m *meteredFS) Create(ctx context.Context, name string, opts blob.CreateOpt
 	return &meteredUpload{u, m.meter}, nil
 }
 
+// CreateDir begins a directory, whose files are counted.
+func (m *meteredFS) CreateDir(ctx context.Context, name string, opts blob.CreateOptions) (blob.DirUpload, error) {
+	d, err := blob.CreateDir(ctx, m.FS, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &meteredDir{d, m.meter}, nil
+}
+
+type meteredDir struct {
+	blob.DirUpload
+	meter *Meter
+}
+
+func (d *meteredDir) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
+	u, err := d.DirUpload.Create(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &meteredUpload{u, d.meter}, nil
+}
+
 type meteredFile struct {
 	blob.File
 	meter *Meter
@@ -47,6 +70,22 @@ type meteredFile struct {
 func (f *meteredFile) ReadAt(p []byte, at int64) (int, error) {
 	n, err := f.File.ReadAt(p, at)
 	f.meter.Read.Add(int64(n))
+	return n, err
+}
+
+// Section reads a stretch of the file as it reads it best.
+func (f *meteredFile) Section(off, n int64) io.Reader {
+	return &meteredSection{blob.Section(f.File, off, n), f.meter}
+}
+
+type meteredSection struct {
+	io.Reader
+	meter *Meter
+}
+
+func (s *meteredSection) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.meter.Read.Add(int64(n))
 	return n, err
 }
 

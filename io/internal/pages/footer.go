@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
@@ -41,7 +42,7 @@ const magic = "PAR1"
 // by several goroutines at a time.
 type File struct {
 	name    string
-	r       io.ReaderAt
+	r       tagged
 	size    int64
 	end     int64 // where the footer begins: no page reaches beyond
 	meta    format.FileMetaData
@@ -230,10 +231,27 @@ func (t tagged) ReadAt(p []byte, off int64) (int, error) {
 	if n == len(p) {
 		return n, nil
 	}
+	return n, tag(err)
+}
+
+func tag(err error) error {
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
-		return n, io.EOF
+		return io.EOF
 	}
-	return n, &readError{err}
+	return &readError{err}
+}
+
+// section reads n bytes from offset off, as is best where the file lives.
+func (t tagged) section(off, n int64) io.Reader { return taggedSection{blob.Section(t.r, off, n)} }
+
+type taggedSection struct{ r io.Reader }
+
+func (t taggedSection) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	return n, tag(err)
 }
 
 // readFull fills p from offset off.

@@ -74,7 +74,7 @@ func (f *File) chunk(i int, c *Column, plainOnly bool) (*chunk, error) {
 	return &chunk{
 		col:       c,
 		meta:      meta,
-		br:        bufio.NewReaderSize(io.NewSectionReader(f.r, from, n), int(min(ReadBufferBytes, max(n, 16)))),
+		br:        bufio.NewReaderSize(f.r.section(from, n), int(min(ReadBufferBytes, max(n, 16)))),
 		bytes:     n,
 		values:    meta.NumValues,
 		plainOnly: plainOnly,
