@@ -64,6 +64,9 @@ func NewMetrics(info Info, meter *Meter, budget int64) *Metrics {
 	return m
 }
 
+// Registry is where the metrics are registered, with those of the process and of the runtime.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
 // Stage notes that a stage begins whose records p counts; it returns what to call when the stage ends.
 func (m *Metrics) Stage(name string, p *engine.Progress) (done func()) {
 	m.mu.Lock()
