@@ -58,6 +58,9 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.fillTables(ctx); err != nil {
+		return nil, err
+	}
 	first := f.inputs[0]
 	var stats engine.Stats
 	switch {

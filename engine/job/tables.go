@@ -114,17 +114,21 @@ func (t *keyTables) readOrMake(ctx context.Context) error {
 	}
 	t.from = fromMaking
 	var err error
-	t.stats, err = eachPiece(ctx, t.tables.Pieces(), t.o.Threads, func() func(int) error {
-		return func(piece int) error {
-			t.tables.Make(piece)
-			return nil
-		}
-	})
-	if err != nil {
-		return unwrapStage(err)
+	if t.stats, err = makePieces(ctx, t.tables, t.o.Threads); err != nil {
+		return err
 	}
 	t.tables.Install()
 	return nil
+}
+
+func makePieces(ctx context.Context, tables *paillier.Tables, threads int) (engine.Stats, error) {
+	stats, err := eachPiece(ctx, tables.Pieces(), threads, func() func(int) error {
+		return func(piece int) error {
+			tables.Make(piece)
+			return nil
+		}
+	})
+	return stats, unwrapStage(err)
 }
 
 // eachPiece calls a function for every piece of a table, on several workers; work makes a worker's function.
@@ -167,6 +171,38 @@ func (t *keyTables) report(ctx context.Context) (*TablesReport, []engine.StageSt
 		r.Kept = t.cache.file
 	}
 	return r, stages
+}
+
+// fillTables has the tables ready that a fusion needs at its end, to re-randomize or to mask a total. What they take is
+// gone from the memory for everything else.
+func (f *fusing) fillTables(ctx context.Context) error {
+	var plans []*paillier.PublicTables
+	if f.refresh {
+		plans = append(plans, f.pk.PlanFullTables(f.Memory/tableShare))
+	}
+	if f.wantsTotal() && f.inputs[0].table.Layout == Blocks {
+		plans = append(plans, f.pk.PlanTables(f.Memory/tableShare))
+	}
+	start := time.Now()
+	bytes := int64(0)
+	for _, p := range plans {
+		if p == nil {
+			continue
+		}
+		bytes += p.Bytes()
+		if bytes > f.Memory {
+			return &engine.BudgetError{What: whatTables, Need: bytes, Have: f.Memory, Limit: f.Memory}
+		}
+		if _, err := makePieces(ctx, &p.Tables, f.Threads); err != nil {
+			return err
+		}
+		p.Install()
+	}
+	if bytes > 0 {
+		f.Memory -= bytes
+		f.report.Tables = &TablesReport{Bytes: bytes, From: fromMaking, Seconds: time.Since(start).Seconds()}
+	}
+	return nil
 }
 
 // KeyTables is what Inspect tells about the tables of powers of a key.

@@ -598,3 +598,42 @@ func TestTableCacheHeader(t *testing.T) {
 		t.Errorf("%v", h)
 	}
 }
+
+// A fusion that re-randomizes, or masks a total, makes its tables with all workers and takes them out of its memory.
+func TestTablesOfFusions(t *testing.T) {
+	for _, variant := range []paillier.Variant{paillier.DJN, paillier.MHL} {
+		for _, layout := range []string{Records, Blocks} {
+			d := newDesk(t, smallKey(t, variant))
+			k, err := ReadKey(context.Background(), Options{}.Files(), d.key, true, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := filepath.Join(d.dir, "x.cf.parquet")
+			if _, err := Encrypt(context.Background(), Encryption{
+				Key: k, In: []string{filepath.Join(d.dir, "x.csv")}, Out: in, IDs: []string{"id"}, Measures: []Measure{{Name: "x", Bound: 100}},
+				Layout: layout, TableCache: TableCacheOff,
+			}); err != nil {
+				t.Fatal(err)
+			}
+			for _, by := range [][]string{nil, {}} {
+				for _, refresh := range []string{"never", "always"} {
+					u := Fusion{Options: Options{Overwrite: true}, In: []string{in}, Out: filepath.Join(d.dir, "f.cf.parquet"), By: by, Rerandomize: refresh}
+					r, err := Fuse(context.Background(), u)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want := refresh == "always" && variant == paillier.MHL || by != nil && layout == Blocks
+					if (r.Tables != nil) != want {
+						t.Errorf("%s, %s, by %q, %s: tables %+v", variant, layout, by, refresh, r.Tables)
+					}
+					u.Memory = 1
+					_, err = Fuse(context.Background(), u)
+					var budget *engine.BudgetError
+					if want && (!errors.As(err, &budget) || budget.What != whatTables || budget.Need < 1) {
+						t.Errorf("%s, %s, by %q, %s: error %v", variant, layout, by, refresh, err)
+					}
+				}
+			}
+		}
+	}
+}
