@@ -30,12 +30,26 @@ SPEC is NAME[:decimals=D][:max=M]: every value times 10^D must be an integer, an
 first pass over the source finds one; owners who fuse must give the same. NAME * stands for all columns that
 are no ids. Empty cells and NA are missing values: they count for nothing, and means stay right.
 
+More settings of a SPEC prepare values, in this order: unit=TEXT (noted), range=LOW..HIGH (others are refused), tpm
+(parts of a million), log2 (of x + 1), zscore=MEAN/SD, clip=LOW..HIGH, missing=zero|mean|median|refuse. Owners must
+declare the same; fuse refuses tables that were prepared differently.
+
+An id is COL[:as=NAME][:ensembl|:variant]: as names it anew, ensembl drops the version of an Ensembl identifier,
+variant trims CHROM:POS:REF:ALT. --tokenize replaces ids by tokens that only holders of the token key can make.
+
+A VCF has the ids chrom, pos, ref, alt, a row for each alternative allele, and the measures AC, AN, MISSING, HET
+and HOM, or with --per-sample one for each sample.
+
 Layouts: records (default) keeps one row per record, so that the aggregator can group by any id column;
 blocks packs many records of a measure into each ciphertext and is far smaller and faster: for sources
 that list the same records in the same order, or are brought into one order by --universe.`,
 		Example: `  cipherfold encrypt --key public.json --in rna.parquet --out a.cf.parquet --id gene --measure tpm:decimals=1:max=100000
   cipherfold encrypt --key public.json --in 'vitals/*.csv.gz' --out b.cf.parquet --id ward,patient \
     --measure HR:max=400 SysABP:max=400 --square HR SysABP --product 'HR*SysABP'
+  cipherfold encrypt --key public.json --in chr22.vcf.gz --out v.cf.parquet --id chrom,pos,ref,alt --measure AC:max=20000 AN:max=20000 \
+    --layout blocks --universe sites.vcf.gz --drop-unlisted
+  cipherfold encrypt --key public.json --in rna.tsv --out r.cf.parquet --id Gene:as=gene:ensembl --tokenize gene --token-key token.json \
+    --pivot 'Cell line:TPM' --measure '*:decimals=4:unit=TPM:range=0..:log2:missing=zero'
   cipherfold encrypt --key public.json --in cohort.tsv --out c.cf.parquet --id gene --measure '*:decimals=2:max=1000' \
     --layout blocks --universe genes.tsv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -78,6 +92,7 @@ that list the same records in the same order, or are brought into one order by -
 				fmt.Fprintf(w, "%s: %s, %s, %.1f s (%s values/s)\n",
 					report.Out, count(report.Records, "record"), count(report.Ciphertexts, "ciphertext"), report.Seconds, rate(report))
 				writeMissing(w, report)
+				writePrepared(w, report)
 				if report.Unlisted > 0 {
 					fmt.Fprintf(w, "  dropped outside the universe: %s\n", count(report.Unlisted, "record"))
 				}
@@ -90,7 +105,7 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .vcf, .vcf.gz")
 	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
 	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear")
-	f.StringArrayVar(&measures, "measure", nil, "`SPEC...` what to encrypt: NAME[:decimals=D][:max=M]")
+	f.StringArrayVar(&measures, "measure", nil, "`SPEC...` what to encrypt: NAME[:decimals=D][:max=M] and further settings")
 	f.StringArrayVar(&squares, "square", nil, "`NAME...` also encrypt the squares of a measure, for its variance")
 	f.StringArrayVar(&product, "product", nil, "`A*B...` also encrypt products of two measures, for covariance and correlation")
 	f.StringVar(&e.Layout, "layout", job.Records, "`NAME` records or blocks")
@@ -98,6 +113,11 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringArrayVar(&e.Universe, "universe", nil, "`FILE...` public list of all record ids in order; records that the source lacks become missing values")
 	f.BoolVar(&e.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
 	f.StringArrayVar(&e.Nulls, "null", nil, "`TEXT...` what means a missing value in CSV and TSV (default: empty and NA)")
+	f.StringArrayVar(&e.Tokenize, "tokenize", nil, "`COL,COL...` replace these columns of --id by one token, and sort by it")
+	f.StringVar(&e.TokenKey, "token-key", "", "`FILE` the owners' common key of tokens (cipherfold keygen --token-key)")
+	f.StringVar(&e.Duplicates, "duplicates", "", "`WHAT` rows with the same id: refuse, or make one row of them by sum, mean or first (default: refuse in blocks, keep in records)")
+	f.StringVar(&e.Pivot, "pivot", "", "`NAMES:VALUES` the table is long: the column with the names of measures, and the one with their values")
+	f.StringArrayVar(&e.Constants, "constants", nil, "`FILE...` table with columns measure, mean, sd, low, high for zscore and clip")
 	f.StringVar(&e.VCF.Samples, "samples", "", "`FILE|A,B,C` VCF: count these samples only; a file has one on each line")
 	f.BoolVar(&e.VCF.PerSample, "per-sample", false, "VCF: a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM")
 	f.StringVar(&e.VCF.Dosage, "dosage", "", "`FIELD` VCF: count alleles by GT or add up DS (default: GT)")
@@ -108,6 +128,8 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringSliceVar(&e.VCF.Filter, "filter", nil, "`NAME,NAME` VCF: only records with one of these in FILTER, such as PASS")
 	f.StringVar(&e.VCF.AF, "af", "", "`MIN-MAX` VCF: only alleles whose INFO/AF is within")
 	f.StringSliceVar(&e.VCF.Regions, "region", nil, "`CHROM:FROM-TO,...` VCF: only records at these positions")
+	f.BoolVar(&e.TokenSamples, "token-samples", false, "VCF: note tokens of the samples in the table, so that fuse refuses people who are in two tables")
+	f.StringArrayVar(&e.DisjointFrom, "disjoint-from", nil, "`FILE...` VCF: refuse a sample whose token is in these encrypted tables")
 	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
 	a.receiptFlags(f)
 	a.watchFlags(f)
@@ -141,6 +163,37 @@ func writeMissing(w io.Writer, r *job.Report) {
 		listed = append(listed, fmt.Sprintf("and %s", count(int64(more), "more measure")))
 	}
 	fmt.Fprintf(w, "  missing: %s of %s (%s)\n", thousands(total), count(r.Values, "value"), strings.Join(listed, ", "))
+}
+
+// writePrepared says what the preparation filled, and what was left out of VCF files.
+func writePrepared(w io.Writer, r *job.Report) {
+	filled := int64(0)
+	for _, n := range r.Filled {
+		filled += n
+	}
+	if filled > 0 {
+		fmt.Fprintf(w, "  filled: %s\n", count(filled, "missing value"))
+	}
+	if r.Variants == nil {
+		return
+	}
+	var left []string
+	for _, x := range []struct {
+		n    int64
+		what string
+	}{
+		{r.Variants.Filtered, "record by FILTER"}, {r.Variants.Outside, "record outside the regions"}, {r.Variants.Multiallelic, "record of several alleles"},
+		{r.Variants.Monomorphic, "record without an alternative allele"}, {r.Variants.Frequency, "allele by frequency"},
+		{r.Variants.WithoutAF, "allele without AF"}, {r.Variants.Symbolic, "allele without bases"},
+	} {
+		if x.n > 0 {
+			noun, rest, _ := strings.Cut(x.what, " ")
+			left = append(left, strings.TrimSpace(count(x.n, noun)+" "+rest))
+		}
+	}
+	if left != nil {
+		fmt.Fprintf(w, "  left out of %s: %s\n", count(r.Variants.Records, "VCF record"), strings.Join(left, ", "))
+	}
 }
 
 func rate(r *job.Report) string { return thousands(int64(float64(r.Values) / max(r.Seconds, 1e-9))) }

@@ -21,6 +21,7 @@ import (
 func (a *app) keygenCommand() *cobra.Command {
 	var (
 		out, variant, passphraseFile, importFile string
+		tokenKey                                 string
 		bits                                     int
 		plain, insecure, overwrite               bool
 	)
@@ -32,11 +33,18 @@ passphrase, as DIR/secret.age (or, with --plain, as DIR/secret.json, readable by
 
 Variants: djn (default) rests on the decisional composite residuosity assumption and half-length exponents;
 mhl is several times faster and needs a further, newer assumption; textbook is Paillier's original,
-slow to encrypt. See docs/threat-model.md.`,
+slow to encrypt. See docs/threat-model.md.
+
+With --token-key FILE it makes a key of tokens instead: 256 random bits, which owners share among themselves, and with
+nobody else, to replace ids by tokens (encrypt --tokenize).`,
 		Example: `  cipherfold keygen --out keys --passphrase-file pass.txt
   cipherfold keygen --out keys --variant mhl --bits 3072 --plain
-  cipherfold keygen --out keys --import phe-private.jwk --plain`,
+  cipherfold keygen --out keys --import phe-private.jwk --plain
+  cipherfold keygen --token-key token.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if tokenKey != "" {
+				return a.makeTokenKey(cmd, tokenKey, overwrite)
+			}
 			if err := required(cmd, "out"); err != nil {
 				return err
 			}
@@ -113,9 +121,26 @@ slow to encrypt. See docs/threat-model.md.`,
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase (default: ask on the terminal)")
 	f.BoolVar(&plain, "plain", false, "write the secret key unencrypted")
 	f.StringVar(&importFile, "import", "", "`FILE` take the key from a JWK of python-paillier, or a key file, instead of making one")
+	f.StringVar(&tokenKey, "token-key", "", "`FILE` make a key of tokens there, and nothing else")
 	f.BoolVar(&insecure, "insecure-test-key", false, "allow fewer than 2048 bits, for tests")
 	f.BoolVar(&overwrite, "overwrite", false, "replace keys that exist")
 	return cmd
+}
+
+// makeTokenKey writes a new key of tokens.
+func (a *app) makeTokenKey(cmd *cobra.Command, name string, overwrite bool) error {
+	for _, other := range []string{"out", "variant", "bits", "passphrase-file", "plain", "import", "insecure-test-key"} {
+		if cmd.Flags().Changed(other) {
+			return &commandLineError{fmt.Errorf("--token-key and --%s exclude each other", other), "Make the two keys one after the other."}
+		}
+	}
+	check, err := job.WriteTokenKey(cmd.Context(), a.unwatched(overwrite), name)
+	if err != nil {
+		return err
+	}
+	return a.print(map[string]any{"token_key": name, "check": check}, func(w io.Writer) {
+		fmt.Fprintf(w, "token key    %s\ncheck value  %s\n", name, check)
+	})
 }
 
 // notThere refuses to make a key when one of its files exists, before anyone has typed a passphrase for it.

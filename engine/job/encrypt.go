@@ -22,7 +22,14 @@ type Encryption struct {
 	Key          Key
 	In           []string // files, globs, directories of part files
 	Out          string
-	IDs          []string // columns that name a record; kept in the clear
+	IDs          []string // columns that name a record, kept in the clear: COL[:as=NAME][:ensembl|:variant]
+	Tokenize     []string // lists of these, COL[,COL], each replaced by one token
+	TokenKey     string   // the file of the key of tokens
+	TokenSamples bool     // note tokens of the samples of VCF files in the table, so that fusing finds people who are in two of them
+	DisjointFrom []string // encrypted tables with such tokens; a sample that is in one of them is refused
+	Duplicates   string   // what becomes of rows with one id: "" keeps them (in blocks they are refused), or one of the constants
+	Pivot        string   // NAME_COLUMN:VALUE_COLUMN of a long table
+	Constants    []string // files with the columns measure, mean, sd, low and high, for zscore and clip
 	Measures     []Measure
 	Squares      []string
 	Products     []string // A*B
@@ -65,7 +72,7 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	}
 	defer r.Close()
 	feed := x.feed(r, r.rows(math.MaxInt64))
-	if f, ok := feed.(*sourceFeed); ok && x.Layout == Blocks {
+	if f, ok := feed.(*sourceFeed); ok && x.onceOnly() {
 		f.unique = newUnique(x.Memory / 8)
 	}
 	defer feed.close()
@@ -76,7 +83,10 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report.Unlisted = x.unlisted
+	report.Unlisted, report.Preparation, report.Filled = x.unlisted, x.table.Preparation, x.src.filled()
+	if x.src.vcf.tally.Records > 0 {
+		report.Variants = &x.src.vcf.tally
+	}
 	report.Seconds = time.Since(start).Seconds()
 	return report, nil
 }
@@ -91,6 +101,7 @@ type encrypting struct {
 	plan     *plan        // of table
 	tables   *keyTables   // of powers
 	unlisted int64        // records dropped
+	samples  []string     // tokens
 }
 
 // open checks everything that can be known without reading the source's rows.
@@ -113,11 +124,17 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 	if err := plainOutput(e.Out); err != nil {
 		return nil, err
 	}
+	if err := e.prepare(ctx, &src); err != nil {
+		return nil, err
+	}
 	schema, err := src.schema(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if err := e.resolve(src.files[0], schema); err != nil {
+		return nil, err
+	}
+	if err := e.prepareMeasures(ctx, &src); err != nil {
 		return nil, err
 	}
 	var products [][2]string
@@ -129,6 +146,9 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 		products = append(products, p)
 	}
 	x := &encrypting{Encryption: e, src: src}
+	if x.samples, err = e.sampleTokens(ctx, src); err != nil {
+		return nil, err
+	}
 	if x.tuples, err = quantities(e.Measures, e.Squares, products); err != nil {
 		return nil, err
 	}
@@ -153,6 +173,7 @@ func (x *encrypting) layOut() error {
 	pk := x.Key.Public
 	x.table = newTable(pk)
 	x.table.Layout, x.table.MaxAdds, x.table.AddsUsed, x.table.IDs, x.table.Source = x.Layout, x.MaxAdds, 1, x.IDs, x.Source
+	x.table.Preparation, x.table.Samples = x.src.steps(x.Measures), x.samples
 	if err := layOut(&x.table, pk.Bits(), x.Measures, x.tuples); err != nil {
 		return err
 	}
@@ -160,6 +181,9 @@ func (x *encrypting) layOut() error {
 	x.plan, err = newPlan(&x.table, pk.NWords())
 	return err
 }
+
+// onceOnly says whether an id may come only once in the source.
+func (x *encrypting) onceOnly() bool { return x.Layout == Blocks || x.Duplicates == DuplicatesRefuse }
 
 // write encrypts what the feed delivers into a table of the given name, and advances the progress.
 func (x *encrypting) write(ctx context.Context, name string, feed feed, progress *engine.Progress) (*Report, error) {
@@ -257,7 +281,7 @@ func (e *Encryption) resolve(file string, schema *arrow.Schema) error {
 		}
 		for _, name := range have {
 			if !slices.Contains(e.IDs, name) && !has(e.Measures, name) {
-				measures = append(measures, Measure{Name: name, Decimals: m.Decimals, Bound: m.Bound})
+				measures = append(measures, Measure{Name: name, Decimals: m.Decimals, Bound: m.Bound, Prepare: m.Prepare})
 			}
 		}
 	}

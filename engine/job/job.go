@@ -18,6 +18,8 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/io/vcfio"
 )
 
 // Progress is what a stage advances and an observer polls.
@@ -84,6 +86,9 @@ type Report struct {
 	Inputs      []InputReport    `json:"inputs"`
 	Measures    []string         `json:"measures,omitempty"`
 	Missing     map[string]int64 `json:"missing,omitempty"`      // per measure: nulls, and records that a source lacks
+	Filled      map[string]int64 `json:"filled,omitempty"`       // per measure: missing values for which another was put, as its preparation says
+	Preparation []ctfile.Step    `json:"preparation,omitempty"`  // of an encryption: as in the table's footer
+	Variants    *vcfio.Tally     `json:"variants,omitempty"`     // of an encryption of VCF files: what was read, and what options left out
 	Unlisted    int64            `json:"unlisted,omitempty"`     // records outside the universe, dropped on request
 	SmallGroups int64            `json:"small_groups,omitempty"` // groups below the minimum, dropped on request
 	Stages      []StageReport    `json:"stages,omitempty"`

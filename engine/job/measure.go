@@ -15,15 +15,18 @@ type Measure struct {
 	Name     string
 	Decimals int   // a value times 10^Decimals is an integer
 	Bound    int64 // and at most this in magnitude; 0 means that a first pass over the source finds it
+	Prepare  Preparation
 }
 
 // AllColumns is the name that stands for every column that is no id.
 const AllColumns = "*"
 
-// ParseMeasure reads NAME[:decimals=D][:max=M], where M bounds the value itself: |value| <= M.
+// ParseMeasure reads NAME[:decimals=D][:max=M] and further settings (Preparation), in any order. M bounds the prepared value:
+// |value| <= M.
 func ParseMeasure(spec string) (Measure, error) {
-	const hint = "Write NAME, NAME:decimals=1 or NAME:decimals=1:max=6520."
+	const hint = measureHint
 	m := Measure{Name: spec}
+	given := map[string]bool{}
 	var max string
 	for {
 		i := strings.LastIndexByte(m.Name, ':')
@@ -31,13 +34,21 @@ func ParseMeasure(spec string) (Measure, error) {
 			break
 		}
 		key, value, ok := strings.Cut(m.Name[i+1:], "=")
-		if !ok || key != "decimals" && key != "max" {
-			if near, likely := column.Nearest(key, []string{"decimals", "max"}); ok && likely {
+		if !slices.Contains(settings, key) || !ok && !slices.Contains(bare, key) {
+			if near, likely := column.Nearest(key, settings); ok && likely {
 				return Measure{}, usage(hint, "measure %s: unknown setting %q; did you mean %q?", column.Quote(spec), key, near)
 			}
 			break // a colon of the name itself
 		}
-		if key == "max" {
+		if given[key] {
+			return Measure{}, usage(hint, "measure %s: %s is given twice", column.Quote(spec), key)
+		}
+		given[key] = true
+		if key != "max" && key != "decimals" {
+			if err := m.Prepare.set(key, value, ok); err != nil {
+				return Measure{}, usage(hint, "measure %s: %s %v", column.Quote(spec), m.Name[i+1:], err)
+			}
+		} else if key == "max" {
 			max = value
 			if value == "" {
 				return Measure{}, usage(hint, "measure %s: max is empty", column.Quote(spec))

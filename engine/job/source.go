@@ -56,6 +56,8 @@ type source struct {
 	nulls []string
 	rows  *rowCount
 	vcf   *genotypes // how VCF files are read
+	pivot *pivot     // of a long table; nil when it is wide
+	prep  *preparer  // nil when the table is taken as it is
 }
 
 // listSource expands paths, globs and directories, in the order given.
@@ -84,9 +86,28 @@ func notAnInput(out string, inputs []string) error {
 	return nil
 }
 
-// open reads the named columns of all files, one after the other; none means all columns. A table without a row is
-// refused.
+// open reads the named columns of the prepared table.
 func (s source) open(ctx context.Context, columns []string) (column.Reader, error) {
+	if s.prep != nil {
+		return s.prep.open(ctx, s, columns)
+	}
+	return s.openRaw(ctx, columns)
+}
+
+// openRaw reads the named columns of the wide table that the files are, or make.
+func (s source) openRaw(ctx context.Context, columns []string) (column.Reader, error) {
+	if s.pivot == nil {
+		return s.openFiles(ctx, columns)
+	}
+	if err := s.pivot.load(ctx, s); err != nil {
+		return nil, err
+	}
+	return s.pivot.reader(columns)
+}
+
+// openFiles reads the named columns of all files, one after the other; none means all columns. A table without a row is
+// refused.
+func (s source) openFiles(ctx context.Context, columns []string) (column.Reader, error) {
 	s.vcf.begin()
 	r, err := column.OpenParts(ctx, s.files, func(ctx context.Context, name string) (column.Reader, error) {
 		r, err := s.openFile(ctx, name, column.ReadOptions{Columns: columns, Threads: s.opts.Threads, Nulls: s.nulls, BatchRows: readRows})
@@ -116,8 +137,21 @@ func (s source) openFile(ctx context.Context, name string, o column.ReadOptions)
 // readRows is how many rows a reader decodes at a time.
 const readRows = 8 << 10
 
-// schema returns the columns of the first file.
+// schema returns the columns of the prepared table, those of measures as they are before.
 func (s source) schema(ctx context.Context) (*arrow.Schema, error) {
+	raw, err := s.rawSchema(ctx)
+	if err != nil || s.prep == nil {
+		return raw, err
+	}
+	return s.prep.schema(s.files[0], raw)
+}
+
+// rawSchema returns the columns of the wide table: those of the first file, unless it is long.
+func (s source) rawSchema(ctx context.Context) (*arrow.Schema, error) {
+	if s.pivot != nil {
+		err := s.pivot.load(ctx, s)
+		return s.pivot.schema(), err
+	}
 	r, err := s.openFile(ctx, s.files[0], column.ReadOptions{Nulls: s.nulls})
 	if err != nil {
 		return nil, err

@@ -79,7 +79,7 @@ func (x *encrypting) survey(ctx context.Context) (int64, error) {
 			}
 			return nil
 		}
-	case x.Layout == Blocks:
+	case x.onceOnly():
 		f := &sourceFeed{e: &x.Encryption, unique: newUnique(x.Memory / 8)}
 		defer f.unique.close()
 		columns = x.IDs

@@ -86,6 +86,15 @@ func merge(inputs []input) (*merger, error) {
 	first := inputs[0].table
 	m := &merger{table: *first}
 	m.table.Columns, m.table.Measures, m.table.RowGroups, m.table.Source = nil, nil, nil, ""
+	for _, in := range inputs {
+		if err := sameKeyAndLayout(inputs[0], in); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if m.table.Preparation, m.table.Samples, err = agree(inputs); err != nil { // asked before the layout, which follows from it
+		return nil, err
+	}
 	var signatures [][]ctfile.Measure
 	decimals := map[string]int{}   // of the measures seen so far,
 	owner := map[string]string{}   // the file that had them first,

@@ -18,12 +18,18 @@ func (f *fusing) totalTable() (*ctfile.Table, []totalColumn, error) {
 	first := f.inputs[0].table
 	t := newTable(f.pk)
 	t.Layout, t.Total, t.BlockRecords, t.MaxAdds, t.Rows, t.TestKey = Blocks, true, 1, first.MaxAdds, 1, first.TestKey
-	adds := int64(0)
-	var columns []totalColumn
-	for i, in := range f.inputs {
+	for _, in := range f.inputs {
 		if err := sameKeyAndLayout(f.inputs[0], in); err != nil {
 			return nil, nil, err
 		}
+	}
+	var err error
+	if t.Preparation, t.Samples, err = agree(f.inputs); err != nil {
+		return nil, nil, err
+	}
+	adds := int64(0)
+	var columns []totalColumn
+	for i, in := range f.inputs {
 		if err := checkTuples(in.table); err != nil {
 			return nil, nil, column.Refuse(in.file, "no total can be made of this layout: %w", err).WithHint(foreignFooter)
 		}

@@ -59,6 +59,9 @@ func (x *encrypting) openUniverse(ctx context.Context, budget *engine.Budget) (*
 		return nil, err
 	}
 	list.vcf = x.src.vcf.sites()
+	if x.src.prep != nil {
+		list.prep = x.src.prep.forIDs()
+	}
 	u := &universe{e: &x.Encryption, source: list, ids: engine.NewGroups(budget)}
 	if x.idFields, err = x.indexUniverse(ctx, list, u.ids); err != nil {
 		u.ids.Free()

@@ -28,11 +28,13 @@ type VCF struct {
 type genotypes struct {
 	options vcfio.Options
 	tally   vcfio.Tally
+	af      string   // as declared
+	regions []string // likewise
 }
 
 // reading reads the options.
 func (v VCF) reading(ctx context.Context, fs blob.FS) (*genotypes, error) {
-	g := &genotypes{options: vcfio.Options{
+	g := &genotypes{af: v.AF, regions: v.Regions, options: vcfio.Options{
 		PerSample: v.PerSample, Dosage: v.Dosage, Multiallelic: v.Multiallelic, Symbolic: v.Symbolic, Alleles: v.Alleles,
 		ChromPrefix: v.ChromPrefix, Filter: v.Filter,
 	}}

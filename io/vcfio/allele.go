@@ -1,5 +1,10 @@
 package vcfio
 
+import (
+	"strconv"
+	"strings"
+)
+
 // isBases says whether an allele is spelled out: letters of the IUPAC code for nucleotides, in either case.
 func isBases(a []byte) bool {
 	for _, c := range a {
@@ -82,4 +87,31 @@ func (o *Options) chromName(name string) string {
 		return "MT"
 	}
 	return name
+}
+
+// NormaliseVariant rewrites a variant that is one text, CHROM:POS:REF:ALT, as Open does with Strip and Trim: chr17:100:CAA:CA
+// becomes 17:100:CA:C. It says false for what is no such variant.
+func NormaliseVariant(text string) (string, bool) {
+	parts := strings.Split(text, ":")
+	if len(parts) != 4 || parts[0] == "" {
+		return "", false
+	}
+	pos, err := strconv.ParseUint(parts[1], 10, 31)
+	if err != nil {
+		return "", false
+	}
+	ref, alt := []byte(parts[2]), []byte(parts[3])
+	if !isBases(ref) || !isBases(alt) && !isSymbolic(alt) {
+		return "", false
+	}
+	shift := 0
+	ref = upper(nil, ref)
+	if isBases(alt) {
+		ref, alt, shift = trim(ref, upper(nil, alt))
+		if string(ref) == string(alt) {
+			return "", false
+		}
+	}
+	o := Options{ChromPrefix: Strip}
+	return o.chromName(parts[0]) + ":" + strconv.FormatUint(pos+uint64(shift), 10) + ":" + string(ref) + ":" + string(alt), true
 }

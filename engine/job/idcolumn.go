@@ -1,0 +1,192 @@
+package job
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/io/vcfio"
+)
+
+// idColumn is an id column of the table and what it is made of.
+type idColumn struct {
+	name   string
+	fields []idField // one, or with a token any number
+	token  bool
+}
+
+// idField is a column of the source and how its values are normalised.
+type idField struct {
+	column    string // of the source
+	name      string // by which the table would have it
+	normalise string // "", "ensembl" or "variant"
+}
+
+// Ways to normalise an id.
+const (
+	ensembl = "ensembl" // ENSG00000141510.11 becomes ENSG00000141510
+	variant = "variant" // chr17:7676154:GG:GC becomes 17:7676155:G:C
+)
+
+// parseIDs reads the SPECs of ids, COL[:as=NAME][:ensembl|:variant], and lists of columns to be replaced by one token each.
+// A list's token stands where its first column stood.
+func parseIDs(specs, tokenize []string) ([]idColumn, error) {
+	const hint = "Write COL, COL:ensembl, COL:variant or COL:as=NAME."
+	var out []idColumn
+	for _, spec := range specs {
+		f := idField{column: spec}
+		for {
+			i := strings.LastIndexByte(f.column, ':')
+			if i < 0 {
+				break
+			}
+			setting := f.column[i+1:]
+			if name, ok := strings.CutPrefix(setting, "as="); ok && f.name == "" && name != "" {
+				f.name = name
+			} else if f.normalise == "" && (setting == ensembl || setting == variant) {
+				f.normalise = setting
+			} else {
+				break // a colon of the name itself
+			}
+			f.column = f.column[:i]
+		}
+		if f.column == "" {
+			return nil, usage(hint, "id %s has no name", column.Quote(spec))
+		}
+		if f.name == "" {
+			f.name = f.column
+		}
+		out = append(out, idColumn{name: f.name, fields: []idField{f}})
+	}
+	for _, list := range tokenize {
+		names := strings.Split(list, ",")
+		token := idColumn{name: strings.Join(names, "_"), token: true}
+		at := -1
+		for _, name := range names {
+			i := slices.IndexFunc(out, func(c idColumn) bool { return c.name == name })
+			if i < 0 {
+				return nil, usage("Name it in --id too.", "--tokenize %s, which is no id column", column.Quote(name))
+			}
+			if out[i].token {
+				return nil, usage("Name every column once.", "%s is tokenised twice", column.Quote(name))
+			}
+			token.fields = append(token.fields, out[i].fields...)
+			if at < 0 {
+				at = i
+				out[i].fields = nil
+			} else {
+				out = slices.Delete(out, i, i+1)
+				if i < at {
+					at--
+				}
+			}
+		}
+		out[at] = token
+	}
+	return out, nil
+}
+
+// plain says whether the column is a source's as it is.
+func (c *idColumn) plain() bool {
+	return !c.token && c.fields[0].normalise == "" && c.fields[0].name == c.fields[0].column
+}
+
+// steps is the preparation of the column as the footer has it. check is the check value of the token key.
+func (c *idColumn) steps(check string) []ctfile.Step {
+	var out []ctfile.Step
+	for _, f := range c.fields {
+		if f.normalise != "" {
+			s := ctfile.Step{On: c.name, Step: f.normalise}
+			if len(c.fields) > 1 {
+				s.Value = f.name
+			}
+			out = append(out, s)
+		}
+	}
+	if c.token {
+		out = append(out, ctfile.Step{On: c.name, Step: "token", Value: check})
+	}
+	return out
+}
+
+// field is the column of the table, given those of its fields.
+func (c *idColumn) field(sources []arrow.Field) arrow.Field {
+	if c.token || c.fields[0].normalise != "" {
+		return arrow.Field{Name: c.name, Type: arrow.BinaryTypes.String, Nullable: sources[0].Nullable}
+	}
+	f := sources[0]
+	f.Name = c.name
+	return f
+}
+
+// values makes the column's values of a batch, in which its fields are the columns from `first` on. The caller releases
+// them.
+func (c *idColumn) values(b column.Batch, first int, key *tokens) (arrow.Array, error) {
+	if !c.token && c.fields[0].normalise == "" {
+		arr := b.Column(first)
+		arr.Retain()
+		return arr, nil
+	}
+	out := array.NewStringBuilder(memory.DefaultAllocator)
+	defer out.Release()
+	for i := range int(b.NumRows()) {
+		if c.token {
+			key.begin()
+		}
+		missing := false
+		text := ""
+		for k, f := range c.fields {
+			arr := b.Column(first + k)
+			if missing = missing || arr.IsNull(i); missing {
+				break
+			}
+			var err error
+			if text, err = f.text(b, arr, i); err != nil {
+				return nil, err
+			}
+			if c.token {
+				key.add(text)
+			}
+		}
+		switch {
+		case missing:
+			out.AppendNull() // refused by those who need an id
+		case c.token:
+			out.Append(key.end())
+		default:
+			out.Append(text)
+		}
+	}
+	return out.NewArray(), nil
+}
+
+// ensemblID is a stable identifier with its version; _PAR_Y is how GENCODE tells genes of the pseudo-autosomal regions of Y.
+var ensemblID = regexp.MustCompile(`^(ENS[A-Z]{0,6}(?:E|FM|GT|G|P|R|T)[0-9]{11})(?:\.[0-9]+)?(_PAR_Y)?$`)
+
+// text is the normalised value in row i of a batch, not null.
+func (f *idField) text(b column.Batch, arr arrow.Array, i int) (string, error) {
+	text := arr.ValueStr(i)
+	switch f.normalise {
+	case ensembl:
+		m := ensemblID.FindStringSubmatch(text)
+		if m == nil {
+			return "", b.Refuse(i, f.column, "%s is not an Ensembl identifier", column.Quote(text)).
+				WithHint("It looks like ENSG00000141510 or ENSG00000141510.11. Leave :ensembl out if the ids are of another kind.")
+		}
+		return m[1] + m[2], nil
+	case variant:
+		v, ok := vcfio.NormaliseVariant(text)
+		if !ok {
+			return "", b.Refuse(i, f.column, "%s is not a variant", column.Quote(text)).
+				WithHint("It looks like 17:7676154:G:C, with a chromosome, a position, the reference allele and the alternative one.")
+		}
+		return v, nil
+	}
+	return text, nil
+}

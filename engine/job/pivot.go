@@ -1,0 +1,230 @@
+package job
+
+import (
+	"context"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// pivot turns a long table, a row for each value, into a wide one, a row for each record: the texts of one column become the
+// names of columns, and those of another their values.
+type pivot struct {
+	name, value string   // columns of the long table
+	ids         []string // which name a record
+
+	loaded bool
+	file   string
+	fields []arrow.Field // of the ids
+	rows   *engine.Groups
+	places []column.Span // per record: its first row
+	names  []string      // of the columns made, ascending
+	cells  map[string]*cells
+}
+
+// cells are the values of one column made, as text.
+type cells struct {
+	at   []int32 // per record: 1 + index into ends, or 0; may be shorter than there are records
+	ends []uint32
+	text []byte
+}
+
+// newPivot reads NAME_COLUMN:VALUE_COLUMN.
+func newPivot(spec string, ids []string) (*pivot, error) {
+	name, value, ok := strings.Cut(spec, ":")
+	if !ok || name == "" || value == "" || name == value {
+		return nil, usage("Write --pivot 'Cell line:TPM': the column with the names, and the one with the values.", "--pivot %s is not NAME_COLUMN:VALUE_COLUMN", column.Quote(spec))
+	}
+	if slices.Contains(ids, name) || slices.Contains(ids, value) {
+		return nil, usage("Name the columns of a record's id in --id, without those two.", "--pivot %s names a column of --id", column.Quote(spec))
+	}
+	return &pivot{name: name, value: value, ids: ids}, nil
+}
+
+const pivotNamesMax = 1 << 16
+
+// load reads the whole long table, once.
+func (p *pivot) load(ctx context.Context, s source) error {
+	if p.loaded {
+		return nil
+	}
+	r, err := s.openFiles(ctx, append(slices.Clone(p.ids), p.name, p.value))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	budget := engine.NewBudget(s.opts.Memory)
+	p.file, p.rows, p.cells, p.places, p.names = s.files[0], engine.NewGroups(budget), map[string]*cells{}, nil, nil
+	p.fields = slices.Clone(r.Schema().Fields()[:len(p.ids)])
+	for _, f := range p.fields {
+		if err := checkIDType(p.file, f); err != nil {
+			return err
+		}
+	}
+	var key []byte
+	err = each(ctx, r, func(b column.Batch) error {
+		n := len(p.ids)
+		if err := checkIDs(b, n); err != nil {
+			return err
+		}
+		names, values := b.Column(n), b.Column(n+1)
+		kept := int64(0)
+		for i := range int(b.NumRows()) {
+			if names.IsNull(i) {
+				return b.Refuse(i, p.name, "the name is missing").WithHint("Every row names the column that its value is of.")
+			}
+			key = rowKey(key[:0], b.Columns()[:n], i)
+			row, added, err := p.rows.Index(key)
+			if err != nil {
+				return err
+			}
+			if added {
+				file, at := b.Place(i)
+				p.places = append(p.places, column.Span{File: file, Row: at, Line: b.Line(i), Len: 1})
+				kept += 40
+			}
+			size, err := p.add(b, i, row, names.ValueStr(i), values)
+			if err != nil {
+				return err
+			}
+			kept += size
+		}
+		return budget.Keep("the values of the long table", kept)
+	})
+	if err != nil {
+		return err
+	}
+	for name := range p.cells {
+		p.names = append(p.names, name)
+	}
+	slices.Sort(p.names)
+	p.loaded = true
+	return nil
+}
+
+// add puts the value of row i of a batch into its place, and returns how much memory that took.
+func (p *pivot) add(b column.Batch, i int, row int32, name string, values arrow.Array) (int64, error) {
+	c := p.cells[name]
+	if c == nil {
+		if len(p.cells) >= pivotNamesMax {
+			return 0, b.Refuse(i, p.name, "more than %d different names", pivotNamesMax).WithHint("Check which of the two columns of --pivot has the names.")
+		}
+		c = &cells{}
+		p.cells[strings.Clone(name)] = c
+	}
+	before := int64(cap(c.at))*4 + int64(cap(c.ends))*4 + int64(cap(c.text))
+	if need := int(row) + 1; need > len(c.at) {
+		c.at = slices.Grow(c.at, need-len(c.at))[:need]
+	}
+	if c.at[row] != 0 {
+		return 0, b.Refuse(i, p.name, "a row before has a value for %s of the same record", column.Quote(name)).
+			WithHint("A record has one value of each name. Add what tells the rows apart to --id, or remove one of them.")
+	}
+	if values.IsValid(i) {
+		text := values.ValueStr(i)
+		if _, err := parseFloat(text); err != nil { // asked here, where the row is known
+			return 0, refuseValue(b, i, Measure{Name: p.value}, text, err)
+		}
+		if len(c.text)+len(text) > math.MaxUint32 {
+			return 0, b.Refuse(i, p.value, "more than 4 GiB of values of %s", column.Quote(name)).WithHint("Split the table.")
+		}
+		c.text = append(c.text, text...)
+		c.ends = append(c.ends, uint32(len(c.text)))
+		c.at[row] = int32(len(c.ends))
+	} else {
+		c.at[row] = -1 // there, and missing
+	}
+	return int64(cap(c.at))*4 + int64(cap(c.ends))*4 + int64(cap(c.text)) - before, nil
+}
+
+// schema is that of the wide table.
+func (p *pivot) schema() *arrow.Schema {
+	fields := slices.Clone(p.fields)
+	for _, name := range p.names {
+		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true})
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// reader delivers columns of the wide table.
+func (p *pivot) reader(columns []string) (column.Reader, error) {
+	all := p.schema()
+	at, err := column.Select(p.file, column.Names(all), columns)
+	if err != nil {
+		return nil, err
+	}
+	return &pivotReader{pivot: p, at: at, project: column.ProjectSchema(all, at)}, nil
+}
+
+type pivotReader struct {
+	*pivot
+	at      []int
+	project *arrow.Schema
+	row     int
+}
+
+func (r *pivotReader) File() string          { return r.file }
+func (r *pivotReader) Schema() *arrow.Schema { return r.project }
+func (r *pivotReader) Close() error          { return nil }
+
+// pivotRows is how many records are delivered at a time: wide ones have many columns.
+const pivotRows = 1 << 10
+
+func (r *pivotReader) Read(ctx context.Context) (column.Batch, error) {
+	if err := ctx.Err(); err != nil {
+		return column.Batch{}, err
+	}
+	from, to := r.row, min(r.row+pivotRows, r.rows.Len())
+	if from == to {
+		return column.Batch{}, io.EOF
+	}
+	keys := newKeyBuilder(r.fields)
+	b := column.Batch{}
+	for row := from; row < to; row++ {
+		keys.append(r.rows.Key(int32(row)))
+		b.Spans = column.AppendSpan(b.Spans, r.places[row])
+	}
+	ids := keys.arrays()
+	defer releaseArrays(ids)
+	var arrays []arrow.Array
+	defer func() { releaseArrays(arrays) }()
+	for _, c := range r.at {
+		if c < len(r.fields) {
+			ids[c].Retain()
+			arrays = append(arrays, ids[c])
+			continue
+		}
+		arrays = append(arrays, r.cells[r.names[c-len(r.fields)]].array(from, to))
+	}
+	b.Record = array.NewRecord(r.project, arrays, int64(to-from))
+	b.File, b.Row = b.Spans[0].File, b.Spans[0].Row
+	r.row = to
+	return b, nil
+}
+
+// array returns the values of the records from..to.
+func (c *cells) array(from, to int) arrow.Array {
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	for row := from; row < to; row++ {
+		if row >= len(c.at) || c.at[row] <= 0 {
+			b.AppendNull()
+			continue
+		}
+		k := c.at[row] - 1
+		start := uint32(0)
+		if k > 0 {
+			start = c.ends[k-1]
+		}
+		b.BinaryBuilder.Append(c.text[start:c.ends[k]])
+	}
+	return b.NewArray()
+}

@@ -1,0 +1,398 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/kernels/codec"
+)
+
+// preparing prepares the values of one measure.
+type preparing struct {
+	Measure
+	low, high         int64   // of an exact preparation: the range, times 10^decimals
+	clipLow, clipHigh int64   // likewise
+	floor, ceiling    float64 // of others: the range
+	clipFrom, clipTo  float64
+	mean, sd          float64
+	unit              float64 // 10^decimals
+
+	total  float64 // TPM: the sum of the column
+	fill   int64   // what stands for missing values
+	filled int64   // how many were, in this pass
+}
+
+// newPreparing reads the settings of a measure whose constants are known.
+func newPreparing(m Measure) (*preparing, error) {
+	p := &preparing{Measure: m, unit: math.Pow10(m.Decimals)}
+	q := &m.Prepare
+	wrong := func(setting string, err error) error {
+		return usage(measureHint, "measure %s: %s: %v", column.Quote(m.Name), setting, err)
+	}
+	for _, x := range []struct {
+		setting  string
+		interval Interval
+		l, h     *int64
+		f, c     *float64
+		exact    bool
+	}{
+		{"range=" + q.Range.String(), q.Range, &p.low, &p.high, &p.floor, &p.ceiling, q.exact()},
+		{"clip=" + q.Clip.String(), q.Clip, &p.clipLow, &p.clipHigh, &p.clipFrom, &p.clipTo, q.exact()},
+	} {
+		*x.l, *x.h, *x.f, *x.c = math.MinInt64, math.MaxInt64, math.Inf(-1), math.Inf(1)
+		var err error
+		if s := x.interval.Low; s != "" {
+			if *x.f, err = parseFloat(s); err == nil && x.exact {
+				*x.l, err = codec.ParseDecimal(s, m.Decimals)
+			}
+		}
+		if s := x.interval.High; s != "" && err == nil {
+			if *x.c, err = parseFloat(s); err == nil && x.exact {
+				*x.h, err = codec.ParseDecimal(s, m.Decimals)
+			}
+		}
+		if err != nil {
+			return nil, wrong(x.setting, fmt.Errorf("with %s: %w", count(m.Decimals, "decimal"), err))
+		}
+	}
+	if q.ZScore != "" {
+		mean, sd, _ := strings.Cut(q.ZScore, "/")
+		var err error
+		if p.mean, err = parseFloat(mean); err == nil {
+			p.sd, err = parseFloat(sd)
+		}
+		if err != nil {
+			return nil, wrong("zscore="+q.ZScore, err)
+		}
+	}
+	return p, nil
+}
+
+// values prepares a column of a batch. Missing values are filled when that was fitted (fill); otherwise they stay missing.
+func (p *preparing) values(dst *scaled, b column.Batch, at int, fill bool) error {
+	var err error
+	if p.Prepare.exact() {
+		err = p.exactValues(dst, b, at)
+	} else {
+		err = p.roundedValues(dst, b, at)
+	}
+	if err != nil || p.Prepare.Missing == "" {
+		return err
+	}
+	for i, ok := range dst.ok {
+		if ok {
+			continue
+		}
+		if p.Prepare.Missing == "refuse" {
+			return b.Refuse(i, p.Name, "the value is missing").WithHint("%s was declared with missing=refuse. Complete the data, or let missing values be missing.", p.Name)
+		}
+		if fill {
+			dst.v[i], dst.ok[i] = p.fill, true
+			p.filled++
+		}
+	}
+	return nil
+}
+
+func (p *preparing) exactValues(dst *scaled, b column.Batch, at int) error {
+	m := p.Measure
+	m.Bound = 0 // it holds for prepared values
+	if err := scaleColumn(dst, b, at, m); err != nil {
+		return err
+	}
+	for i, ok := range dst.ok {
+		if !ok {
+			continue
+		}
+		v := dst.v[i]
+		if v < p.low || v > p.high {
+			return p.outOfRange(b, i, decimalText(v, p.Decimals))
+		}
+		dst.v[i] = max(p.clipLow, min(p.clipHigh, v))
+	}
+	return nil
+}
+
+func (p *preparing) outOfRange(b column.Batch, i int, text string) error {
+	unit := ""
+	if p.Prepare.Unit != "" {
+		unit = " " + p.Prepare.Unit
+	}
+	return b.Refuse(i, p.Name, "%s is outside the declared range %s%s", column.Quote(text), p.Prepare.Range, unit).
+		WithHint("Check the unit of the column, and correct the value; or declare another range, for every owner alike.")
+}
+
+func (p *preparing) roundedValues(dst *scaled, b column.Batch, at int) error {
+	n := int(b.NumRows())
+	dst.resize(n)
+	arr := b.Column(at)
+	value, text, err := floats(arr)
+	if err != nil {
+		return column.Refuse(fileOf(b), "%w", err).InColumn(p.Name).WithHint("A measure is a column of numbers, or of text that spells numbers.")
+	}
+	for i := range n {
+		dst.v[i], dst.ok[i] = 0, arr.IsValid(i)
+		if !dst.ok[i] {
+			continue
+		}
+		x, err := p.raw(b, i, value, text)
+		if err != nil {
+			return err
+		}
+		if p.Prepare.TPM && p.total > 0 {
+			x = x * 1e6 / p.total
+		}
+		if p.Prepare.Log2 {
+			if x <= -1 {
+				return b.Refuse(i, p.Name, "%s has no log2(x + 1)", column.Quote(text(i))).WithHint("Values from 0 on have. Check the column.")
+			}
+			x = log2(x + 1)
+		}
+		if p.Prepare.ZScore != "" {
+			x = (x - p.mean) / p.sd
+		}
+		x = math.Max(p.clipFrom, math.Min(p.clipTo, x))
+		scaled := math.RoundToEven(x * p.unit)
+		if math.Abs(scaled) >= 1<<63 {
+			return refuseValue(b, i, p.Measure, text(i), codec.ErrOverflow)
+		}
+		dst.v[i] = int64(scaled)
+	}
+	return nil
+}
+
+// raw reads a value and checks its range.
+func (p *preparing) raw(b column.Batch, i int, value func(int) (float64, error), text func(int) string) (float64, error) {
+	x, err := value(i)
+	if err != nil {
+		return 0, refuseValue(b, i, p.Measure, text(i), err)
+	}
+	if x < p.floor || x > p.ceiling {
+		return 0, p.outOfRange(b, i, text(i))
+	}
+	if p.Prepare.TPM && x < 0 {
+		return 0, b.Refuse(i, p.Name, "%s is negative, where parts of a million are to be made", column.Quote(text(i))).WithHint("Check the column.")
+	}
+	return x, nil
+}
+
+// floats returns how to read row i of arr as a double, and as text for messages.
+func floats(arr arrow.Array) (value func(i int) (float64, error), text func(i int) string, err error) {
+	text = arr.ValueStr
+	parse := func(i int) (float64, error) { return parseFloat(text(i)) }
+	switch a := arr.(type) {
+	case *array.String:
+		text = a.Value
+	case *array.LargeString:
+		text = a.Value
+	case *array.Float64:
+		return func(i int) (float64, error) { return finite(a.Value(i)) }, text, nil
+	case *array.Float32:
+		return func(i int) (float64, error) { return finite(float64(a.Value(i))) }, text, nil
+	case *array.Int64, *array.Int32, *array.Int16, *array.Int8, *array.Uint64, *array.Uint32, *array.Uint16, *array.Uint8, *array.Null, *array.Decimal128:
+	default:
+		return nil, nil, fmt.Errorf("cannot prepare values of type %s", arr.DataType())
+	}
+	return parse, text, nil
+}
+
+func finite(x float64) (float64, error) {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0, codec.ErrNotFinite
+	}
+	return x, nil
+}
+
+// sum adds up raw values in the order in which they come, with the error of every addition carried along (Neumaier, 1974).
+type sum struct{ value, carry float64 }
+
+func (s *sum) add(x float64) {
+	t := s.value + x
+	if math.Abs(s.value) >= math.Abs(x) {
+		s.carry += (s.value - t) + x
+	} else {
+		s.carry += (x - t) + s.value
+	}
+	s.value = t
+}
+
+// fit finds what only the whole column tells, in up to two passes over the source: sums for TPM, then means and medians of
+// prepared values.
+func (x *preparer) fit(ctx context.Context, s source) error {
+	if x.fitted {
+		return nil
+	}
+	x.fitted = true
+	var totals, fills []*preparing
+	for _, p := range x.ordered {
+		if p.Prepare.TPM {
+			totals = append(totals, p)
+		}
+		if p.Prepare.Missing == "mean" || p.Prepare.Missing == "median" {
+			fills = append(fills, p)
+		}
+	}
+	if err := x.fitTotals(ctx, s, totals); err != nil {
+		return err
+	}
+	return x.fitFills(ctx, s, fills)
+}
+
+func measureNames(list []*preparing) []string {
+	var out []string
+	for _, p := range list {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+func (x *preparer) fitTotals(ctx context.Context, s source, list []*preparing) error {
+	if len(list) == 0 {
+		return nil
+	}
+	r, err := s.openRaw(ctx, measureNames(list))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	sums := make([]sum, len(list))
+	err = each(ctx, r, func(b column.Batch) error {
+		for c, p := range list {
+			value, text, err := floats(b.Column(c))
+			if err != nil {
+				return column.Refuse(fileOf(b), "%w", err).InColumn(p.Name).WithHint("A measure is a column of numbers.")
+			}
+			for i := range int(b.NumRows()) {
+				if b.Column(c).IsNull(i) {
+					continue
+				}
+				v, err := p.raw(b, i, value, text)
+				if err != nil {
+					return err
+				}
+				sums[c].add(v)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for c, p := range list {
+		if p.total = sums[c].value + sums[c].carry; p.total <= 0 {
+			return column.Refuse(s.files[0], "the values of %s add up to 0, of which no parts of a million can be made", column.Quote(p.Name)).InColumn(p.Name).
+				WithHint("Leave the column out.")
+		}
+	}
+	return nil
+}
+
+func (x *preparer) fitFills(ctx context.Context, s source, list []*preparing) error {
+	if len(list) == 0 {
+		return nil
+	}
+	r, err := s.openRaw(ctx, measureNames(list))
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	budget := engine.NewBudget(s.opts.Memory)
+	type seen struct {
+		sum    codec.Int
+		n      int64
+		values []int64 // for a median
+	}
+	all := make([]seen, len(list))
+	var one scaled
+	err = each(ctx, r, func(b column.Batch) error {
+		for c, p := range list {
+			if err := p.values(&one, b, c, false); err != nil {
+				return err
+			}
+			for i, ok := range one.ok {
+				if !ok {
+					continue
+				}
+				a := &all[c]
+				a.n++
+				if p.Prepare.Missing == "mean" {
+					a.sum = a.sum.Add(codec.FromInt64(one.v[i]))
+				} else {
+					a.values = append(a.values, one.v[i])
+				}
+			}
+			if p.Prepare.Missing == "median" {
+				if err := budget.Keep("the values whose median is sought", 8*b.NumRows()); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for c, p := range list {
+		a := &all[c]
+		switch {
+		case a.n == 0:
+			return column.Refuse(s.files[0], "every value of %s is missing: there is no %s", column.Quote(p.Name), p.Prepare.Missing).InColumn(p.Name).
+				WithHint("Leave the column out, or let missing values be missing.")
+		case p.Prepare.Missing == "mean":
+			p.fill = roundedQuotient(a.sum, a.n)
+		default:
+			slices.Sort(a.values)
+			k := len(a.values) / 2
+			if p.fill = a.values[k]; len(a.values)%2 == 0 {
+				p.fill = roundedQuotient(codec.FromInt64(a.values[k-1]).Add(codec.FromInt64(p.fill)), 2)
+			}
+		}
+	}
+	return nil
+}
+
+// roundedQuotient is sum/n rounded to the nearest integer, ties to even. n is positive, and the quotient fits 64 bits.
+func roundedQuotient(sum codec.Int, n int64) int64 {
+	negative := sum.Sign() < 0
+	if negative {
+		sum = sum.Negate()
+	}
+	quotient, rest := sum.Div(codec.FromInt64(n))
+	q := quotient.LowBits()
+	if r := rest.LowBits(); r > uint64(n)-r || r == uint64(n)-r && q%2 == 1 {
+		q++
+	}
+	if negative {
+		return -int64(q)
+	}
+	return int64(q)
+}
+
+// decimals returns prepared values as a column of decimals.
+func decimals(s *scaled, decimals int) arrow.Array {
+	b := array.NewDecimal128Builder(memory.DefaultAllocator, preparedType(decimals))
+	defer b.Release()
+	b.Reserve(len(s.v))
+	for i, v := range s.v {
+		if s.ok[i] {
+			b.Append(decimal128.FromI64(v))
+		} else {
+			b.AppendNull()
+		}
+	}
+	return b.NewArray()
+}
+
+func preparedType(decimals int) *arrow.Decimal128Type {
+	return &arrow.Decimal128Type{Precision: codec.MaxDigits, Scale: int32(decimals)}
+}
