@@ -94,6 +94,7 @@ func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overw
 	}
 	defer out.Abort()
 	recorder := receipt.NewRecorder(a.unwatched(false).Files(), a.workers())
+	recorder.Secret(secretFiles(cmd)...)
 	o.FS = a.watching.meter.Over(recorder)
 	r := receipt.Receipt{Started: time.Now(), Program: receipt.ThisProgram(), Machine: receipt.ThisMachine()}
 	report, err := f(ctx, o)
@@ -148,18 +149,30 @@ func stepOf(verb string, parameters map[string]receipt.Values, report *job.Repor
 	return s
 }
 
-// notParameters are flags that do not say what is computed: files, which a receipt has with their digests, keys, which it
-// names by their fingerprints, and how the job is watched.
-var notParameters = []string{"in", "out", "key", "passphrase-file", "overwrite", "receipt", "receipt-key", "metrics-addr", "metrics-file", "lineage", "profile", "help"}
+// notParameters are flags that do not say what is computed: files, which a receipt has with their digests, and how the job
+// works and is watched.
+var notParameters = []string{"in", "out", "overwrite", "table-cache", "receipt", "metrics-addr", "metrics-file", "lineage", "profile", "help"}
+
+// secret reports whether a flag names a file with a key or a passphrase. A receipt has the fingerprint of the key instead.
+func secret(flag string) bool {
+	return flag == "key" || strings.HasSuffix(flag, "-key") || strings.HasPrefix(flag, "passphrase")
+}
+
+func secretFiles(cmd *cobra.Command) (names []string) {
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if secret(f.Name) && f.Value.String() != "" {
+			names = append(names, f.Value.String())
+		}
+	})
+	return names
+}
 
 // parameters are a command's flags as they were given, and the defaults that are not empty.
 func parameters(cmd *cobra.Command) map[string]receipt.Values {
 	out := map[string]receipt.Values{}
 	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if slices.Contains(notParameters, f.Name) || !f.Changed && strings.Trim(f.DefValue, "[]") == "" {
-			return
-		}
-		if !f.Changed && (f.DefValue == "0" || f.DefValue == "false") {
+		usual := strings.Trim(f.DefValue, "[]")
+		if secret(f.Name) || slices.Contains(notParameters, f.Name) || !f.Changed && (usual == "" || usual == "0" || usual == "false") {
 			return
 		}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
@@ -170,4 +183,3 @@ func parameters(cmd *cobra.Command) map[string]receipt.Values {
 	})
 	return out
 }
-

@@ -13,7 +13,7 @@ import (
 )
 
 // Describe reads a file once, in pieces, and returns its size and digest and, of an encrypted table, what its footer says.
-// It holds one buffer of a few MiB.
+// It holds one buffer of a MiB.
 func Describe(ctx context.Context, fs blob.FS, path string) (File, error) {
 	f, err := fs.Open(ctx, path)
 	if err != nil {
@@ -27,26 +27,26 @@ func Describe(ctx context.Context, fs blob.FS, path string) (File, error) {
 	return d, describeTable(ctx, fs, &d)
 }
 
-// pieceBytes is what is read at a time: large, as each piece is a request to an object store.
-const pieceBytes = 4 << 20
+// pieceBytes is what is read at a time.
+const pieceBytes = 1 << 20
 
 func digestOf(ctx context.Context, path string, f blob.File) (string, error) {
 	h := sha256.New()
+	r := blob.Section(f, 0, f.Size())
 	piece := make([]byte, min(pieceBytes, max(f.Size(), 1)))
 	for at := int64(0); at < f.Size(); {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		p := piece[:min(int64(len(piece)), f.Size()-at)]
-		n, err := f.ReadAt(p, at)
-		if n < len(p) {
-			if err == io.EOF {
-				return "", changed(path, "it is %d bytes long and was %d", at+int64(n), f.Size())
-			}
-			return "", err
+		n, err := r.Read(piece)
+		h.Write(piece[:n])
+		if at += int64(n); err == nil || at == f.Size() {
+			continue
 		}
-		h.Write(p)
-		at += int64(n)
+		if err == io.EOF {
+			return "", changed(path, "it is %d bytes long and was %d", at, f.Size())
+		}
+		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

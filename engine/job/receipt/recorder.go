@@ -26,6 +26,7 @@ type Recorder struct {
 	threads int
 
 	mu      sync.Mutex
+	secret  map[string]bool
 	inputs  map[string]*recorded
 	order   []string
 	outputs []File
@@ -47,14 +48,29 @@ type identity struct {
 
 // NewRecorder records what goes through it to fs. It digests up to `threads` inputs at a time.
 func NewRecorder(fs blob.FS, threads int) *Recorder {
-	return &Recorder{FS: fs, threads: max(threads, 1), inputs: map[string]*recorded{}}
+	return &Recorder{FS: fs, threads: max(threads, 1), inputs: map[string]*recorded{}, secret: map[string]bool{}}
+}
+
+// Secret says of files that they are none of a receipt's business, not even by their digests: keys, passphrases.
+func (r *Recorder) Secret(names ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range names {
+		r.secret[name] = true
+	}
+}
+
+func (r *Recorder) isSecret(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.secret[name]
 }
 
 // Open opens a file, which becomes an input.
 func (r *Recorder) Open(ctx context.Context, name string) (blob.File, error) {
 	f, err := r.FS.Open(ctx, name)
-	if err != nil {
-		return nil, err
+	if err != nil || r.isSecret(name) {
+		return f, err
 	}
 	if err := r.see(ctx, name, f); err != nil {
 		f.Close()

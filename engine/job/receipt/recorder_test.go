@@ -253,7 +253,7 @@ func (c countingFS) Open(ctx context.Context, name string) (blob.File, error) {
 }
 
 func (c countingFile) ReadAt(p []byte, at int64) (int, error) {
-	if len(p) > 4<<20 {
+	if len(p) > 1<<20 {
 		panic("a piece larger than stated")
 	}
 	c.read()

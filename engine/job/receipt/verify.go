@@ -62,7 +62,7 @@ const (
 
 // Verify checks a receipt's signature and then every file that it names: that it is there, its size, its digest and, of
 // an encrypted table, that its footer says what the receipt says. What is wrong is an error that names the first such file, and the
-// report, when there is one, tells of all. It holds a few MiB for each thread.
+// report, when there is one, tells of all. It holds a MiB for each thread.
 func Verify(ctx context.Context, fs blob.FS, data []byte, o VerifyOptions) (*Report, error) {
 	r, err := Parse(o.Name, data, o.PublicKey)
 	if err != nil {
