@@ -266,8 +266,8 @@ func (e *Encryption) check() error {
 	return nil
 }
 
-// resolve replaces the measure "*" by all columns that are not ids nor named otherwise, and checks that the columns are
-// there.
+// resolve replaces the measure "*" by all columns of the files that are not ids nor named otherwise, and checks that the
+// columns are there.
 func (e *Encryption) resolve(file string, schema *arrow.Schema) error {
 	have := column.Names(schema)
 	if err := column.CheckNames(file, have); err != nil {
@@ -279,8 +279,8 @@ func (e *Encryption) resolve(file string, schema *arrow.Schema) error {
 			measures = append(measures, m)
 			continue
 		}
-		for _, name := range have {
-			if !slices.Contains(e.IDs, name) && !has(e.Measures, name) {
+		for i, name := range have {
+			if !slices.Contains(e.IDs, name) && !has(e.Measures, name) && !column.IsPartition(schema.Field(i)) {
 				measures = append(measures, Measure{Name: name, Decimals: m.Decimals, Bound: m.Bound, Prepare: m.Prepare})
 			}
 		}

@@ -55,9 +55,10 @@ type source struct {
 	files []string
 	nulls []string
 	rows  *rowCount
-	vcf   *genotypes // how VCF files are read
-	pivot *pivot     // of a long table; nil when it is wide
-	prep  *preparer  // nil when the table is taken as it is
+	parts *column.Partitions // columns that the folders of the files say; nil when there are none
+	vcf   *genotypes         // how VCF files are read
+	pivot *pivot             // of a long table; nil when it is wide
+	prep  *preparer          // nil when the table is taken as it is
 }
 
 // listSource expands paths, globs and directories, in the order given.
@@ -73,7 +74,9 @@ func listSource(ctx context.Context, o Options, patterns, nulls []string) (sourc
 	if len(s.files) == 0 {
 		return s, usage("Name at least one file.", "no input")
 	}
-	return s, nil
+	var err error
+	s.parts, err = column.FindPartitions(s.files, blob.Path)
+	return s, err
 }
 
 // notAnInput refuses an output that would replace what it is made from.
@@ -122,8 +125,18 @@ func (s source) openFiles(ctx context.Context, columns []string) (column.Reader,
 	return column.RequireRows(r, s.files[0]), nil
 }
 
-// openFile opens one file in the format that its name says.
+// openFile opens one file, with the columns that its folders say.
 func (s source) openFile(ctx context.Context, name string, o column.ReadOptions) (column.Reader, error) {
+	if s.parts == nil {
+		return s.openFormat(ctx, name, o)
+	}
+	return s.parts.Open(ctx, name, o, func(ctx context.Context, o column.ReadOptions) (column.Reader, error) {
+		return s.openFormat(ctx, name, o)
+	})
+}
+
+// openFormat opens one file in the format that its name says.
+func (s source) openFormat(ctx context.Context, name string, o column.ReadOptions) (column.Reader, error) {
 	f, err := formatOf(name)
 	if err != nil {
 		return nil, err
