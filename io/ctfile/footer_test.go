@@ -106,6 +106,7 @@ func TestForgeryStartsRight(t *testing.T) {
 		f.measure(0)["x_note"] = 1
 		f.table["preparation"] = []any{object{"on": "HR", "step": "range", "value": "0..400"}, object{"step": "duplicates", "x_note": 1}}
 		f.table["samples"] = []string{"0000000000000001", "00000000000000ff"}
+		f.table["part"], f.table["last_part"] = 3, true
 		if _, err := readBytes(f.bytes(t), column.ReadOptions{}); err != nil {
 			t.Error(err)
 		}
@@ -118,6 +119,9 @@ func TestFooterRefused(t *testing.T) {
 		want   string
 		tamper func(f *forgery)
 	}{
+		{`part is -1`, func(f *forgery) { f.table["part"] = -1 }},
+		{`part is 0`, func(f *forgery) { f.table["last_part"] = true }},
+		{`not as the format has it`, func(f *forgery) { f.table["part"] = "1" }},
 		{`not an encrypted table`, func(f *forgery) { f.footer[KeyVersion] = nil }},
 		{`version "2" of the format is not known`, func(f *forgery) { f.footer[KeyVersion] = []string{"2"} }},
 		{`version "" of`, func(f *forgery) { f.footer[KeyVersion] = []string{""} }},
@@ -219,6 +223,7 @@ func TestFooterRefused(t *testing.T) {
 		{`should be the ciphertext column "c0"`, func(f *forgery) { f.fields[1].Name = "c9" }},
 		{`an id column allows nulls`, func(f *forgery) { f.fields[0].Nullable = true }},
 		{`an id column allows nulls`, func(f *forgery) { f.fields[0].Type = arrow.ListOf(arrow.BinaryTypes.String) }},
+		{`no whole number of blocks, and it is not the last part`, func(f *forgery) { f.table["part"] = 1 }},
 		{`not required fixed-length bytes of 128`, func(f *forgery) { f.fields[2].Nullable = true }},
 		{`not required fixed-length bytes of 192`, func(f *forgery) { f.table["bits"] = 768 }},
 		{`the values are compressed`, func(f *forgery) { delete(f.raw, "c1") }},

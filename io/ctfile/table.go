@@ -36,6 +36,11 @@ type Table struct {
 	TestKey  bool   `json:"test_key,omitempty"` // made with a key that protects nothing
 	Total    bool   `json:"total,omitempty"`    // all records folded into one row, without ids
 
+	// A table may be several files, each with some of its rows, which Rows counts; the tables of all say the same but for
+	// Rows, AddsUsed and RowGroups. In Blocks all blocks but the last of the last file are whole.
+	Part     int  `json:"part,omitempty"`      // which of the files this is, from 1; 0 if it is the only one
+	LastPart bool `json:"last_part,omitempty"` // there are no more files
+
 	// Preparation is what was done to ids and values before encryption, in order. Tables fuse only when they agree in it,
 	// which is the fusing program's business.
 	Preparation []Step `json:"preparation,omitempty"`

@@ -93,6 +93,12 @@ func (t *Table) checkLayout() error {
 	if t.Rows < 0 {
 		return refuse("rows is %d", t.Rows)
 	}
+	if t.Part < 0 || t.LastPart && t.Part == 0 {
+		return refuse("part is %d", t.Part)
+	}
+	if more := t.Part > 0 && !t.LastPart; more && t.Layout == Blocks && t.Rows%int64(t.BlockRecords) != 0 {
+		return refuse("%d records in part %d are no whole number of blocks, and it is not the last part", t.Rows, t.Part)
+	}
 	return nil
 }
 
