@@ -114,8 +114,9 @@ const (
 	hintTail     = "Copy or export the file again: its end, where Parquet keeps its table of contents, is missing."
 	hintCopy     = "Copy the file again, and compare its size or checksum with the original."
 	hintPath     = "Check the path."
-	hintFormats  = "Formats go by the extension: .arrow, .csv, .csv.gz, .feather, .parquet, .tsv, .tsv.gz."
-	hintOnce     = "In the blocks layout every record comes once. Add its rows up first, or use --layout records."
+	hintFormats  = "Formats go by the extension: .arrow, .bcf, .csv, .csv.gz, .feather, .parquet, .tsv, .tsv.gz, .vcf, .vcf.bgz, .vcf.gz."
+	hintOutputs  = "Formats go by the extension: .arrow, .csv, .csv.gz, .feather, .parquet, .tsv, .tsv.gz."
+	hintOnce     = "In the blocks layout every record comes once. Add its rows up first (--duplicates sum), or use --layout records."
 	hintBlocks   = "Blocks fuse record by record. Give every owner the same --universe, or encrypt with --layout records."
 	hintMeasure  = "Write NAME, NAME:decimals=1 or NAME:decimals=1:max=6520."
 	hintExists   = "Choose another name, or pass --overwrite to replace it."
@@ -1018,7 +1019,9 @@ func TestBadDecryptions(t *testing.T) {
 		{name: "flipped byte in a total", setup: setups(total, flipCiphertext("a.cf.parquet")), line: decryptA,
 			cause: `a.cf.parquet: row group 1, column "ct1": a page does not match its checksum`, hint: hintDamaged, at: "a.cf.parquet row group 1 column ct1"},
 		{name: "unwanted output format", setup: records, line: "decrypt --key @/secret.json --in @/a.cf.parquet --out @/r.xlsx", code: exitUsage,
-			cause: `r.xlsx: unknown format ".xlsx"`, hint: hintFormats},
+			cause: `r.xlsx: unknown format ".xlsx"`, hint: hintOutputs},
+		{name: "output format that is only read", setup: records, line: "decrypt --key @/secret.json --in @/a.cf.parquet --out @/r.vcf", code: exitUsage,
+			cause: `r.vcf: unknown format ".vcf"`, hint: hintOutputs},
 		{name: "output that exists", setup: setups(records, textOf("r.csv", "precious")), line: decryptA,
 			cause: "r.csv: already exists", hint: hintExists, at: "r.csv"},
 		{name: "output that exists, Parquet", setup: setups(records, textOf("r.parquet", "precious")), line: "decrypt --key @/secret.json --in @/a.cf.parquet --out @/r.parquet",

@@ -46,10 +46,10 @@ that list the same records in the same order, or are brought into one order by -
 		Example: `  cipherfold encrypt --key public.json --in rna.parquet --out a.cf.parquet --id gene --measure tpm:decimals=1:max=100000
   cipherfold encrypt --key public.json --in 'vitals/*.csv.gz' --out b.cf.parquet --id ward,patient \
     --measure HR:max=400 SysABP:max=400 --square HR SysABP --product 'HR*SysABP'
-  cipherfold encrypt --key public.json --in chr22.vcf.gz --out v.cf.parquet --id chrom,pos,ref,alt --measure AC:max=20000 AN:max=20000 \
-    --layout blocks --universe sites.vcf.gz --drop-unlisted
-  cipherfold encrypt --key public.json --in rna.tsv --out r.cf.parquet --id Gene:as=gene:ensembl --tokenize gene --token-key token.json \
-    --pivot 'Cell line:TPM' --measure '*:decimals=4:unit=TPM:range=0..:log2:missing=zero'
+  cipherfold encrypt --key public.json --in chr22.vcf.gz --out v.cf.parquet --id chrom,pos,ref,alt \
+    --measure AC:max=20000 AN:max=20000 --layout blocks --universe sites.vcf.gz --drop-unlisted
+  cipherfold encrypt --key public.json --in rna.tsv --out r.cf.parquet --id Gene:as=gene:ensembl --tokenize gene \
+    --token-key token.json --pivot 'Cell line:TPM' --measure '*:decimals=4:unit=TPM:range=0..:log2:missing=zero'
   cipherfold encrypt --key public.json --in cohort.tsv --out c.cf.parquet --id gene --measure '*:decimals=2:max=1000' \
     --layout blocks --universe genes.tsv`,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -87,7 +87,7 @@ func (d *Decryption) open(ctx context.Context) (*opening, error) {
 
 // check refuses a request that makes no sense whatever is in the table.
 func (d *Decryption) check() error {
-	if _, err := formatOf(d.Out); err != nil {
+	if _, err := outputFormat(d.Out); err != nil {
 		return err
 	}
 	return notAnInput(d.Out, []string{d.In})
@@ -95,7 +95,7 @@ func (d *Decryption) check() error {
 
 // create begins a table of the result's columns.
 func (d *Decryption) create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema) (column.Writer, error) {
-	f, err := formatOf(name)
+	f, err := outputFormat(name)
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,9 @@ func parseIDs(specs, tokenize []string) ([]idColumn, error) {
 		if f.name == "" {
 			f.name = f.column
 		}
+		if slices.ContainsFunc(out, func(c idColumn) bool { return c.name == f.name }) {
+			return nil, usage("Name every id column once.", "id column %s is given twice", column.Quote(f.name))
+		}
 		out = append(out, idColumn{name: f.name, fields: []idField{f}})
 	}
 	for _, list := range tokenize {

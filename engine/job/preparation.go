@@ -50,7 +50,7 @@ var (
 	bare     = []string{"tpm", "log2", "zscore", "clip"}
 )
 
-const measureHint = "Write NAME, NAME:decimals=1 or NAME:decimals=1:max=6520; see cipherfold encrypt --help for more settings."
+const measureHint = "Write NAME, NAME:decimals=1 or NAME:decimals=1:max=6520."
 
 // set takes one setting of a measure's SPEC.
 func (p *Preparation) set(key, value string, valued bool) error {

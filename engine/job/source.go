@@ -41,12 +41,28 @@ func formatOf(name string) (format, error) {
 	if f, ok := formats[blob.Ext(name)]; ok {
 		return f, nil
 	}
+	return format{}, unknownFormat(name, func(format) bool { return true })
+}
+
+// outputFormat is formatOf of a table to write.
+func outputFormat(name string) (format, error) {
+	writable := func(f format) bool { return f.create != nil }
+	if f, ok := formats[blob.Ext(name)]; ok && writable(f) {
+		return f, nil
+	}
+	return format{}, unknownFormat(name, writable)
+}
+
+// unknownFormat lists the formats that would do.
+func unknownFormat(name string, would func(format) bool) error {
 	var known []string
-	for ext := range formats {
-		known = append(known, ext)
+	for ext, f := range formats {
+		if would(f) {
+			known = append(known, ext)
+		}
 	}
 	slices.Sort(known)
-	return format{}, usage("Formats go by the extension: "+strings.Join(known, ", ")+".", "%s: unknown format %q", name, blob.Ext(name))
+	return usage("Formats go by the extension: "+strings.Join(known, ", ")+".", "%s: unknown format %q", name, blob.Ext(name))
 }
 
 // source is the plain table of one owner: one file or several part files.
