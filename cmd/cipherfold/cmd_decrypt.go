@@ -21,9 +21,11 @@ func (a *app) decryptCommand() *cobra.Command {
 		Short: "Open a fused table: exact sums, counts, means, variances, correlations",
 		Long: `Open an encrypted table with the secret key. DST has the id columns and, for every measure NAME, NAME_sum (exact),
 NAME_count (values that were not missing) and NAME_mean; with a square NAME_var, with a product A_B_cov and
-A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
+A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv. --ratio adds a column NAME, the sum of one
+measure divided by that of another, such as the frequency of an allele.`,
 		Example: `  cipherfold decrypt --key keys/secret.age --in fused.cf.parquet --out sums.parquet
-  cipherfold decrypt --key keys/secret.json --in fused.cf.parquet --out sums.csv`,
+  cipherfold decrypt --key keys/secret.json --in fused.cf.parquet --out sums.csv
+  cipherfold decrypt --key keys/secret.json --in variants.cf.parquet --out frequencies.tsv --ratio AF=AC/AN`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := required(cmd, "key", "in", "out"); err != nil {
 				return err
@@ -56,6 +58,7 @@ A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv.`,
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
 	f.StringVar(&d.In, "in", "", "`FILE` encrypted table")
 	f.StringVar(&d.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
+	f.StringArrayVar(&d.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")

@@ -293,3 +293,22 @@ func TestInterruption(t *testing.T) {
 		t.Errorf("files left: %q", got)
 	}
 }
+
+// gunzip returns the text of a compressed file, at most `most` bytes of it.
+func gunzip(t testing.TB, file string, most int64) string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(io.LimitReader(z, most))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -22,9 +22,12 @@ import (
 // Decryption describes the opening of an encrypted table.
 type Decryption struct {
 	Options
-	Key Key // with its secret part
-	In  string
-	Out string // .parquet, .arrow, .csv or .tsv
+	Key    Key // with its secret part
+	In     string
+	Ratios []string // NAME=A/B: further columns, the sum of measure A divided by that of B
+	Out    string   // .parquet, .arrow, .csv or .tsv
+
+	RowsPerFile int64 // > 0: Out is a directory of part files of so many records each
 }
 
 // Decrypt writes the exact sums and counts of an encrypted table and the statistics made of them.
@@ -187,6 +190,11 @@ func newOpening(d *Decryption, t *ctfile.Table, ids []arrow.Field) (*opening, er
 	if err != nil {
 		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
 	}
+	more, err := ratios(d.In, t, d.Ratios, stats)
+	if err != nil {
+		return nil, err
+	}
+	stats = append(stats, more...)
 	for i := range ids {
 		ids[i] = arrow.Field{Name: ids[i].Name, Type: elem(ids[i].Type)}
 	}

@@ -1,0 +1,271 @@
+package job_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/io/vcfio"
+	"github.com/cipherfold/cipherfold/io/vcfio/vcfiotest"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+var variantIDs = []string{"chrom", "pos", "ref", "alt"}
+
+// fuseOwners encrypts one VCF file for each list of samples, fuses and decrypts.
+func (b *bench) fuseOwners(file string, owners [][]string, layout string, v job.VCF, specs ...string) []map[string]string {
+	b.Helper()
+	var tables []string
+	for i, samples := range owners {
+		v.Samples = b.write(fmt.Sprintf("owner%d.txt", i), strings.Join(samples, "\n")+"\n")
+		out := b.path(fmt.Sprintf("owner%d.cf.parquet", i))
+		_, err := job.Encrypt(b.Context(), job.Encryption{Options: b.options, Key: job.KeyOf(b.key), In: []string{file}, Out: out, IDs: variantIDs,
+			Measures: measures(b, specs...), Layout: layout, VCF: v})
+		if err != nil {
+			b.Fatal(err)
+		}
+		tables = append(tables, out)
+	}
+	fused := b.fuse("fused.cf.parquet", job.Fusion{In: tables})
+	out := b.path("fused.csv")
+	if _, err := job.Decrypt(b.Context(), job.Decryption{Options: job.Options{Overwrite: true}, Key: job.KeyOf(b.key), In: fused, Out: out, Ratios: []string{"AF=AC/AN"}}); err != nil {
+		b.Fatal(err)
+	}
+	return b.rows(out)
+}
+
+// deal gives every n-th sample to an owner.
+func deal(samples []string, n int) [][]string {
+	owners := make([][]string, n)
+	for i, s := range samples {
+		owners[i%n] = append(owners[i%n], s)
+	}
+	return owners
+}
+
+// 1000 Genomes, chromosome 22: the samples split among five owners. Allele counts, allele numbers and frequencies after
+// encryption, fusion and decryption equal the published answers.
+func TestAlleleFrequencies1000Genomes(t *testing.T) {
+	file, err := filepath.Abs("../../../shared/data/1kg_phase3_chr22_16-16.5mb.vcf.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(file); os.IsNotExist(err) {
+		t.Log("NOT CHECKED: the excerpt of 1000 Genomes is not beside this checkout (../shared/data); TestAlleleFrequencies checks generated files")
+		return
+	}
+	var want struct {
+		Samples  int    `json:"samples"`
+		Variants int    `json:"biallelic_variants"`
+		Total    int64  `json:"total_dosage"`
+		SHA256   string `json:"sha256_of_pos_sum_sumsq"`
+		First    []struct {
+			Pos int64 `json:"pos"`
+			AC  int64 `json:"sum_dosage"`
+		} `json:"first"`
+	}
+	expected(t, "1kg_chr22", &want)
+	samples := strings.Split(vcfHeader(t, file), "\t")[9:]
+	if len(samples) != want.Samples {
+		t.Fatalf("%d samples, want %d", len(samples), want.Samples)
+	}
+	b := newBench(t, paillier.MHL)
+	rows := b.fuseOwners(file, deal(samples, 5), job.Blocks, job.VCF{Multiallelic: vcfio.Skip, Alleles: vcfio.Keep}, "AC:max=2000", "AN:max=2000", "HOM:max=1000")
+	if len(rows) != want.Variants {
+		t.Fatalf("%d variants, want %d", len(rows), want.Variants)
+	}
+	digest, total := sha256.New(), int64(0)
+	for i, r := range rows {
+		ac, hom := integer(t, r["AC_sum"]), integer(t, r["HOM_sum"])
+		if i < len(want.First) && (r["pos"] != strconv.FormatInt(want.First[i].Pos, 10) || ac != want.First[i].AC) {
+			t.Errorf("variant %d: %s has %d, want %v", i, r["pos"], ac, want.First[i])
+		}
+		if r["AN_sum"] != strconv.Itoa(2*want.Samples) {
+			t.Fatalf("AN is %s", r["AN_sum"])
+		}
+		equalNumber(t, "AF", r["AF"], strconv.FormatFloat(float64(ac)/float64(2*want.Samples), 'g', -1, 64))
+		io.WriteString(digest, fmt.Sprintf("%s:%d:%d;", r["pos"], ac, ac+2*hom)) // 1·het + 4·hom, with ac = het + 2·hom
+		total += ac
+	}
+	if got := hex.EncodeToString(digest.Sum(nil)); total != want.Total || got != want.SHA256 {
+		t.Errorf("total %d, digest %s; want %d, %s", total, got, want.Total, want.SHA256)
+	}
+}
+
+// vcfHeader returns the line #CHROM of a VCF file.
+func vcfHeader(t testing.TB, file string) string {
+	t.Helper()
+	for _, line := range strings.SplitN(gunzip(t, file, 1<<20), "\n", 500) {
+		if strings.HasPrefix(line, "#CHROM") {
+			return line
+		}
+	}
+	t.Fatal("no line #CHROM")
+	return ""
+}
+
+func integer(t testing.TB, text string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Generated files with several alleles, missing and partial calls and any ploidy, their samples split among five owners, in
+// both layouts, give what the straightforward count over all samples gives.
+func TestAlleleFrequencies(t *testing.T) {
+	samples := vcfiotest.Names("S", 33)
+	text := vcfiotest.Random(rand.New(rand.NewPCG(11, 12)), vcfiotest.Shape{Samples: samples, Records: 150, Multiallelic: true, Missing: true, Ploidy: true, Fields: true})
+	want := vcfiotest.Count(text, samples)
+	for _, layout := range []string{job.Records, job.Blocks} {
+		b := newBench(t, paillier.MHL)
+		rows := b.fuseOwners(b.write("all.vcf", text), deal(samples, 5), layout, job.VCF{}, "AC:max=1000", "AN:max=1000", "MISSING:max=100", "HET:max=100", "HOM:max=100")
+		got := map[string]string{}
+		for _, r := range rows {
+			got[r["chrom"]+":"+r["pos"]+":"+r["ref"]+":"+r["alt"]] = strings.Join([]string{r["AC_sum"], r["AN_sum"], r["MISSING_sum"], r["HET_sum"], r["HOM_sum"], r["AF"]}, " ")
+		}
+		if len(got) != len(want) || len(rows) != len(want) {
+			t.Errorf("%s: %d variants in %d rows, want %d", layout, len(got), len(rows), len(want))
+		}
+		for _, w := range want {
+			af := ""
+			if w.AN > 0 {
+				af = strconv.FormatFloat(float64(w.AC)/float64(w.AN), 'f', -1, 64)
+			}
+			name := fmt.Sprintf("%s:%d:%s:%s", w.Chrom, w.Pos, w.Ref, w.Alt)
+			if text := fmt.Sprint(w.AC, w.AN, w.Missing, w.Het, w.Hom, " ", af); got[name] != text {
+				t.Fatalf("%s: %s is %q, want %q", layout, name, got[name], text)
+			}
+		}
+	}
+}
+
+// Owners with different variants are brought into one order by a list of sites, itself a VCF file; what an owner lacks is
+// missing there.
+func TestSites(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	head := "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+	line := func(words string) string { return strings.ReplaceAll(words, " ", "\t") + "\n" }
+	sites := b.write("sites.vcf", head+"\n"+line("chr1 5 . A C . . .")+line("chr1 7 . G T,GA . . .")+line("chr2 1 . CTT CT . . ."))
+	a := b.write("a.vcf", head+"\tFORMAT\tA1\n"+line("1 5 . A C . . . GT 0/1")+line("1 7 . G T . . . GT 1/1"))
+	c := b.write("c.vcf", head+"\tFORMAT\tC1\tC2\n"+line("1 7 . G GA . . . GT 0/1 ./.")+line("2 1 . CT C . . . GT 1 0/1")+line("2 9 . C T . . . GT 0/0 0/1"))
+	e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10", "AN:max=10"), Layout: job.Blocks, Universe: []string{sites}, DropUnlisted: true, VCF: job.VCF{ChromPrefix: "strip"}}
+	x, y := b.encrypt(a, e), b.encrypt(c, e)
+	rows := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: []string{x, y}}))
+	for name, want := range map[string]string{
+		"chrom": "1 1 1 2", "pos": "5 7 7 1", "alt": "C T GA C", "AC_sum": "1 2 1 2", "AN_sum": "2 2 2 3", "AC_count": "1 1 1 1",
+	} {
+		if got := cells(rows, name); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	e.DropUnlisted = false
+	os.Remove(y)
+	_, _, err := b.tryEncrypt(c, e)
+	refused(t, err, "c.vcf: row 3 (line 5)", "is not in the universe")
+}
+
+// One person in the tables of two owners is found, by the owner with file, line and name, and by the aggregator by number.
+func TestSamplesOfTwoOwners(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	key, token := b.tokenKey("tokens.json")
+	head := "##fileformat=VCFv4.2\n##source=test\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+	owner := func(name, samples string) string {
+		return b.write(name, head+strings.ReplaceAll(samples, " ", "\t")+"\n1\t5\t.\tA\tC\t.\t.\t.\tGT"+strings.Repeat("\t0/1", len(strings.Fields(samples)))+"\n")
+	}
+	e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), TokenKey: key, TokenSamples: true}
+	a := b.encrypt(owner("a.vcf", "P1 P2 P3"), e)
+	want := []string{token("cipherfold sample v1", 8, "P1"), token("cipherfold sample v1", 8, "P2"), token("cipherfold sample v1", 8, "P3")}
+	slices.Sort(want)
+	if got := b.inspect(a).Samples; !slices.Equal(got, want) {
+		t.Errorf("samples %v, want %v", got, want)
+	}
+	c := b.encrypt(owner("c.vcf", "Q1 P3 Q2 P1"), e)
+	_, err := b.tryFuse("f.cf.parquet", job.Fusion{In: []string{a, c}})
+	refused(t, err, "c.cf.parquet", "duplicate samples: 2 samples of this table are in", "a.cf.parquet")
+	os.Remove(c)
+	e.DisjointFrom = []string{a}
+	_, _, err = b.tryEncrypt(b.path("c.vcf"), e)
+	refused(t, err, `c.vcf: line 3, column "P3": duplicate sample: "P3" is in`, "a.cf.parquet too")
+	e.VCF.Samples = "Q1,Q2"
+	c = b.encrypt(b.path("c.vcf"), e)
+	fused := b.fuse("f.cf.parquet", job.Fusion{In: []string{a, c}})
+	if got := b.inspect(fused).Samples; len(got) != 5 {
+		t.Errorf("%d samples in the fusion, want 5", len(got))
+	}
+	e.VCF.Samples, e.DisjointFrom = "", []string{fused}
+	_, _, err = b.tryEncrypt(owner("d.vcf", "R1 Q2"), e)
+	refused(t, err, `d.vcf: line 3, column "Q2": duplicate sample`)
+	other, _ := b.tokenKey("other.json")
+	e.TokenKey = other
+	_, _, err = b.tryEncrypt(b.path("d.vcf"), e)
+	refused(t, err, "f.cf.parquet: the tokens of its samples are under another key")
+	e.DisjointFrom = nil
+	_, err = b.tryFuse("g.cf.parquet", job.Fusion{In: []string{a, b.encrypt(b.path("d.vcf"), e)}})
+	refused(t, err, "d.cf.parquet: the tokens of its samples are under another key than those of")
+	// Within one command samples are compared as they are.
+	_, err = job.Encrypt(t.Context(), job.Encryption{Key: job.KeyOf(b.key), In: []string{b.path("a.vcf"), b.path("c.vcf")}, Out: b.path("x.cf.parquet"), IDs: variantIDs, Measures: measures(t, "AC:max=10")})
+	refused(t, err, `c.vcf: line 3, column "P3": duplicate sample: "P3" is in`)
+}
+
+// How VCF files were read must agree; from which region they were need not.
+func TestVCFSettingsMustAgree(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	text := vcfiotest.Random(rand.New(rand.NewPCG(1, 5)), vcfiotest.Shape{Samples: []string{"A", "B"}, Records: 20})
+	n := 0
+	table := func(v job.VCF) string {
+		n++
+		return b.encrypt(b.write(fmt.Sprintf("t%d.vcf", n), text), job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v})
+	}
+	all := table(job.VCF{})
+	if _, err := b.tryFuse("ok.cf.parquet", job.Fusion{In: []string{all, table(job.VCF{Regions: []string{"22"}, Samples: "A", Multiallelic: "split"})}}); err != nil {
+		t.Error(err)
+	}
+	_, err := b.tryFuse("no.cf.parquet", job.Fusion{In: []string{all, table(job.VCF{Filter: []string{"PASS"}})}})
+	refused(t, err, `the table was prepared by "vcf filter=PASS", but that of`)
+	_, err = b.tryFuse("no.cf.parquet", job.Fusion{In: []string{all, table(job.VCF{Multiallelic: "skip"})}})
+	refused(t, err, `the table was prepared by "vcf multiallelic=skip", but that of`, `by "vcf multiallelic=split"`)
+	for _, v := range []job.VCF{{Multiallelic: "drop"}, {AF: "1-0"}, {Regions: []string{"x:y"}}, {Dosage: "GP"}, {ChromPrefix: "no"}} {
+		if _, _, err := b.tryEncrypt(b.path("t1.vcf"), job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}); job.Explain(orNone(err)).Kind != job.Usage {
+			t.Errorf("%+v: %v", v, err)
+		}
+	}
+	_, report, err := b.tryEncrypt(b.write("u.vcf", text), job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: job.VCF{Regions: []string{"22"}}})
+	if err != nil || report.Variants.Records != 20 || report.Variants.Outside+report.Variants.Rows != 20 || report.Variants.Rows == 0 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// Ratios are exact quotients of sums, whatever the decimals of the two.
+func TestRatios(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	ct := b.encrypt(b.csv("a.csv", "g,x,w/v,z", "a,1.25,0.5,3", "b,-2,8,0"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:decimals=2:max=9", "w/v:decimals=1:max=9", "z:max=9")})
+	try := func(specs ...string) ([]map[string]string, error) {
+		out := b.path("r.csv")
+		_, err := job.Decrypt(t.Context(), job.Decryption{Options: job.Options{Overwrite: true}, Key: job.KeyOf(b.key), In: ct, Out: out, Ratios: specs})
+		if err != nil {
+			return nil, err
+		}
+		return b.rows(out), nil
+	}
+	rows, err := try("p=x/w/v", "q=w/v/z")
+	if err != nil || cells(rows, "p") != "2.5 -0.25" || cells(rows, "q") != "0.16666666666666666 ~" {
+		t.Errorf("%v, %v", rows, err)
+	}
+	for spec, want := range map[string]job.Kind{"p": job.Usage, "p=x": job.Usage, "=x/z": job.Usage, "x_sum=x/z": job.Usage, "g=x/z": job.Usage, "p=x/y": job.Refused, "p=y/z": job.Refused} {
+		if _, err := try(spec); job.Explain(orNone(err)).Kind != want {
+			t.Errorf("%s: %v", spec, err)
+		}
+	}
+}
