@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 
 	"github.com/cipherfold/cipherfold/engine/job"
 )
@@ -26,7 +28,7 @@ func (a *app) watch(stage string, p *job.Progress) (done func()) {
 	stop, ended := make(chan struct{}), make(chan struct{})
 	pace := newPace(p, &a.watching)
 	tick, show, end := logEvery, func() { a.logProgress(stage, pace) }, func() {}
-	if terminal(a.err) && a.logFormat == "text" {
+	if drawable(a.err) && a.logFormat == "text" {
 		tick, show, end = a.barProgress(stage, pace)
 	}
 	go func() {
@@ -51,7 +53,21 @@ func (a *app) watch(stage string, p *job.Progress) (done func()) {
 }
 
 // logEvery is how often progress is logged.
-var logEvery = 10 * time.Second
+const logEvery = 10 * time.Second
+
+// drawable reports whether a stream is a terminal that a bar fits on. Some have no size: those of a container without a
+// window, say.
+func drawable(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return err == nil && columns >= columnsMin
+}
+
+// columnsMin is the width of the narrowest terminal that a bar is drawn on.
+const columnsMin = 40
 
 func (a *app) logProgress(stage string, p *pace) {
 	s := p.look(time.Now())
@@ -110,12 +126,12 @@ func (a *app) barProgress(stage string, p *pace) (time.Duration, func(), func())
 	}
 	words := func(decor.Statistics) string {
 		s, over := view.get()
-		end := ""
+		end, shorten := "", " records" // what they are is on the line of the finished stage
 		if over {
 			s.of, s.left = 0, -1
-			end = "  in " + clockText(s.elapsed)
+			end, shorten = "  in "+clockText(s.elapsed), ""
 		}
-		return "  " + strings.Join(s.words(), "  ") + end
+		return strings.Replace("  "+strings.Join(s.words(), "  ")+end, shorten, "", 1)
 	}
 	const whole = 1 << 20
 	line := bars.MustAdd(whole, filler, mpb.PrependDecorators(decor.Name(stage, decor.WC{W: 12, C: decor.DindentRight})),
