@@ -14,6 +14,13 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+// Process is what a process took.
+type Process struct {
+	Seconds float64 // wall time from start to end
+	CPU     float64 // seconds of all cores
+	RSSMiB  float64 // peak of memory
+}
+
 // child is what one process of a pipeline did.
 type child struct {
 	report  job.Report
@@ -42,6 +49,18 @@ const interruptPatience = 10 * time.Second
 
 // runChild runs this program with a command line and reads its report.
 func runChild(ctx context.Context, program string, args []string) (*child, error) {
+	var c child
+	p, err := RunProcess(ctx, program, args, &c.report)
+	if err != nil {
+		return nil, err
+	}
+	c.seconds, c.cpu, c.rssMiB = p.Seconds, p.CPU, p.RSSMiB
+	return &c, nil
+}
+
+// RunProcess runs a program and decodes the JSON that it prints into report. Its peak of memory is its own: this process
+// gives back what it does not need first.
+func RunProcess(ctx context.Context, program string, args []string, report any) (*Process, error) {
 	shrink()
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -50,7 +69,7 @@ func runChild(ctx context.Context, program string, args []string) (*child, error
 	cmd.Stdout, cmd.Stderr = &out, &log
 	start := time.Now()
 	err := cmd.Run()
-	c := &child{seconds: time.Since(start).Seconds()}
+	p := &Process{Seconds: time.Since(start).Seconds()}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -58,12 +77,12 @@ func runChild(ctx context.Context, program string, args []string) (*child, error
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, strings.Join(lines[max(0, len(lines)-errorLines):], "\n"))
 	}
-	if err := json.Unmarshal(out.Bytes(), &c.report); err != nil {
+	if err := json.Unmarshal(out.Bytes(), report); err != nil {
 		return nil, fmt.Errorf("%s: report: %w", strings.Join(args, " "), err)
 	}
-	c.cpu = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-	c.rssMiB = peakRSSMiB(cmd.ProcessState)
-	return c, nil
+	p.CPU = (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+	p.RSSMiB = peakRSSMiB(cmd.ProcessState)
+	return p, nil
 }
 
 // shrink returns this process's free memory to the system and lets its peak start anew: Linux counts the memory of the

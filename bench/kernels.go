@@ -161,7 +161,7 @@ const busyShare = 0.95
 // kernelsFile makes the results of what was measured. limit is nil when there is none.
 func kernelsFile(list []*contender, limit *contender) *File {
 	compare(list)
-	f := &File{Version: FileVersion, Machine: thisMachine(), Pipeline: []Stage{}}
+	f := &File{Version: FileVersion, Machine: ThisMachine(), Pipeline: []Stage{}}
 	if limit != nil {
 		f.Machine.MultiplyLimitPerNs = significant(limit.OpsPerS.Median / 1e9)
 	}

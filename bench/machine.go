@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/cpuid/v2"
 )
 
-// thisMachine describes where this process runs.
-func thisMachine() Machine {
+// ThisMachine describes where this process runs.
+func ThisMachine() Machine {
 	m := Machine{CPU: cpuid.CPU.BrandName, Cores: coresUsed(0), Features: []string{}, Go: runtime.Version(), Commit: commit()}
 	for _, f := range []cpuid.FeatureID{cpuid.AVX512IFMA, cpuid.ADX, cpuid.BMI2, cpuid.AVX2} {
 		if cpuid.CPU.Has(f) {

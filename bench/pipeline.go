@@ -62,7 +62,7 @@ func Pipeline(ctx context.Context, o PipelineOptions) (*File, error) {
 			return nil, err
 		}
 	}
-	f := &File{Version: FileVersion, Machine: thisMachine(), Results: []Result{}, Pipeline: []Stage{}}
+	f := &File{Version: FileVersion, Machine: ThisMachine(), Results: []Result{}, Pipeline: []Stage{}}
 	f.Machine.Cores = coresUsed(o.Threads)
 	for _, bits := range o.Bits {
 		stages, results, err := o.size(ctx, dir, bits, libraries)

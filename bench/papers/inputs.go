@@ -1,0 +1,94 @@
+package papers
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/parquetio"
+)
+
+// Columns of the sources' tables.
+const (
+	idColumn    = "id"
+	valueColumn = "value"
+	valueMax    = 65_535 // values are 0..valueMax
+)
+
+// batchRows is the number of rows that travel together.
+const batchRows = 1 << 16
+
+// sourceValues is the stream of a source's values, the same in every run and for every number of records.
+func sourceValues(source int) func() int64 {
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], uint64(source))
+	random := rand.New(rand.NewChaCha8(seed))
+	return func() int64 { return random.Int64N(valueMax + 1) }
+}
+
+// writeSource makes a source's table: ids 0, 1, 2 and so on, and values.
+func writeSource(ctx context.Context, name string, source, records int) error {
+	return writeTable(ctx, name, records, sourceValues(source))
+}
+
+func writeTable(ctx context.Context, name string, records int, next func() int64) error {
+	schema := arrow.NewSchema([]arrow.Field{
+		{Name: idColumn, Type: arrow.PrimitiveTypes.Int64}, {Name: valueColumn, Type: arrow.PrimitiveTypes.Int64},
+	}, nil)
+	w, err := parquetio.Create(ctx, blob.Local{}, name, schema, column.WriteOptions{Overwrite: true})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	defer b.Release()
+	for first := 0; first < records; first += batchRows {
+		for id := first; id < min(first+batchRows, records); id++ {
+			b.Field(0).(*array.Int64Builder).Append(int64(id))
+			b.Field(1).(*array.Int64Builder).Append(next())
+		}
+		batch := column.Batch{Record: b.NewRecord()}
+		err := w.Write(ctx, batch)
+		batch.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return w.Commit(ctx)
+}
+
+// eachValue reads a table's ids and a column of integers, in the order of the rows.
+func eachValue(ctx context.Context, name, values string, f func(id, value int64)) error {
+	r, err := parquetio.Open(ctx, blob.Local{}, name, column.ReadOptions{Columns: []string{idColumn, values}, BatchRows: batchRows})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		b, err := r.Read(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		ids, okID := b.Column(0).(*array.Int64)
+		column, okValue := b.Column(1).(*array.Int64)
+		if !okID || !okValue {
+			b.Release()
+			return fmt.Errorf("%s: ids of type %s, values of type %s", name, b.Column(0).DataType(), b.Column(1).DataType())
+		}
+		for i := range int(b.NumRows()) {
+			f(ids.Value(i), column.Value(i))
+		}
+		b.Release()
+	}
+}

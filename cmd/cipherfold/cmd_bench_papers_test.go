@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cipherfold/cipherfold/bench/papers"
+)
+
+// TestBenchPapers repeats the first paper with few rows and short keys, in processes of its own, which compare their
+// results with plain sums.
+func TestBenchPapers(t *testing.T) {
+	t.Setenv(asProgram, "1")
+	p := newPlace(t)
+	const line = "bench papers --paper 1 --quiet --quick --rows 12 --sources 2 --bits 1024 --insecure-test-key --threads 1 --out @/report"
+	if out := p.ok(line); out != "report/paper1.html\n" {
+		t.Errorf("printed %q", out)
+	}
+	r, err := papers.ReadResult(p.read("report/paper1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Table1.Rows) != 5 || r.Table1.Rows[4].Paillier != "15" || r.Table3.Bits != 1024 || len(r.Points) == 0 {
+		t.Errorf("%+v", r)
+	}
+	for _, c := range r.Table3.Ours {
+		if !c.Holds {
+			t.Errorf("%q: %s", c.Claim, c.Found)
+		}
+	}
+	methods := map[string]bool{}
+	for _, x := range r.Points {
+		methods[x.Method] = true
+		if x.Seconds <= 0 || x.PeakMiB <= 0 || x.Rounds != 1 {
+			t.Errorf("%+v", x)
+		}
+	}
+	if len(methods) < 6 {
+		t.Errorf("only %v were measured", methods)
+	}
+	page := string(p.read("report/paper1.html"))
+	for _, want := range []string{"Quick run", "Keys of 1024 bits protect nothing", "1024-bit keys"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	if r := p.run(line + " --from @/report/paper1.json"); r.code != exitRefused {
+		t.Errorf("a report is replaced: exit code %d\n%s", r.code, r.err)
+	}
+	p.ok(line + " --from @/report/paper1.json --overwrite")
+	if again := string(p.read("report/paper1.html")); again != page {
+		t.Error("the page drawn from the raw results is another one")
+	}
+}
+
+func TestBenchPapersMistakes(t *testing.T) {
+	t.Setenv(asProgram, "1") // or this test would start itself
+	p := newPlace(t)
+	if err := os.WriteFile(p.path("other.json"), []byte(`{"version":9}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"bench papers --paper 2":                                      {exitUsage, "no experiments of paper 2"},
+		"bench papers --rows 1 --out @/x":                             {exitUsage, "1 records of 64 sources"},
+		"bench papers --from @/none.json --out @/x":                   {exitRefused, "none.json"},
+		"bench papers --from @/other.json --out @/x":                  {exitRefused, "version 9"},
+		"bench papers --bits 1024 --quick --out @/x":                  {exitFailed, "1024"},
+		"bench papers lunch":                                          {exitUsage, "belongs to no flag"},
+		"bench papers --paper 1 --out @/other.json/below --rows 1000": {exitRefused, "part of the path is a file"},
+	} {
+		if r := p.run("--quiet " + line); r.code != want.code || !strings.Contains(r.err, want.text) {
+			t.Errorf("%s: exit code %d\n%s%s", line, r.code, r.out, r.err)
+		}
+	}
+}
