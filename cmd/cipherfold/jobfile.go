@@ -49,7 +49,8 @@ func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
 	if err := a.begin(); err != nil { // anew, with threads and memory as the job has them
 		return nil, err
 	}
-	j.Options = a.options(false)
+	j.Options = a.unwatched(false)
+	j.Options.Watch, j.Options.Keyed, j.Over = a.watch, a.keyed, a.watching.meter.Over
 	for i := range file.Steps {
 		s, err := a.readStep(cmd.Context(), &file.Steps[i])
 		if err != nil {

@@ -1,19 +1,31 @@
 package batch
 
 import (
-	"reflect"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"path"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// cut is how a step is divided into parts: what a survey of its inputs found. All parts, and all shards, have it in common.
+// cut is how a step is divided into parts: what a survey of its inputs found. All parts, and all shards, have it in common:
+// it is kept in a file beside the parts, which whoever comes first writes and nobody replaces.
 type cut struct {
-	Rows     int64 `json:"rows"`      // records to encrypt, rows to fuse or decrypt
-	PartRows int64 `json:"part_rows"` // of each part but the last
-	Shards   int   `json:"shards,omitempty"`
+	Rows     int64 `json:"rows"`             // records to encrypt, rows to fuse or decrypt
+	PartRows int64 `json:"part_rows"`        // of each part but the last
+	Shards   int   `json:"shards,omitempty"` // that the parts are meant for
 
 	Encrypt *job.EncryptSurvey `json:"encrypt,omitempty"`
 	Decrypt *job.DecryptSurvey `json:"decrypt,omitempty"`
+
+	digest string // SHA-256 of the file; parts that were made by another cut do not count
 }
 
 // partBytes is how many ciphertexts a part holds, in bytes: some seconds' work.
@@ -44,4 +56,59 @@ func (c *cut) ranges() []job.Range {
 	return out
 }
 
-func (c *cut) same(d *cut) bool { return reflect.DeepEqual(c, d) }
+// shardOf is the shard, from 1 to n, that a part belongs to. Shards have consecutive parts.
+func shardOf(part, parts, n int) int { return part*n/parts + 1 }
+
+func cutName(dir, step string) string { return path.Join(dir, partsName, step+".json") }
+
+const cutBytesMax = 64 << 20
+
+// readCut reads a step's cut; nil when there is none.
+func readCut(ctx context.Context, disk blob.Disk, name string) (*cut, error) {
+	data, err := receipt.ReadFile(ctx, disk, name, cutBytesMax)
+	if errors.Is(err, blob.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &cut{}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil || c.Rows < 0 || c.PartRows < 1 {
+		return nil, column.Refuse(name, "the file is damaged: %w", errors.Join(err, errSizes)).WithHint(hintAnew)
+	}
+	sum := sha256.Sum256(data)
+	c.digest = hex.EncodeToString(sum[:])
+	return c, nil
+}
+
+var errSizes = errors.New("sizes of parts that cannot be")
+
+// settle makes a cut the step's, unless another program was faster; then its cut is taken.
+func (w *work) settle(ctx context.Context, step string, c *cut) error {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if err := w.disk.MakeDir(ctx, path.Join(w.job.Dir, partsName)); err != nil {
+		return err
+	}
+	name := cutName(w.job.Dir, step)
+	u, err := w.disk.Create(ctx, name, blob.CreateOptions{})
+	if err == nil {
+		defer u.Abort()
+		if _, err = u.Write(append(text, '\n')); err == nil {
+			err = u.Commit(ctx)
+		}
+	}
+	if err != nil && !errors.Is(err, blob.ErrExists) {
+		return err
+	}
+	s := w.state.steps[step]
+	s.cut, err = readCut(ctx, w.disk, name)
+	if err == nil && s.cut == nil {
+		err = column.Refuse(name, "the file is gone").WithHint("Run the same command again.")
+	}
+	return err
+}

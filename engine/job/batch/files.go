@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"os"
 	"path"
 	"strings"
 	"sync"
 
 	"github.com/cipherfold/cipherfold/engine/job/receipt"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
 )
 
 // files is the file system that steps work on. What is in the job directory is on the job's disk, everything else where
@@ -24,7 +26,8 @@ type files struct {
 	commit func(receipt.File) error
 
 	mu      sync.Mutex
-	written []receipt.File // since take was called
+	written []receipt.File      // since take was called
+	seen    map[string]identity // of files outside the job directory
 }
 
 // inside reports whether a name is that of a file in the job directory.
@@ -37,12 +40,60 @@ func (f *files) List(ctx context.Context, pattern string) ([]string, error) {
 	return f.FS.List(ctx, pattern)
 }
 
-// Open opens a file for reading.
+// Open opens a file for reading. A file outside the job directory must be the one that it was when it was opened before,
+// as far as its file system tells: what was decided from its content holds for that file only.
 func (f *files) Open(ctx context.Context, name string) (blob.File, error) {
 	if f.inside(name) {
 		return f.Disk.Open(ctx, name)
 	}
-	return f.FS.Open(ctx, name)
+	file, err := f.FS.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	now, err := identify(file)
+	if err == nil {
+		err = f.see(name, now)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// identity tells one state of a file from another.
+type identity struct {
+	size    int64
+	version string      // of files that have versions
+	info    os.FileInfo // of files that can be asked
+}
+
+func identify(file blob.File) (id identity, err error) {
+	id.size = file.Size()
+	switch f := file.(type) {
+	case interface{ Version() string }:
+		id.version = f.Version()
+	case interface{ Stat() (os.FileInfo, error) }:
+		id.info, err = f.Stat()
+	}
+	return id, err
+}
+
+func (id identity) same(now identity) bool {
+	if id.size != now.size || id.version != now.version {
+		return false
+	}
+	return id.info == nil || os.SameFile(id.info, now.info) && id.info.ModTime().Equal(now.info.ModTime())
+}
+
+func (f *files) see(name string, now identity) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if was, ok := f.seen[name]; ok && !was.same(now) {
+		return column.Refuse(name, "the file was written to or replaced while the job ran").WithHint("Run jobs on files that nothing else writes to.")
+	}
+	f.seen[name] = now
+	return nil
 }
 
 // Create begins a file.
@@ -100,6 +151,7 @@ func (u *digested) Commit(ctx context.Context) error {
 	}
 	u.files.mu.Lock()
 	defer u.files.mu.Unlock()
+	delete(u.files.seen, u.file.Path) // it is another file now
 	u.files.written = append(u.files.written, u.file)
 	return nil
 }

@@ -38,8 +38,8 @@ func owners(rows int) map[string]string {
 		if i%5 == 0 {
 			y = "NA"
 		}
-		fmt.Fprintf(&a, "%d,%c,%d,%s\n", i, 'a'+i%3, i*i%1009, y)
-		fmt.Fprintf(&b, "%d,%c,%d,%s\n", i, 'a'+i%3, i*7%911, y)
+		fmt.Fprintf(&a, "%d,%c,%d,%s\n", i, 'a'+i%3, 1000-i*i%911, y) // both owners find the same bound
+		fmt.Fprintf(&b, "%d,%c,%d,%s\n", i, 'a'+i%3, 1000-i*7%911, y)
 	}
 	return map[string]string{"in/a.csv": a.String(), "in/b.csv": b.String()}
 }

@@ -19,6 +19,9 @@ type Job struct {
 	Steps   []Step
 	Options job.Options // FS, Disk, threads and the rest for all steps
 
+	// Over puts an observer between the steps and their files; nil puts none.
+	Over func(blob.FS) blob.FS
+
 	// PartRows is how many records a part has at most, rounded up to whole blocks; 0 cuts by the size of ciphertexts.
 	PartRows int64
 }

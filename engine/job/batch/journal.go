@@ -23,7 +23,7 @@ type entry struct {
 	Plan  string        `json:"plan,omitempty"` // of began: digest of the job.json that the journal belongs to
 	Step  string        `json:"step,omitempty"`
 	Part  *int          `json:"part,omitempty"` // from 0
-	Cut   *cut          `json:"cut,omitempty"`
+	Cut   string        `json:"cut,omitempty"`  // digest of the cut that the part is of
 	File  *receipt.File `json:"file,omitempty"`
 	// Of done, the outputs; of part and done, what was done for it.
 	Outputs []receipt.File `json:"outputs,omitempty"`
@@ -35,7 +35,6 @@ type event string
 
 const (
 	began    event = "began"    // the first line of every journal, and of every attempt to go on
-	surveyed event = "surveyed" // how the step is cut into parts
 	made     event = "part"     // a part is complete
 	writing  event = "writing"  // an output is complete and about to get its name
 	done     event = "done"     // all outputs of the step have their names

@@ -58,8 +58,9 @@ func (p *Plan) Levels() int {
 	return most
 }
 
-// resolve finds the files that every step reads and the order of the steps. It digests nothing.
-func (j *Job) resolve(ctx context.Context) ([]PlannedStep, error) {
+// resolve finds the files that every step reads and the order of the steps. It digests nothing. Files that are gone are
+// left out if they may be.
+func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error) {
 	if len(j.Steps) == 0 {
 		return nil, &job.UsageError{Cause: "the job has no steps", Hint: "Write [[encrypt]], [[fuse]] or [[decrypt]]."}
 	}
@@ -85,7 +86,7 @@ func (j *Job) resolve(ctx context.Context) ([]PlannedStep, error) {
 				}
 			}
 			files, err := j.fs().List(ctx, pattern)
-			if err != nil && !(made && (errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrNoMatch))) {
+			if err != nil && !((made || mayBeGone) && (errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrNoMatch))) {
 				return nil, err
 			}
 			for _, file := range files {
@@ -168,15 +169,15 @@ func (j *Job) describe(ctx context.Context, fs blob.FS, names []string) ([]recei
 }
 
 // newPlan resolves a job and digests its inputs.
-func (j *Job) newPlan(ctx context.Context) (*Plan, error) {
-	steps, err := j.resolve(ctx)
+func (j *Job) newPlan(ctx context.Context, fs blob.FS) (*Plan, error) {
+	steps, err := j.resolve(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	id := make([]byte, 8)
 	_, _ = rand.Read(id) // never fails (crypto/rand)
 	p := &Plan{Version: Version, ID: hex.EncodeToString(id), Name: j.Name, Created: time.Now().UTC(), Program: receipt.ThisProgram(), Steps: steps}
-	p.Inputs, err = j.describe(ctx, j.fs(), externals(steps))
+	p.Inputs, err = j.describe(ctx, fs, externals(steps))
 	return p, err
 }
 
@@ -268,25 +269,29 @@ func parameter(v receipt.Values, given bool) string {
 	return strings.Join(quoted, ", ")
 }
 
-// sameInputs refuses inputs that are not those that the plan was made for: other files, or other bytes.
-func (p *Plan) sameInputs(steps []PlannedStep, now []receipt.File) error {
-	const hint = "Put the inputs back as they were; or name another directory, or remove this one, to run the job anew."
+// sameInputs refuses inputs that are not those that the plan was made for: other files, or other bytes. Files that are gone
+// are let pass if they may be.
+func (p *Plan) sameInputs(dir string, steps []PlannedStep, now []receipt.File, mayBeGone bool) error {
+	refuse := func(file, format string, args ...any) error {
+		return column.Refuse(file, format, args...).
+			WithHint("Put the inputs back as they were; or run the job anew, with another dir or after removing %s.", dir)
+	}
 	for i, was := range p.Steps {
 		for _, file := range steps[i].Inputs {
 			if !slices.Contains(was.Inputs, file) {
-				return column.Refuse(file, "the file was no input of %s when the job began", was.Name).WithHint(hint)
+				return refuse(file, "the file is new: it was no input of %s when the job began", was.Name)
 			}
 		}
 		for _, file := range was.Inputs {
-			if !slices.Contains(steps[i].Inputs, file) {
-				return column.Refuse(file, "the file is no more, and was an input of %s when the job began", was.Name).WithHint(hint)
+			if !mayBeGone && !slices.Contains(steps[i].Inputs, file) {
+				return refuse(file, "the file is gone: it was an input of %s when the job began", was.Name)
 			}
 		}
 	}
 	for _, was := range p.Inputs {
 		i := slices.IndexFunc(now, func(f receipt.File) bool { return f.Path == was.Path })
-		if i < 0 || now[i].SHA256 != was.SHA256 {
-			return column.Refuse(was.Path, "the input changed since the job began").WithHint(hint)
+		if i < 0 && !mayBeGone || i >= 0 && now[i].SHA256 != was.SHA256 {
+			return refuse(was.Path, "the input changed since the job began")
 		}
 	}
 	return nil

@@ -66,7 +66,11 @@ func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) 
 		return s, nil
 	}
 	for _, p := range s.plan.Steps {
-		s.steps[p.Name] = &stepState{parts: map[int][]partState{}, writing: map[string]string{}}
+		step := &stepState{parts: map[int][]partState{}, writing: map[string]string{}}
+		if step.cut, err = readCut(ctx, disk, cutName(dir, p.Name)); err != nil {
+			return nil, err
+		}
+		s.steps[p.Name] = step
 	}
 	for _, name := range names {
 		if name != journalName && !strings.HasPrefix(name, journalName+".") {
@@ -83,7 +87,7 @@ func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) 
 			s.journals = append(s.journals, file)
 		}
 		for i, e := range entries {
-			if err := s.apply(file, e); err != nil {
+			if err := s.apply(e); err != nil {
 				return nil, column.Refuse(file, "%w", err).AtLine(int64(i) + 1).WithHint(hintAnew)
 			}
 		}
@@ -97,7 +101,7 @@ func temporary(name string) bool {
 }
 
 // apply takes note of an entry.
-func (s *state) apply(file string, e entry) error {
+func (s *state) apply(e entry) error {
 	if e.Event == began {
 		if e.Plan != s.plan.digest {
 			return fmt.Errorf("the journal belongs to another %s", planName)
@@ -113,19 +117,13 @@ func (s *state) apply(file string, e entry) error {
 		return fmt.Errorf("the journal tells of a step %s, which the job does not have", column.Quote(e.Step))
 	}
 	switch e.Event {
-	case surveyed:
-		if e.Cut == nil {
-			return fmt.Errorf("an entry without its content")
-		}
-		if step.cut != nil && !step.cut.same(e.Cut) {
-			return fmt.Errorf("two shards found different things in the inputs of %s", e.Step)
-		}
-		step.cut = e.Cut
 	case made:
 		if e.Part == nil || e.File == nil || e.Report == nil {
 			return fmt.Errorf("an entry without its content")
 		}
-		step.parts[*e.Part] = append(step.parts[*e.Part], partState{*e.File, e.Report})
+		if step.cut != nil && step.cut.digest == e.Cut {
+			step.parts[*e.Part] = append(step.parts[*e.Part], partState{*e.File, e.Report})
+		}
 	case writing:
 		if e.File == nil {
 			return fmt.Errorf("an entry without its content")
@@ -158,17 +156,6 @@ func (s *state) outputs() []receipt.File {
 	var out []receipt.File
 	for _, p := range s.plan.Steps {
 		out = append(out, s.steps[p.Name].outputs...)
-	}
-	return out
-}
-
-// missing are the parts of a step that no journal knows.
-func (s *stepState) missing() []int {
-	var out []int
-	for k := range s.cut.ranges() {
-		if _, ok := s.parts[k]; !ok {
-			out = append(out, k)
-		}
 	}
 	return out
 }

@@ -8,6 +8,9 @@ import (
 
 // verb is a step being worked on.
 type verb interface {
+	// use sets the key. Only join does without.
+	use(k job.Key)
+
 	// survey reads the inputs as far as needed to divide the step into parts.
 	survey(ctx context.Context, partRows int64, shards int) (*cut, error)
 
@@ -26,7 +29,9 @@ type encryptVerb struct {
 	tableID string
 }
 
-func (v encryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
+func (v *encryptVerb) use(k job.Key) { v.Key = k }
+
+func (v *encryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
 	s, err := job.SurveyEncryption(ctx, v.Encryption)
 	if err != nil {
 		return nil, err
@@ -36,16 +41,16 @@ func (v encryptVerb) survey(ctx context.Context, partRows int64, shards int) (*c
 	return c, nil
 }
 
-func (v encryptVerb) parts(ctx context.Context, c *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
+func (v *encryptVerb) parts(ctx context.Context, c *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
 	return job.EncryptParts(ctx, v.Encryption, c.Encrypt, v.tableID, ranges, name, done)
 }
 
-func (v encryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
+func (v *encryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
 	records, err := job.JoinTables(ctx, v.Options, files, v.Out)
 	return &job.Report{Out: v.Out, Records: records, Inputs: c.Encrypt.Inputs, Unlisted: c.Encrypt.Unlisted}, err
 }
 
-func (v encryptVerb) whole(ctx context.Context, c *cut) (report *job.Report, err error) {
+func (v *encryptVerb) whole(ctx context.Context, c *cut) (report *job.Report, err error) {
 	all := job.Range{To: c.Rows}
 	err = v.parts(ctx, c, []job.Range{all}, func(job.Range) string { return v.Out }, func(_ job.Range, r *job.Report) error {
 		report = r
@@ -59,7 +64,9 @@ func (v encryptVerb) whole(ctx context.Context, c *cut) (report *job.Report, err
 
 type fuseVerb struct{ job.Fusion }
 
-func (v fuseVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
+func (v *fuseVerb) use(job.Key) {}
+
+func (v *fuseVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
 	rows, err := job.FuseRows(ctx, v.Fusion)
 	if err != nil {
 		return nil, err
@@ -67,30 +74,30 @@ func (v fuseVerb) survey(ctx context.Context, partRows int64, shards int) (*cut,
 	return &cut{Rows: rows, PartRows: max(1, rows), Shards: shards}, nil
 }
 
-func (v fuseVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
-	for _, r := range ranges {
-		report, err := job.FuseRun(ctx, v.Fusion, r, name(r))
-		if err != nil {
-			return err
-		}
-		if err := done(r, report); err != nil {
-			return err
-		}
+func (v *fuseVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
+	u := v.Fusion
+	u.Out = name(ranges[0]) // the only one
+	report, err := job.Fuse(ctx, u)
+	if err != nil {
+		return err
 	}
-	return nil
+	return done(ranges[0], report)
 }
 
-func (v fuseVerb) join(ctx context.Context, _ *cut, files []string) (*job.Report, error) {
-	return job.FuseRuns(ctx, v.Fusion, files)
+func (v *fuseVerb) join(ctx context.Context, _ *cut, files []string) (*job.Report, error) {
+	records, err := job.JoinTables(ctx, v.Options, files, v.Out)
+	return &job.Report{Out: v.Out, Records: records}, err
 }
 
-func (v fuseVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
+func (v *fuseVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
 	return job.Fuse(ctx, v.Fusion)
 }
 
 type decryptVerb struct{ job.Decryption }
 
-func (v decryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
+func (v *decryptVerb) use(k job.Key) { v.Key = k }
+
+func (v *decryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
 	s, err := job.SurveyDecryption(ctx, v.Decryption)
 	if err != nil {
 		return nil, err
@@ -100,16 +107,16 @@ func (v decryptVerb) survey(ctx context.Context, partRows int64, shards int) (*c
 	return c, nil
 }
 
-func (v decryptVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
+func (v *decryptVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
 	return job.DecryptParts(ctx, v.Decryption, ranges, name, done)
 }
 
-func (v decryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
+func (v *decryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
 	records, err := job.JoinDecrypted(ctx, v.Decryption, files)
 	return &job.Report{Out: v.Out, Records: records, Inputs: []job.InputReport{{File: v.In, Rows: c.Decrypt.Records}}}, err
 }
 
-func (v decryptVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
+func (v *decryptVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
 	return job.Decrypt(ctx, v.Decryption)
 }
 

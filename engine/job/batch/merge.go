@@ -1,0 +1,113 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// MergeSummary says what a merge did and what comes next.
+type MergeSummary struct {
+	*Summary      // of the steps done now
+	Level    int  `json:"level"` // that is done now
+	Levels   int  `json:"levels"`
+	Finished bool `json:"finished"`
+	Parts    int  `json:"parts"` // put together
+}
+
+// Merge puts together the parts that the shards of the lowest level have made, and notes that its steps are done. While
+// parts are missing it refuses, and says which shards lack.
+func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
+	w, err := j.enter(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer w.leave()
+	w.resume = fmt.Sprintf("cipherfold merge %s", j.File)
+	m := &MergeSummary{Level: w.level(), Levels: w.plan.Levels()}
+	if w.finished {
+		m.Summary, m.Finished = w.summary(true), true
+		return m, w.sweep(ctx)
+	}
+	for _, p := range w.plan.Steps {
+		s := w.state.steps[p.Name]
+		if p.Level != m.Level || s.done {
+			continue
+		}
+		if s.cut == nil {
+			return nil, column.Refuse(j.Dir, "%s has no part yet", p.Name).WithHint("Run the shards first: cipherfold shard %s 1/N to N/N", j.File)
+		}
+		if _, err := w.dropDamaged(ctx, s, s.all()); err != nil {
+			return nil, err
+		}
+		if missing := s.missing(); len(missing) > 0 {
+			return nil, w.lacking(p.Name, s.cut, missing)
+		}
+	}
+	if err := w.begin(ctx, journalName, w.valid); err != nil {
+		return nil, err
+	}
+	before := w.summary(false)
+	for k, p := range w.plan.Steps {
+		s := w.state.steps[p.Name]
+		if p.Level != m.Level || s.done {
+			continue
+		}
+		v, err := w.verb(ctx, k)
+		if err == nil {
+			err = w.removeTemporary(ctx, p.Out)
+		}
+		if err == nil {
+			m.Parts += len(s.cut.ranges())
+			err = w.join(ctx, v, p.Name)
+		}
+		if err != nil {
+			return nil, w.stopped(p.Name, err)
+		}
+	}
+	if w.level() == 0 {
+		m.Finished = true
+		err = w.finish(ctx)
+	} else {
+		err = w.removeJournals(ctx)
+	}
+	m.Summary = w.summary(false)
+	m.Summary.Steps = slices.DeleteFunc(m.Summary.Steps, func(s StepSummary) bool {
+		return s.Report == nil || slices.ContainsFunc(before.Steps, func(b StepSummary) bool { return b.Name == s.Name && b.Report != nil })
+	})
+	return m, err
+}
+
+// lacking says which shards have not done their parts.
+func (w *work) lacking(name string, c *cut, missing []int) error {
+	parts := len(c.ranges())
+	e := column.Refuse(w.job.Dir, "%s lacks %d of %d parts", name, len(missing), parts)
+	if c.Shards == 0 {
+		return e.WithHint("Go on with: cipherfold run %s --resume", w.job.File)
+	}
+	var shards []string
+	for _, part := range missing {
+		s := fmt.Sprintf("%d/%d", shardOf(part, parts, c.Shards), c.Shards)
+		if !slices.Contains(shards, s) {
+			shards = append(shards, s)
+		}
+	}
+	const listed = 20
+	if len(shards) > listed {
+		shards = append(shards[:listed], "...")
+	}
+	return e.WithHint("Run these shards, and merge again: %s", strings.Join(shards, " "))
+}
+
+// removeJournals removes the journals of shards whose steps are all done.
+func (w *work) removeJournals(ctx context.Context) error {
+	for _, name := range w.journals {
+		if err := w.disk.Remove(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// work is a job being worked on in its directory.
+type work struct {
+	*state
+	job     *Job
+	disk    blob.Disk
+	files   *files
+	steps   []PlannedStep // as the job file has them now
+	keys    map[string]job.Key
+	resume  string // the command that goes on after a stop
+	unlock  func() error
+	journal *journal
+}
+
+// enter opens the job directory, makes it when there is none, and checks that the job, its inputs and the outputs that are
+// done are what they were. alone locks it.
+func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
+	w := &work{job: j, disk: j.disk(), keys: map[string]job.Key{}, unlock: func() error { return nil }}
+	w.resume = fmt.Sprintf("cipherfold run %s --resume", j.File)
+	w.files = &files{FS: j.fs(), Disk: w.disk, dir: j.Dir, seen: map[string]identity{}}
+	if strings.Contains(j.Dir, "://") {
+		return nil, &job.UsageError{Cause: fmt.Sprintf("the job directory %s is not on a disk", j.Dir), Hint: "Inputs and outputs may be in object stores; dir must be a directory that all shards share."}
+	}
+	var err error
+	if w.state, err = readState(ctx, w.disk, j.Dir); err != nil {
+		return nil, err
+	}
+	var plan *Plan
+	if w.plan == nil { // made before the directory, so that a job that is refused leaves none
+		if plan, err = j.newPlan(ctx, w.files); err != nil {
+			return nil, err
+		}
+		if err := w.canWrite(ctx, plan.Steps); err != nil {
+			return nil, err
+		}
+		if err := w.disk.MakeDir(ctx, j.Dir); err != nil {
+			return nil, err
+		}
+	}
+	if alone {
+		if err := w.lock(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.open(ctx, plan); err != nil {
+		w.leave()
+		return nil, err
+	}
+	return w, nil
+}
+
+// lock keeps others from running or merging the job, where the disk can.
+func (w *work) lock(ctx context.Context) error {
+	l, ok := w.disk.(interface {
+		Lock(ctx context.Context, name string) (func() error, error)
+	})
+	if !ok {
+		return nil
+	}
+	unlock, err := l.Lock(ctx, path.Join(w.job.Dir, journalName))
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		w.job.Options.Log.Warn("the job directory cannot be locked; see to it that nothing else runs this job", "dir", w.job.Dir)
+		return nil
+	case errors.Is(err, blob.ErrLocked):
+		return column.Refuse(w.job.Dir, "another program is running this job").WithHint("Wait until it is done. What is done is not done again.")
+	case err != nil:
+		return err
+	}
+	w.unlock = unlock
+	return nil
+}
+
+// open reads what the directory says now that nobody else changes it, writes the plan if there is none, and checks.
+func (w *work) open(ctx context.Context, plan *Plan) (err error) {
+	if w.state, err = readState(ctx, w.disk, w.job.Dir); err != nil {
+		return err
+	}
+	if w.plan == nil && plan != nil {
+		err := plan.write(ctx, w.disk, path.Join(w.job.Dir, planName))
+		if err != nil && !errors.Is(err, blob.ErrExists) { // another shard was faster
+			return err
+		}
+		if w.state, err = readState(ctx, w.disk, w.job.Dir); err != nil {
+			return err
+		}
+	}
+	if w.plan == nil {
+		return column.Refuse(w.job.Dir, "the job directory was removed").WithHint("Run the same command again.")
+	}
+	// Of a job that is done inputs may be gone; new ones would make it another job.
+	if w.steps, err = w.job.resolve(ctx, w.finished); err != nil {
+		return err
+	}
+	if err := w.plan.sameJob(w.job.File, w.steps); err != nil {
+		return err
+	}
+	inputs, err := w.job.describe(ctx, w.files, externals(w.steps))
+	if err != nil {
+		return err
+	}
+	if err := w.plan.sameInputs(w.job.Dir, w.steps, inputs, w.finished); err != nil {
+		return err
+	}
+	return w.sameOutputs(ctx)
+}
+
+// sameOutputs refuses a job of which an output is not what was written.
+func (w *work) sameOutputs(ctx context.Context) error {
+	for _, was := range w.outputs() {
+		now, err := receipt.Describe(ctx, w.files, was.Path)
+		switch {
+		case errors.Is(err, blob.ErrNotFound):
+			return column.Refuse(was.Path, "the job made this file, and it is gone").WithHint("Put it back; or remove the job directory %s to run the job anew.", w.job.Dir)
+		case err != nil:
+			return err
+		case now.SHA256 != was.SHA256:
+			return column.Refuse(was.Path, "the file changed since the job made it").WithHint("Put it back as it was; or remove it and the job directory %s to run the job anew.", w.job.Dir)
+		}
+	}
+	return nil
+}
+
+// canWrite refuses a job that could not write an output, before any work.
+func (w *work) canWrite(ctx context.Context, steps []PlannedStep) error {
+	for i, p := range steps {
+		u, err := w.job.fs().Create(ctx, p.Out, blob.CreateOptions{Overwrite: w.job.Steps[i].Overwrite})
+		if err != nil {
+			return err
+		}
+		if err := u.Abort(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin opens a journal of which the first `valid` bytes are good.
+func (w *work) begin(ctx context.Context, name string, valid int64) (err error) {
+	if w.journal, err = openJournal(ctx, w.disk, path.Join(w.job.Dir, name), valid); err != nil {
+		return err
+	}
+	return w.journal.note(entry{Event: began, Plan: w.plan.digest})
+}
+
+// note writes an entry to the journal and takes note of it.
+func (w *work) note(e entry) error {
+	if err := w.journal.note(e); err != nil {
+		return err
+	}
+	return w.apply(e)
+}
+
+func (w *work) leave() {
+	if w.journal != nil {
+		_ = w.journal.close() // every entry in it is synced
+	}
+	_ = w.unlock()
+}
+
+// key reads a step's key, once.
+func (w *work) key(ctx context.Context, i int) (job.Key, error) {
+	name := w.plan.Steps[i].Name
+	if k, ok := w.keys[name]; ok {
+		return k, nil
+	}
+	k, err := w.job.Steps[i].Key(ctx)
+	if err == nil {
+		w.keys[name] = k
+	}
+	return k, err
+}
+
+// verb prepares a step to be worked on, but for its key.
+func (w *work) verb(ctx context.Context, i int) (verb, error) {
+	s, name := w.job.Steps[i], w.plan.Steps[i].Name
+	own, err := w.ownOutput(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	o := w.job.Options
+	o.FS, o.Disk, o.Overwrite = w.files, w.files, s.Overwrite || own
+	if w.job.Over != nil {
+		o.FS = w.job.Over(w.files)
+	}
+	w.files.commit = func(f receipt.File) error { return w.note(entry{Event: writing, Step: name, File: &f}) }
+	switch {
+	case s.Encrypt != nil:
+		e := *s.Encrypt
+		e.Options = o
+		return &encryptVerb{e, w.plan.tableID(name)}, nil
+	case s.Fuse != nil:
+		u := *s.Fuse
+		u.Options = o
+		return &fuseVerb{u}, nil
+	}
+	d := *s.Decrypt
+	d.Options = o
+	return &decryptVerb{d}, nil
+}
+
+// verbWithKey is verb for a step that is to compute.
+func (w *work) verbWithKey(ctx context.Context, i int) (verb, error) {
+	v, err := w.verb(ctx, i)
+	if err != nil || w.job.Steps[i].Key == nil {
+		return v, err
+	}
+	k, err := w.key(ctx, i)
+	v.use(k)
+	return v, err
+}
+
+// ownOutput reports whether an output that is there was written by this job, which then ended before it noted that the
+// step is done.
+func (w *work) ownOutput(ctx context.Context, name string) (bool, error) {
+	for file, digest := range w.state.steps[name].writing {
+		f, err := receipt.Describe(ctx, w.files, file)
+		if errors.Is(err, blob.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if f.SHA256 == digest {
+			return true, nil
+		}
+	}
+	return false, nil
+}
