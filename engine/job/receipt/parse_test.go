@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -69,6 +70,22 @@ func TestSignAndParse(t *testing.T) {
 	again, err := got.Sign(s)
 	if err != nil || !bytes.Equal(again, data) {
 		t.Errorf("signed again, it differs (%v)", err)
+	}
+}
+
+// The format stays what it is: receipts that were written are read, and written again to the byte.
+func TestGolden(t *testing.T) {
+	const name = "testdata/v1.json"
+	golden, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Signer{key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))}
+	if data, err := sample().Sign(s); err != nil || !bytes.Equal(data, golden) {
+		t.Errorf("%v, signed\n%s", err, data)
+	}
+	if _, err := Parse(name, golden, nil); err != nil {
+		t.Error(err)
 	}
 }
 
