@@ -61,6 +61,7 @@ measure divided by that of another, such as the frequency of an allele.`,
 	f.StringArrayVar(&d.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
 	a.receiptFlags(f)
 	a.watchFlags(f)
+	f.Int64Var(&d.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -134,6 +134,7 @@ that list the same records in the same order, or are brought into one order by -
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	f.StringVar(&e.TableCache, "table-cache", job.TableCacheAuto, "`WHEN` auto, on or off: keep the tables of powers of a public key beside its file for next time; auto does it when they took long to make")
+	f.Int64Var(&e.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"github.com/cipherfold/cipherfold/engine"
-	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/codec"
@@ -43,7 +42,7 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 		return nil, err
 	}
 	defer in.Close()
-	out, err := d.create(ctx, d.FS, d.Out, o.schema)
+	out, err := d.createRows(ctx, d.Out, d.RowsPerFile, o.schema)
 	if err != nil {
 		return nil, err
 	}
@@ -77,37 +76,42 @@ func (d *Decryption) open(ctx context.Context) (*opening, error) {
 		return nil, err
 	}
 	d.keyed(d.Key.Public)
-	t, ids, err := readTable(ctx, d.Options, d.In)
+	in, err := d.table(ctx)
 	if err != nil {
 		return nil, err
 	}
+	t := in.table
 	if t.Fingerprint != d.Key.Public.Fingerprint() {
 		return nil, column.Refuse(d.In, "wrong key: the table is encrypted under key %s, this is key %s", short(t.Fingerprint), short(d.Key.Public.Fingerprint())).
 			WithHint("Find the secret key whose fingerprint is %s.", t.Fingerprint)
 	}
-	return newOpening(d, t, ids)
+	return newOpening(d, in)
+}
+
+// table finds the table to open.
+func (d *Decryption) table(ctx context.Context) (*tableSet, error) {
+	in, err := readOne(ctx, d.Options, d.In)
+	if err != nil {
+		return nil, err
+	}
+	return in, notAnInput(d.Out, in.files)
 }
 
 // check refuses a request that makes no sense whatever is in the table.
 func (d *Decryption) check() error {
-	if _, err := outputFormat(d.Out); err != nil {
+	if err := checkRowsPerFile(d.RowsPerFile); err != nil {
+		return err
+	}
+	if _, _, err := rowsFormat(d.Out, d.RowsPerFile); err != nil {
 		return err
 	}
 	return notAnInput(d.Out, []string{d.In})
 }
 
-// create begins a table of the result's columns.
-func (d *Decryption) create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema) (column.Writer, error) {
-	f, err := outputFormat(name)
-	if err != nil {
-		return nil, err
-	}
-	return f.create(ctx, fs, name, schema, column.WriteOptions{Overwrite: d.Overwrite})
-}
-
 // opening is the decrypting stage.
 type opening struct {
 	d      *Decryption
+	in     *tableSet
 	pk     *paillier.PublicKey
 	table  *ctfile.Table
 	plan   *plan
@@ -122,13 +126,9 @@ func (o *opening) batchRows() int { return tableRows(len(o.table.Columns), o.pk.
 
 // openTable opens the rows of the table.
 func (o *opening) openTable(ctx context.Context) (*sections, error) {
-	r, err := ctfile.Open(ctx, o.d.FS, o.d.In, column.ReadOptions{Threads: o.d.Threads, BatchRows: o.batchRows()})
+	r, err := o.in.open(ctx, o.d.Options, o.batchRows())
 	if err != nil {
 		return nil, err
-	}
-	if t := r.Table(); t.JobID != o.table.JobID || t.Fingerprint != o.table.Fingerprint || t.Rows != o.table.Rows || t.AddsUsed != o.table.AddsUsed {
-		r.Close()
-		return nil, column.Refuse(o.d.In, "the file was replaced while it was being decrypted").WithHint("Run the same command again.")
 	}
 	return &sections{Reader: r}, nil
 }
@@ -170,7 +170,8 @@ func (o *opening) write(ctx context.Context, in column.Reader, out column.Writer
 const foreignFooter = "The footer was changed, or written by other software."
 
 // newOpening prepares to read a table whose id columns are given. It needs no secret.
-func newOpening(d *Decryption, t *ctfile.Table, ids []arrow.Field) (*opening, error) {
+func newOpening(d *Decryption, in *tableSet) (*opening, error) {
+	t := in.table
 	pk, err := tableKey(input{file: d.In, table: t})
 	if err != nil {
 		return nil, err
@@ -195,10 +196,11 @@ func newOpening(d *Decryption, t *ctfile.Table, ids []arrow.Field) (*opening, er
 		return nil, err
 	}
 	stats = append(stats, more...)
-	for i := range ids {
-		ids[i] = arrow.Field{Name: ids[i].Name, Type: elem(ids[i].Type)}
+	var ids []arrow.Field
+	for _, f := range in.ids {
+		ids = append(ids, arrow.Field{Name: f.Name, Type: elem(f.Type)})
 	}
-	o := &opening{d: d, pk: pk, table: t, plan: p, stats: stats, schema: resultSchema(ids, stats)}
+	o := &opening{d: d, in: in, pk: pk, table: t, plan: p, stats: stats, schema: resultSchema(ids, stats)}
 	for _, m := range t.Measures {
 		bound, err := codec.ParseBound(m.Bound)
 		if err != nil {

@@ -22,14 +22,15 @@ func SurveyDecryption(ctx context.Context, d Decryption) (*DecryptSurvey, error)
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	t, ids, err := readTable(ctx, d.Options, d.In)
+	in, err := d.table(ctx)
 	if err != nil {
 		return nil, err
 	}
-	o, err := newOpening(&d, t, ids)
+	o, err := newOpening(&d, in)
 	if err != nil {
 		return nil, err
 	}
+	t := in.table
 	return &DecryptSurvey{Key: keyReport(o.pk), Rows: t.FileRows(), Records: t.Rows, Columns: len(t.Columns), CiphertextBytes: o.pk.CiphertextSize()}, nil
 }
 
@@ -71,7 +72,7 @@ func DecryptParts(ctx context.Context, d Decryption, parts []Range, out func(Ran
 }
 
 func (o *opening) writePart(ctx context.Context, in column.Reader, name string, progress *engine.Progress) (*Report, error) {
-	out, err := o.d.create(ctx, o.d.FS, name, o.schema)
+	out, err := o.d.createRows(ctx, name, 0, o.schema)
 	if err != nil {
 		return nil, err
 	}

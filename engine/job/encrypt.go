@@ -22,6 +22,7 @@ type Encryption struct {
 	Key          Key
 	In           []string // files, globs, directories of part files
 	Out          string
+	RowsPerFile  int64    // > 0: Out is a directory of part files of so many records each
 	IDs          []string // columns that name a record, kept in the clear: COL[:as=NAME][:ensembl|:variant]
 	Tokenize     []string // lists of these, COL[,COL], each replaced by one token
 	TokenKey     string   // the file of the key of tokens
@@ -188,7 +189,11 @@ func (x *encrypting) onceOnly() bool { return x.Layout == Blocks || x.Duplicates
 // write encrypts what the feed delivers into a table of the given name, and advances the progress.
 func (x *encrypting) write(ctx context.Context, name string, feed feed, progress *engine.Progress) (*Report, error) {
 	start := time.Now()
-	out, err := ctfile.Create(ctx, x.FS, name, x.table, x.idFields, ctfile.Options{Overwrite: x.Overwrite})
+	rowsPerFile := x.RowsPerFile
+	if name != x.Out { // a part that is going to be joined
+		rowsPerFile = 0
+	}
+	out, err := x.createTable(ctx, name, rowsPerFile, x.table, x.idFields)
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +241,9 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 
 // check refuses what is wrong before any file is opened, and fills in defaults.
 func (e *Encryption) check() error {
+	if err := checkRowsPerFile(e.RowsPerFile); err != nil {
+		return err
+	}
 	if e.Layout == "" {
 		e.Layout = Records
 	}

@@ -10,14 +10,15 @@ import (
 	"github.com/cipherfold/cipherfold/io/parquetio"
 )
 
-// JoinTables writes the rows of the parts of one encrypted table, in their order, into one file, checking the digests of
-// all of them on the way. It returns the number of records. Nothing is encrypted or folded anew.
-func JoinTables(ctx context.Context, o Options, parts []string, out string) (records int64, err error) {
+// JoinTables writes the rows of the parts of one encrypted table, in their order, into one file, or, with rowsPerFile > 0,
+// into a directory of part files of so many records each, checking the digests of all of them on the way. It returns the
+// number of records. Nothing is encrypted or folded anew.
+func JoinTables(ctx context.Context, o Options, parts []string, out string, rowsPerFile int64) (records int64, err error) {
 	o = o.withDefaults()
 	if err := plainOutput(out); err != nil {
 		return 0, err
 	}
-	var w *ctfile.Writer
+	var w tableWriter
 	var first *ctfile.Table
 	progress := &engine.Progress{}
 	defer o.Watch("join", progress)()
@@ -33,7 +34,7 @@ func JoinTables(ctx context.Context, o Options, parts []string, out string) (rec
 			all := *t
 			all.Rows = 0 // known at the end
 			ids := r.Schema().Fields()[:len(t.IDs)]
-			if w, err = ctfile.Create(ctx, o.FS, out, all, ids, ctfile.Options{Overwrite: o.Overwrite}); err != nil {
+			if w, err = o.createTable(ctx, out, rowsPerFile, all, ids); err != nil {
 				return err
 			}
 		}
@@ -63,21 +64,21 @@ func JoinTables(ctx context.Context, o Options, parts []string, out string) (rec
 // JoinDecrypted writes the rows of the parts of one decrypted table, in their order, into d.Out. It needs no key.
 func JoinDecrypted(ctx context.Context, d Decryption, parts []string) (records int64, err error) {
 	d.Options = d.Options.withDefaults()
-	t, ids, err := readTable(ctx, d.Options, d.In)
+	in, err := d.table(ctx)
 	if err != nil {
 		return 0, err
 	}
-	o, err := newOpening(&d, t, ids)
+	o, err := newOpening(&d, in)
 	if err != nil {
 		return 0, err
 	}
-	w, err := d.create(ctx, d.FS, d.Out, o.schema)
+	w, err := d.createRows(ctx, d.Out, d.RowsPerFile, o.schema)
 	if err != nil {
 		return 0, err
 	}
 	defer w.Close()
 	progress := &engine.Progress{}
-	progress.Total.Store(t.Rows)
+	progress.Total.Store(in.table.Rows)
 	defer d.Watch("join", progress)()
 	r, err := column.OpenParts(ctx, parts, func(ctx context.Context, part string) (column.Reader, error) {
 		return parquetio.Open(ctx, d.FS, part, column.ReadOptions{Threads: d.Threads})
@@ -99,8 +100,8 @@ func JoinDecrypted(ctx context.Context, d Decryption, parts []string) (records i
 	if err != nil {
 		return 0, err
 	}
-	if records != t.Rows {
-		return 0, column.Refuse(d.In, "the parts have %d records, the table has %d", records, t.Rows).WithHint("Begin anew.")
+	if records != in.table.Rows {
+		return 0, column.Refuse(d.In, "the parts have %d records, the table has %d", records, in.table.Rows).WithHint("Begin anew.")
 	}
 	return records, w.Commit(ctx)
 }

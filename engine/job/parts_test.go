@@ -46,7 +46,7 @@ func (b *bench) encryptInParts(e job.Encryption, rows int64) {
 			b.Fatal(err)
 		}
 	}
-	joined, err := job.JoinTables(ctx, e.Options, names, e.Out)
+	joined, err := job.JoinTables(ctx, e.Options, names, e.Out, 0)
 	if err != nil || joined != records || joined != s.Records {
 		b.Fatalf("%d records joined of %d encrypted and %d surveyed, %v", joined, records, s.Records, err)
 	}

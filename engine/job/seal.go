@@ -12,7 +12,6 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/io/column"
-	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/codec"
 )
 
@@ -99,7 +98,7 @@ func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 }
 
 // writeSealed writes rows of ciphertexts with their ids, which become lists in blocks.
-func writeSealed(ctx context.Context, w *ctfile.Writer, s sealed, records int, blocks bool) error {
+func writeSealed(ctx context.Context, w tableWriter, s sealed, records int, blocks bool) error {
 	ids := s.ids
 	if blocks {
 		ids = lists(ids, records)

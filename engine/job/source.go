@@ -95,10 +95,10 @@ func listSource(ctx context.Context, o Options, patterns, nulls []string) (sourc
 	return s, err
 }
 
-// notAnInput refuses an output that would replace what it is made from.
+// notAnInput refuses an output that would replace what it is made from: the file, or a directory that it is in.
 func notAnInput(out string, inputs []string) error {
 	for _, in := range inputs {
-		if filepath.Clean(in) == filepath.Clean(out) {
+		if in, out := filepath.Clean(in), filepath.Clean(out); in == out || strings.HasPrefix(in, out+string(filepath.Separator)) {
 			return usage("Give the output a name of its own.", "%s is an input and the output", in)
 		}
 	}

@@ -133,7 +133,10 @@ func (u *localDir) Commit(ctx context.Context) (err error) {
 // place gives the directory its name. What had it gets the temporary name,
 // under which Abort removes it.
 func (u *localDir) place() error {
-	err := os.Rename(u.temp, u.target) // replaces nothing but an empty directory
+	if info, err := os.Lstat(u.target); err == nil && info.IsDir() {
+		_ = os.Remove(u.target) // if it is empty
+	}
+	err := os.Rename(u.temp, u.target) // replaces no directory
 	if err == nil || !u.overwrite {
 		return err
 	}

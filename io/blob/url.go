@@ -66,6 +66,16 @@ func Join(dir, name string) string {
 	return u.String()
 }
 
+// Dir returns the name of the directory that a file is in.
+func Dir(name string) string {
+	u, ok := ParseURL(name)
+	if !ok {
+		return filepath.Dir(name)
+	}
+	u.Key = strings.TrimPrefix(path.Dir("/"+u.Key), "/")
+	return u.String()
+}
+
 // Ext returns the extension of a file's name in lower case, with that of the
 // file inside when it is compressed: ".csv", ".csv.gz", "" if there is none.
 func Ext(name string) string {

@@ -46,6 +46,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s and %s: %s, want %s", tt[0], tt[1], got, tt[2])
 		}
 	}
+	for name, want := range map[string]string{"s3://b/d/e/x?r=http://h/y": "s3://b/d/e?r=http://h/y", "s3://b/x": "s3://b", "a/x": "a", "x": ".", "/x": "/"} {
+		if got := Dir(name); got != want {
+			t.Errorf("directory of %s: %s, want %s", name, got, want)
+		}
+	}
 	if got := Path("s3://b/a=1/x?y=2"); got != "a=1/x" {
 		t.Errorf("path %s", got)
 	}

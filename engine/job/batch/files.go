@@ -113,6 +113,60 @@ func (f *files) Create(ctx context.Context, name string, opts blob.CreateOptions
 	return &digested{Upload: u, files: f, file: receipt.File{Path: name}, hash: sha256.New(), output: true}, nil
 }
 
+// CreateDir begins a directory of part files, which is an output.
+func (f *files) CreateDir(ctx context.Context, name string, opts blob.CreateOptions) (blob.DirUpload, error) {
+	d, err := blob.CreateDir(ctx, f.FS, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &digestedDir{DirUpload: d, files: f}, nil
+}
+
+// digestedDir is a directory whose files are digested.
+type digestedDir struct {
+	blob.DirUpload
+	files   *files
+	written []receipt.File
+}
+
+func (d *digestedDir) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
+	u, err := d.DirUpload.Create(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &digestedPart{digested{Upload: u, files: d.files, file: receipt.File{Path: name}, hash: sha256.New()}, d}, nil
+}
+
+type digestedPart struct {
+	digested
+	dir *digestedDir
+}
+
+func (p *digestedPart) Commit(ctx context.Context) error {
+	if err := p.Upload.Commit(ctx); err != nil {
+		return err
+	}
+	p.file.SHA256 = hex.EncodeToString(p.hash.Sum(nil))
+	p.dir.written = append(p.dir.written, p.file)
+	return nil
+}
+
+func (d *digestedDir) Commit(ctx context.Context) error {
+	for _, file := range d.written {
+		if err := d.files.commit(file); err != nil {
+			d.Abort()
+			return err
+		}
+	}
+	if err := d.DirUpload.Commit(ctx); err != nil {
+		return err
+	}
+	d.files.mu.Lock()
+	defer d.files.mu.Unlock()
+	d.files.written = append(d.files.written, d.written...)
+	return nil
+}
+
 // take returns what was written since it was last called.
 func (f *files) take() []receipt.File {
 	f.mu.Lock()

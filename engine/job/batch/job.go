@@ -73,6 +73,17 @@ func (s Step) out() string {
 	return s.Decrypt.Out
 }
 
+// rowsPerFile is how many records a file of the output has, or 0 when it is one file.
+func (s Step) rowsPerFile() int64 {
+	switch {
+	case s.Encrypt != nil:
+		return s.Encrypt.RowsPerFile
+	case s.Decrypt != nil:
+		return s.Decrypt.RowsPerFile
+	}
+	return 0
+}
+
 // Files are the patterns of all inputs that are not made by the job itself, and all outputs.
 func (j *Job) Files() (in, out []string) {
 	for _, s := range j.Steps {

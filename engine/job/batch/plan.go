@@ -90,13 +90,18 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 				return nil, err
 			}
 			for _, file := range files {
-				if !slices.ContainsFunc(j.Steps, func(o Step) bool { return clean(o.out()) == clean(file) }) {
+				if !slices.ContainsFunc(j.Steps, func(o Step) bool { return within(o.out(), file) }) {
 					p.Inputs = append(p.Inputs, file)
 				}
 			}
 		}
 	}
 	return steps, setLevels(steps)
+}
+
+// within reports whether a file is an output, or in one that is a directory.
+func within(out, file string) bool {
+	return clean(out) == clean(file) || clean(out) == clean(blob.Dir(file))
 }
 
 // setLevels puts every step above those that it reads from.

@@ -46,7 +46,7 @@ func (v *encryptVerb) parts(ctx context.Context, c *cut, ranges []job.Range, nam
 }
 
 func (v *encryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
-	records, err := job.JoinTables(ctx, v.Options, files, v.Out)
+	records, err := job.JoinTables(ctx, v.Options, files, v.Out, v.RowsPerFile)
 	return &job.Report{Out: v.Out, Records: records, Inputs: c.Encrypt.Inputs, Unlisted: c.Encrypt.Unlisted}, err
 }
 
@@ -85,7 +85,7 @@ func (v *fuseVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name f
 }
 
 func (v *fuseVerb) join(ctx context.Context, _ *cut, files []string) (*job.Report, error) {
-	records, err := job.JoinTables(ctx, v.Options, files, v.Out)
+	records, err := job.JoinTables(ctx, v.Options, files, v.Out, 0)
 	return &job.Report{Out: v.Out, Records: records}, err
 }
 

@@ -1,0 +1,157 @@
+package job
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+)
+
+// tableSet is an encrypted table where it is: one file, or the part files of one table.
+type tableSet struct {
+	name  string        // of the file, or of the directory of the parts
+	files []string      // in the order of their rows
+	table *ctfile.Table // as if it were one file
+	ids   []arrow.Field // as in the files: lists in blocks
+	parts []*ctfile.Table
+}
+
+// readTables finds the encrypted tables that a pattern stands for, in the order of their names. Files in one directory that
+// are parts of one table make one; all of its parts must be there, unless the pattern names one part.
+func readTables(ctx context.Context, o Options, pattern string) ([]tableSet, error) {
+	files, err := o.FS.List(ctx, pattern)
+	if err != nil {
+		return nil, err
+	}
+	var sets []tableSet
+	index := map[[2]string]int{} // of the sets of parts, by directory and job
+	for _, file := range files {
+		t, ids, err := readTable(ctx, o, file)
+		if err != nil {
+			return nil, err
+		}
+		s := tableSet{name: file, files: []string{file}, table: t, ids: ids, parts: []*ctfile.Table{t}}
+		if t.Part == 0 {
+			sets = append(sets, s)
+			continue
+		}
+		if file == pattern {
+			if t.Part > 1 || !t.LastPart {
+				o.Log.Warn("this file is one part of a table", "file", file, "part", t.Part)
+			}
+			sets = append(sets, s)
+			continue
+		}
+		s.name = blob.Dir(file)
+		key := [2]string{s.name, t.JobID}
+		i, ok := index[key]
+		if !ok {
+			index[key] = len(sets)
+			sets = append(sets, s)
+			continue
+		}
+		sets[i].files = append(sets[i].files, file)
+		sets[i].parts = append(sets[i].parts, t)
+	}
+	for i := range sets {
+		if sets[i].name != sets[i].files[0] {
+			if err := sets[i].gather(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sets, nil
+}
+
+// readOne finds the one encrypted table that a pattern stands for.
+func readOne(ctx context.Context, o Options, pattern string) (*tableSet, error) {
+	sets, err := readTables(ctx, o, pattern)
+	if err != nil {
+		return nil, err
+	}
+	if len(sets) > 1 {
+		return nil, column.Refuse(pattern, "there are %d tables, among them %s and %s", len(sets), sets[0].name, sets[1].name).
+			WithHint("Name one of them, or fuse them first.")
+	}
+	return &sets[0], nil
+}
+
+// gather makes one table of the parts.
+func (s *tableSet) gather() error {
+	order := make([]int, len(s.parts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(s.parts[a].Part, s.parts[b].Part) })
+	var files []string
+	var parts []*ctfile.Table
+	for _, i := range order {
+		files, parts = append(files, s.files[i]), append(parts, s.parts[i])
+	}
+	s.files, s.parts = files, parts
+	const missing = "Copy the whole directory again; all files of a table belong together."
+	all := *parts[0]
+	all.Part, all.LastPart, all.Rows, all.RowGroups = 0, false, 0, nil
+	for i, t := range parts {
+		switch {
+		case i > 0 && t.Part == parts[i-1].Part:
+			return column.Refuse(files[i], "it is part %d of its table, and so is %s", t.Part, files[i-1]).WithHint("Remove one of them.")
+		case t.Part != i+1:
+			return column.Refuse(s.name, "part %d of the table is missing", i+1).WithHint(missing)
+		case i > 0 && parts[i-1].LastPart:
+			return column.Refuse(files[i], "it is part %d of its table, and %s is the last", t.Part, files[i-1]).WithHint(missing)
+		case !sameTable(t, parts[0]):
+			return column.Refuse(files[i], "its footer says something else than that of %s, a part of the same table", files[0]).WithHint(missing)
+		}
+		all.Rows += t.Rows
+		all.AddsUsed = max(all.AddsUsed, t.AddsUsed)
+		all.RowGroups = append(all.RowGroups, t.RowGroups...)
+	}
+	if last := parts[len(parts)-1]; !last.LastPart {
+		return column.Refuse(s.name, "the last part of the table is missing: there are parts 1 to %d", last.Part).WithHint(missing)
+	}
+	s.table = &all
+	return nil
+}
+
+// sameTable reports whether the footers of two parts agree.
+func sameTable(a, b *ctfile.Table) bool {
+	text := func(t *ctfile.Table) string {
+		c := *t
+		c.Part, c.LastPart, c.Rows, c.AddsUsed, c.RowGroups = 0, false, 0, 0, nil
+		out, err := json.Marshal(c)
+		if err != nil {
+			return ""
+		}
+		return string(out)
+	}
+	return text(a) == text(b)
+}
+
+// open reads the named columns of the table, none meaning all, in batches of so many rows, whatever its files are.
+func (s *tableSet) open(ctx context.Context, o Options, rows int, columns ...string) (column.Reader, error) {
+	one := func(ctx context.Context, file string) (column.Reader, error) {
+		r, err := ctfile.Open(ctx, o.FS, file, column.ReadOptions{Columns: columns, Threads: o.Threads, BatchRows: rows})
+		if err != nil {
+			return nil, err
+		}
+		// What was decided from the footer holds for this table only.
+		was := s.parts[slices.Index(s.files, file)]
+		if t := r.Table(); t.JobID != was.JobID || t.Part != was.Part || t.Fingerprint != was.Fingerprint || t.Rows != was.Rows || t.AddsUsed != was.AddsUsed {
+			r.Close()
+			return nil, column.Refuse(file, "the file was replaced while it was being read").WithHint("Run the same command again.")
+		}
+		return r, nil
+	}
+	r, err := column.OpenParts(ctx, s.files, one)
+	if err != nil || len(s.files) == 1 {
+		return r, err
+	}
+	return column.Rechunk(r, rows), nil
+}
