@@ -131,7 +131,7 @@ const (
 	hintVersion  = "Use the cipherfold that wrote the file, or a newer one; this one reads version 1."
 	hintPage     = "The file is damaged. Copy it again."
 	hintPlain    = "Encrypt the file first (cipherfold encrypt)."
-	hintWeight   = "Write --weight b.cf.parquet=-1."
+	hintWeight   = "Write --weight b.cf.parquet=-1, --weight b.cf.parquet=2/3 or --variance b.cf.parquet=0.04."
 	hintKeyFile  = "Give a key file as keygen wrote it, or a JWK of python-paillier."
 	hintBadKey   = "The key is damaged, or was not made by cipherfold."
 	hintDamagedK = "The key is damaged or was not made by a proper key generation."
@@ -839,12 +839,16 @@ func TestBadFusions(t *testing.T) {
 			cause: "--weight for c.cf.parquet, which is no input", hint: "Write the file as in --in."},
 		{name: "weight zero", setup: records, line: fuseAB + "--weight @/b.cf.parquet=0", code: exitUsage,
 			cause: "weight 0 for b.cf.parquet", hint: "Leave the input out."},
-		{name: "weight not an integer", setup: records, line: fuseAB + "--weight @/b.cf.parquet=0.5", code: exitUsage,
-			cause: "--weight b.cf.parquet=0.5 is not FILE=INTEGER", hint: hintWeight},
+		{name: "weight not a number", setup: records, line: fuseAB + "--weight @/b.cf.parquet=half", code: exitUsage,
+			cause: "--weight b.cf.parquet=half is not FILE=NUMBER", hint: hintWeight},
+		{name: "variance not positive", setup: records, line: fuseAB + "--variance @/b.cf.parquet=0", code: exitUsage,
+			cause: "--variance b.cf.parquet=0 is not FILE=POSITIVE NUMBER", hint: hintWeight},
+		{name: "fraction for one input only", setup: records, line: fuseAB + "--weight @/b.cf.parquet=0.5", code: exitUsage,
+			cause: "a.cf.parquet has no weight", hint: "Weights that are not whole numbers are relative to each other: give every input one."},
 		{name: "weight without a file", setup: records, line: fuseAB + "--weight 3", code: exitUsage,
-			cause: "--weight 3 is not FILE=INTEGER", hint: hintWeight},
+			cause: "--weight 3 is not FILE=NUMBER", hint: hintWeight},
 		{name: "weight beyond 64 bits", setup: records, line: fuseAB + "--weight @/b.cf.parquet=9223372036854775808", code: exitUsage,
-			cause: "--weight b.cf.parquet=9223372036854775808 is not FILE=INTEGER", hint: hintWeight},
+			cause: "--weight b.cf.parquet=9223372036854775808 is not FILE=NUMBER", hint: hintWeight},
 		{name: "two weights for a file", setup: records, line: fuseAB + "--weight @/b.cf.parquet=2 @/b.cf.parquet=3", code: exitUsage,
 			cause: "two weights for b.cf.parquet", hint: "Give a file one weight."},
 		{name: "file twice", setup: records, line: fuseAB + "--in @/a.cf.parquet", code: exitUsage,

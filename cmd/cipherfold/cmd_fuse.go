@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,8 @@ func (a *app) fuseCommand() *cobra.Command {
 	var (
 		u         job.Fusion
 		weights   []string
+		variances []string
+		digits    int
 		by        string
 		overwrite bool
 	)
@@ -27,7 +28,10 @@ total. In the blocks layout all inputs must list the same records in the same or
 
 The inputs' footers say how large each sum can become; a fusion that could overflow is refused before the
 first multiplication. Tables with entirely different measures are joined: a measure that a table lacks is
-missing there. Tables that share a measure must have been encrypted with the same list of measures.`,
+missing there. Tables that share a measure must have been encrypted with the same list of measures.
+
+Weights are made whole numbers, in the same proportion: NAME_mean is then the weighted mean, and NAME_sum and NAME_count
+are multiplied by the weights.`,
 		Example: `  cipherfold fuse --in a.cf.parquet b.cf.parquet --out fused.cf.parquet
   cipherfold fuse --in 'owners/*.cf.parquet' --out by-ward.cf.parquet --by ward --min-group 20
   cipherfold fuse --in now.cf.parquet before.cf.parquet --out change.cf.parquet --weight before.cf.parquet=-1`,
@@ -43,13 +47,14 @@ missing there. Tables that share a measure must have been encrypted with the sam
 					}
 				}
 			}
-			for _, w := range weights {
-				i := strings.LastIndexByte(w, '=')
-				n, err := strconv.ParseInt(w[i+1:], 10, 64)
-				if i < 0 || err != nil {
-					return &commandLineError{fmt.Errorf("--weight %s is not FILE=INTEGER", w), "Write --weight b.cf.parquet=-1."}
+			var err error
+			if u.Weights, u.WeighAll, err = job.ParseWeights(weights, variances, digits); err != nil {
+				return err
+			}
+			if u.WeighAll {
+				for _, w := range u.Weights {
+					a.log.Info("weight as a whole number", "file", w.File, "weight", w.Weight)
 				}
-				u.Weights = append(u.Weights, job.Weight{File: w[:i], Weight: n})
 			}
 			if a.step != nil {
 				a.step.Fuse, a.step.Overwrite = &u, overwrite
@@ -65,6 +70,9 @@ missing there. Tables that share a measure must have been encrypted with the sam
 			return a.print(report, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: %s, %s folded, %.1f s (%s ciphertexts/s)\n", report.Out, count(report.Records, "record"),
 					count(report.Ciphertexts, "ciphertext"), report.Seconds, thousands(int64(float64(report.Ciphertexts)/max(report.Seconds, 1e-9))))
+				if report.Unmatched != nil {
+					fmt.Fprintf(w, "  ids that are not in every input: %s\n", thousands(*report.Unmatched))
+				}
 				if report.SmallGroups > 0 {
 					fmt.Fprintf(w, "  dropped below --min-group: %s\n", count(report.SmallGroups, "group"))
 				}
@@ -75,7 +83,10 @@ missing there. Tables that share a measure must have been encrypted with the sam
 	f.StringArrayVar(&u.In, "in", nil, "`FILE...` encrypted tables: files, globs or directories")
 	f.StringVar(&u.Out, "out", "", "`DST` encrypted table to write")
 	f.StringVar(&by, "by", "", "`COL,COL` id columns to group by; '' for one total (default: per record id)")
-	f.StringArrayVar(&weights, "weight", nil, "`FILE=W...` multiply the values of an input by the integer W")
+	f.StringArrayVar(&weights, "weight", nil, "`FILE=W...` multiply the values of an input by W: an integer, a decimal or a fraction")
+	f.StringArrayVar(&variances, "variance", nil, "`FILE=V...` give an input the weight 1/V, for means weighted by inverse variance")
+	f.IntVar(&digits, "weight-digits", 0, "`D` round weights, so that the largest is 10^D (default: their smallest whole multiple)")
+	f.BoolVar(&u.Unmatched, "count-unmatched", false, "count the ids that are not in every input")
 	f.Int64Var(&u.MinGroup, "min-group", 0, "`N` drop groups of fewer records, and count them")
 	f.StringVar(&u.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
 	a.receiptFlags(f)

@@ -23,6 +23,8 @@ type Fusion struct {
 	Out         string
 	By          []string // id columns to group by; nil: per record id; empty but not nil: one total
 	Weights     []Weight
+	WeighAll    bool   // Weights must name every input; otherwise those it does not name have the weight 1
+	Unmatched   bool   // count the ids that are not in every input
 	MinGroup    int64  // drop groups of fewer records
 	Rerandomize string // "auto", "always" or "never"; "" is auto
 }
@@ -62,6 +64,13 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 		return nil, err
 	}
 	first := f.inputs[0]
+	if u.Unmatched {
+		n, err := f.unmatched(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.report.Unmatched = &n
+	}
 	var stats engine.Stats
 	switch {
 	case first.table.Layout == Records:
@@ -173,6 +182,11 @@ func (u *Fusion) inputs(ctx context.Context) ([]input, error) {
 		}
 		weighted[i] = true
 		out[i].weight = w.Weight
+	}
+	for i, in := range out {
+		if u.WeighAll && !weighted[i] {
+			return nil, usage("Weights that are not whole numbers are relative to each other: give every input one.", "%s has no weight", in.file)
+		}
 	}
 	return out, nil
 }

@@ -90,6 +90,7 @@ type Report struct {
 	Preparation []ctfile.Step    `json:"preparation,omitempty"`  // of an encryption: as in the table's footer
 	Variants    *vcfio.Tally     `json:"variants,omitempty"`     // of an encryption of VCF files: what was read, and what options left out
 	Unlisted    int64            `json:"unlisted,omitempty"`     // records outside the universe, dropped on request
+	Unmatched   *int64           `json:"unmatched,omitempty"`    // ids that are not in every input of a fusion, when they were counted
 	SmallGroups int64            `json:"small_groups,omitempty"` // groups below the minimum, dropped on request
 	Stages      []StageReport    `json:"stages,omitempty"`
 }

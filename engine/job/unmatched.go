@@ -1,0 +1,63 @@
+package job
+
+import (
+	"context"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// unmatched counts the ids that are not in every input: how many, and not which. It reads ids only, and holds them in memory.
+func (f *fusing) unmatched(ctx context.Context) (int64, error) {
+	if f.inputs[0].table.Layout != Records || f.By != nil {
+		return 0, usage("In blocks all inputs have the same ids; a group or a total has none.", "--count-unmatched is for records fused by id")
+	}
+	ids := f.inputs[0].table.IDs
+	index := engine.NewGroups(engine.NewBudget(f.Memory))
+	defer index.Free()
+	var inputs, last []int32 // per id: in how many inputs it is, and 1 + the last of these
+	progress := &engine.Progress{}
+	for _, in := range f.inputs {
+		progress.Total.Add(in.table.Rows)
+	}
+	defer f.Watch("count unmatched", progress)()
+	for i, in := range f.inputs {
+		if err := comparable(f.inputs[0], in); err != nil {
+			return 0, err
+		}
+		r, err := f.reader(ctx, in, readRows, ids...)
+		if err != nil {
+			return 0, err
+		}
+		var key []byte
+		err = each(ctx, r, func(b column.Batch) error {
+			for row := range int(b.NumRows()) {
+				key = rowKey(key[:0], b.Columns(), row)
+				n, added, err := index.Index(key)
+				if err != nil {
+					return err
+				}
+				if added {
+					inputs, last = append(inputs, 0), append(last, 0)
+				}
+				if last[n] != int32(i+1) {
+					inputs[n]++
+					last[n] = int32(i + 1)
+				}
+			}
+			progress.Done.Add(b.NumRows())
+			return nil
+		})
+		r.Close()
+		if err != nil {
+			return 0, err
+		}
+	}
+	count := int64(0)
+	for _, n := range inputs {
+		if int(n) < len(f.inputs) {
+			count++
+		}
+	}
+	return count, nil
+}
