@@ -34,7 +34,7 @@ func (c *child) busy() float64 {
 	sum := 0.0
 	for _, s := range c.report.Stages {
 		switch s.Name {
-		case "encrypt", "fold", "finish", "decrypt":
+		case "tables", "encrypt", "fold", "finish", "decrypt":
 			sum += s.Busy
 		}
 	}

@@ -20,6 +20,8 @@ type File struct {
 	Machine  Machine  `json:"machine"`
 	Results  []Result `json:"results"`
 	Pipeline []Stage  `json:"pipeline"`
+
+	Timing []TimingCheck `json:"timing,omitempty"` // of Timing alone
 }
 
 // Machine is where and with what a run took place.
@@ -152,10 +154,18 @@ func (f *File) check() error {
 			return fmt.Errorf("pipeline entry %d: %d bits, %d rows, %d owners, %v s", i, s.Bits, s.Rows, s.Owners, s.Seconds)
 		}
 	}
+	for i, c := range f.Timing {
+		if !slices.Contains(timingOperations, c.Op) || !slices.Contains(variants, c.Variant) && c.Variant != "" || !slices.Contains(roles, c.Role) {
+			return fmt.Errorf("timing check %d: no operation %q of variant %q and role %q", i, c.Op, c.Variant, c.Role)
+		}
+		if c.Expect != ExpectSame && c.Expect != ExpectDiffer || c.Kernel == "" || c.Bits <= 0 || c.Rows <= 0 || c.Measurements <= 0 || c.MedianNs < 0 {
+			return fmt.Errorf("timing check %d: %d measurements of %d rows with kernel %q and %d bits, expected to be %q", i, c.Measurements, c.Rows, c.Kernel, c.Bits, c.Expect)
+		}
+	}
 	return nil
 }
 
-// Marshal writes the file as JSON, every field present, one result a line so that differences between runs can be read.
+// Marshal writes the file as JSON, every field present but timing where nothing was checked, one result a line so that differences between runs can be read.
 func (f *File) Marshal() []byte {
 	var b bytes.Buffer
 	b.WriteString("{\"version\": ")
@@ -171,6 +181,13 @@ func (f *File) Marshal() []byte {
 	for i, s := range f.Pipeline {
 		b.WriteString(separator(i))
 		writeJSON(&b, s)
+	}
+	if len(f.Timing) > 0 {
+		b.WriteString("],\n \"timing\": [")
+		for i, c := range f.Timing {
+			b.WriteString(separator(i))
+			writeJSON(&b, c)
+		}
 	}
 	b.WriteString("]}\n")
 	return b.Bytes()

@@ -14,7 +14,7 @@ const timeInName = "20060102T150405"
 
 // namePattern of result files: what was measured with which settings, when, with which commit. Files that differ only in
 // the last two are of one series; the newest counts.
-var namePattern = regexp.MustCompile(`^((?:kernels|pipeline)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
+var namePattern = regexp.MustCompile(`^((?:kernels|pipeline|timing)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
 
 // Name is what to call the file of a run that took place at a time.
 func (f *File) Name(at time.Time) string {
@@ -24,14 +24,26 @@ func (f *File) Name(at time.Time) string {
 			words = append(words, word)
 		}
 	}
-	if len(f.Pipeline) == 0 {
+	switch {
+	case len(f.Timing) > 0:
+		words[0] = "timing"
+		for _, c := range f.Timing {
+			add(c.Kernel)
+		}
+		for _, c := range f.Timing {
+			add(c.Variant)
+		}
+		for _, bits := range f.timingSizes() {
+			add(strconv.Itoa(bits))
+		}
+	case len(f.Pipeline) == 0:
 		for _, r := range f.Results {
 			add(r.Kernel)
 		}
 		for _, bits := range f.keySizes() {
 			add(strconv.Itoa(bits))
 		}
-	} else {
+	default:
 		words[0] = "pipeline"
 		for _, s := range f.Pipeline {
 			add(s.Layout)

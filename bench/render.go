@@ -52,7 +52,10 @@ func Render(results fs.FS) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		title := "Kernels"
-		if len(f.Pipeline) > 0 {
+		switch {
+		case len(f.Timing) > 0:
+			title = "Timing: constant or not"
+		case len(f.Pipeline) > 0:
 			title = "Pipeline: " + f.Pipeline[0].title()
 		}
 		at := namePattern.FindStringSubmatch(name)[2]
@@ -78,7 +81,7 @@ func newest(results fs.FS) ([]string, error) {
 		}
 		m := namePattern.FindStringSubmatch(e.Name())
 		if m == nil {
-			return nil, fmt.Errorf("%s: results are called kernels-...-TIME-COMMIT.json or pipeline-...-TIME-COMMIT.json", e.Name())
+			return nil, fmt.Errorf("%s: results are called kernels-, pipeline- or timing-...-TIME-COMMIT.json", e.Name())
 		}
 		last[m[1]] = max(last[m[1]], e.Name()) // the time comes first in what differs
 	}
@@ -87,6 +90,10 @@ func newest(results fs.FS) ([]string, error) {
 
 // Print writes the tables of a file.
 func (f *File) Print(w io.Writer) {
+	if len(f.Timing) > 0 {
+		f.printTiming(w)
+		return
+	}
 	if len(f.Pipeline) > 0 {
 		f.printPipeline(w)
 		return

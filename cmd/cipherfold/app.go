@@ -46,6 +46,8 @@ type app struct {
 	files   *stores.FS // where paths and URLs lead
 	console *console   // err, for notes
 	log     *slog.Logger
+
+	answered bool // the result is printed, with what is wrong in it: the error goes to standard error alone
 }
 
 // threadsMax is far more than helps: every worker has its own buffers.
@@ -112,7 +114,7 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 func (a *app) report(ctx context.Context, err error) int {
 	f := explain(ctx, err)
 	code := exitCode(f.Kind)
-	if a.json {
+	if a.json && !a.answered {
 		e := json.NewEncoder(a.out)
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")

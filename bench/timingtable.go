@@ -1,0 +1,73 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+)
+
+const timingIntroduction = `Each operation runs for a fixed secret and for random ones, in random order. The worst t is the largest |t| of Welch's
+test over all times, over the times below each of 100 limits, and over squared deviations (the method of dudect). Constant-time
+operations must stay at or below %v. Those named VarTime, which get public values only, must exceed it, and so must a power
+that takes one product more for one class: or the test would see nothing. There is no variable-time power of a fixed base.
+[docs/threat-model.md](docs/threat-model.md#what-the-timing-test-shows) says what this shows and what it cannot.
+`
+
+// printTiming writes the timing checks.
+func (f *File) printTiming(w io.Writer) {
+	fmt.Fprintln(w)
+	fmt.Fprintf(w, timingIntroduction, timingThreshold)
+	for _, bits := range f.timingSizes() {
+		t := &table{header: []string{"Operation", "kernel", "secret: fixed or random", ">rows", ">median µs", ">measurements", ">worst t", "of", ">t of all", "expected", "verdict"}}
+		for _, c := range f.Timing {
+			if c.Bits != bits {
+				continue
+			}
+			expected := map[string]string{ExpectSame: "constant", ExpectDiffer: "varies"}[c.Expect]
+			verdict := map[bool]string{true: "ok", false: "**fails**"}[c.Passed()]
+			t.add(timingTitle(c), c.Kernel, c.Secret, fmt.Sprint(c.Rows), quantity(c.MedianNs/1000), grouped(int64(c.Measurements)),
+				tText(c.T), shareText(c.Of), tText(c.PlainT), expected, verdict)
+		}
+		fmt.Fprintf(w, "\n### Keys of %d bits, fixed secrets against random ones\n\n", bits)
+		t.write(w)
+	}
+}
+
+func tText(t float64) string {
+	if t = math.Abs(t); t >= 100 {
+		return quantity(t)
+	}
+	return twoDecimals(t)
+}
+
+// shareText says which times a t is of.
+func shareText(share float64) string {
+	switch {
+	case share == secondOrder:
+		return "squares"
+	case share == 1:
+		return "all"
+	}
+	return "fastest " + percent(share)
+}
+
+// timingTitle is the operation of a check in words.
+func timingTitle(c TimingCheck) string {
+	switch c.Op {
+	case OpControl:
+		return "control: power, no difference"
+	case OpControlProduct:
+		return "control: power, one product more"
+	case OpExp:
+		return "power, as in decryption"
+	case OpExpVarTime:
+		return "power, VarTime"
+	case OpInverseVarTime:
+		return "inverse, VarTime"
+	case OpTableExp:
+		return c.Role + " table of powers, " + variantTitle(c.Variant)
+	case OpDecrypt:
+		return "decrypt, " + variantTitle(c.Variant)
+	}
+	return opTitle(c.Op, c.Variant, c.Role)
+}
