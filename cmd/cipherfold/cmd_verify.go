@@ -96,6 +96,7 @@ type verifiedStep struct {
 	Records     int64                     `json:"records"`
 	Ciphertexts int64                     `json:"ciphertexts"`
 	Missing     map[string]int64          `json:"missing"`
+	Filled      map[string]int64          `json:"filled"`
 	Dropped     map[string]int64          `json:"dropped"`
 }
 
@@ -115,7 +116,7 @@ func verificationOf(name string, r *receipt.Report) verification {
 		Started: r.Receipt.Started, Ended: r.Receipt.Ended, Program: r.Receipt.Program, Machine: r.Receipt.Machine, Files: []verifiedFile{},
 	}
 	for _, s := range r.Receipt.Steps {
-		v.Steps = append(v.Steps, verifiedStep{s.Verb, s.Parameters, s.Key, s.Kernel, s.Records, s.Ciphertexts, s.Missing, s.Dropped})
+		v.Steps = append(v.Steps, verifiedStep{s.Verb, s.Parameters, s.Key, s.Kernel, s.Records, s.Ciphertexts, s.Missing, s.Filled, s.Dropped})
 	}
 	for _, c := range r.Files {
 		f := verifiedFile{File: c.File.Path, Role: c.Role, Status: c.Status, Bytes: c.File.Bytes, SHA256: c.File.SHA256, Rows: c.File.Rows}
@@ -214,6 +215,13 @@ func stepWords(s receipt.Step) []string {
 	}
 	if missing > 0 {
 		words = append(words, thousands(missing)+" missing")
+	}
+	filled := int64(0)
+	for _, n := range s.Filled {
+		filled += n
+	}
+	if filled > 0 {
+		words = append(words, thousands(filled)+" filled")
 	}
 	for _, reason := range slices.Sorted(maps.Keys(s.Dropped)) {
 		words = append(words, thousands(s.Dropped[reason])+" dropped: "+reason)

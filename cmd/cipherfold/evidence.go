@@ -114,39 +114,20 @@ func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overw
 	if len(r.Outputs) == 1 {
 		receipt.SetRows(r.Outputs, report.Out, report.Records)
 	}
-	r.Steps = []receipt.Step{stepOf(w.verb, parameters(cmd), report, r)}
+	step := receipt.StepOf(w.verb, parameters(cmd), report)
+	step.Started, step.Ended = r.Started, r.Ended
+	for _, f := range r.Inputs {
+		step.Inputs = append(step.Inputs, f.Path)
+	}
+	for _, f := range r.Outputs {
+		step.Outputs = append(step.Outputs, f.Path)
+	}
+	r.Steps = []receipt.Step{step}
 	if err := out.Commit(ctx, &r, signer); err != nil {
 		return nil, late(err)
 	}
 	a.log.Info("receipt written", "file", a.evidence.file, "signed_by", signer.Public().ID())
 	return report, nil
-}
-
-// stepOf is a receipt's step, of all of its files.
-func stepOf(verb string, parameters map[string]receipt.Values, report *job.Report, r receipt.Receipt) receipt.Step {
-	key := receipt.Key(report.Key)
-	s := receipt.Step{
-		Verb: verb, Parameters: parameters, Key: &key, Kernel: report.Kernel,
-		Records: report.Records, Ciphertexts: report.Ciphertexts, Values: report.Values,
-		Missing: map[string]int64{}, Dropped: map[string]int64{}, Started: r.Started, Ended: r.Ended,
-	}
-	for name, n := range report.Missing {
-		if n > 0 {
-			s.Missing[name] = n
-		}
-	}
-	for reason, n := range map[string]int64{"unlisted": report.Unlisted, "small_groups": report.SmallGroups} {
-		if n > 0 {
-			s.Dropped[reason] = n
-		}
-	}
-	for _, f := range r.Inputs {
-		s.Inputs = append(s.Inputs, f.Path)
-	}
-	for _, f := range r.Outputs {
-		s.Outputs = append(s.Outputs, f.Path)
-	}
-	return s
 }
 
 // notParameters are flags that do not say what is computed: files, which a receipt has with their digests, and how the job

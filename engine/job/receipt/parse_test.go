@@ -24,7 +24,7 @@ func sample() *Receipt {
 		Outputs: []File{{Path: "out.cf.parquet", Bytes: 7, SHA256: strings.Repeat("b", 64), Rows: &rows, Table: table}},
 		Steps: []Step{{
 			Verb: "encrypt", Parameters: map[string]Values{"measure": {"x"}, "by": {}, "id": {"a", "b"}}, Key: &key, Kernel: "ifma", Records: 3, Ciphertexts: 1, Values: 3,
-			Missing: map[string]int64{"x": 1}, Dropped: map[string]int64{"unlisted": 2}, Inputs: []string{"in.csv"}, Outputs: []string{"out.cf.parquet"}, Started: when, Ended: when,
+			Missing: map[string]int64{"x": 1}, Filled: map[string]int64{}, Dropped: map[string]int64{"unlisted": 2}, Inputs: []string{"in.csv"}, Outputs: []string{"out.cf.parquet"}, Started: when, Ended: when,
 		}},
 		Started: when, Ended: when, Program: Program{Name: "cipherfold", Version: "v1", Commit: "c", Modified: true, Go: "go1.26"}, Machine: Machine{"linux", "amd64", "cpu", 2},
 	}

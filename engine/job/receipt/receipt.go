@@ -46,6 +46,7 @@ type Step struct {
 	Values      int64 // measures times records
 
 	Missing map[string]int64 // missing values of each measure
+	Filled  map[string]int64 // of these, for how many another value was put
 	Dropped map[string]int64 // what was refused and, on request, dropped instead of failing the job: by reason
 
 	Inputs  []string // names of files of the receipt

@@ -68,6 +68,7 @@ type step struct {
 	Ciphertexts int64             `json:"ciphertexts"`
 	Values      int64             `json:"values"`
 	Missing     map[string]int64  `json:"missing"`
+	Filled      map[string]int64  `json:"filled"`
 	Dropped     map[string]int64  `json:"dropped"`
 	Inputs      []string          `json:"inputs"`
 	Outputs     []string          `json:"outputs"`
@@ -115,7 +116,7 @@ func steps(list []Step) []step {
 	for _, s := range list {
 		out = append(out, step{
 			Verb: s.Verb, Parameters: orEmpty(s.Parameters), Key: s.Key, Kernel: s.Kernel, Records: s.Records, Ciphertexts: s.Ciphertexts, Values: s.Values,
-			Missing: orEmpty(s.Missing), Dropped: orEmpty(s.Dropped), Inputs: slices.Concat([]string{}, s.Inputs), Outputs: slices.Concat([]string{}, s.Outputs),
+			Missing: orEmpty(s.Missing), Filled: orEmpty(s.Filled), Dropped: orEmpty(s.Dropped), Inputs: slices.Concat([]string{}, s.Inputs), Outputs: slices.Concat([]string{}, s.Outputs),
 			Started: timeText(s.Started), Ended: timeText(s.Ended),
 		})
 	}
@@ -186,7 +187,7 @@ func (s *statement) receipt() (*Receipt, error) {
 	for _, s := range p.Steps {
 		x := Step{
 			Verb: s.Verb, Parameters: s.Parameters, Key: s.Key, Kernel: s.Kernel, Records: s.Records, Ciphertexts: s.Ciphertexts, Values: s.Values,
-			Missing: s.Missing, Dropped: s.Dropped, Inputs: s.Inputs, Outputs: s.Outputs,
+			Missing: s.Missing, Filled: s.Filled, Dropped: s.Dropped, Inputs: s.Inputs, Outputs: s.Outputs,
 		}
 		if x.Started, err = parseTime(s.Started); err != nil {
 			return nil, err
