@@ -312,3 +312,86 @@ func gunzip(t testing.TB, file string, most int64) string {
 	}
 	return string(text)
 }
+
+// Human Protein Atlas: where proteins are in the cell and how much RNA there is, two owners' tables joined by tokens of the
+// genes, equal the plain join; the aggregator hears how many genes are in one table only.
+func TestProteinAtlasJoinedByTokens(t *testing.T) {
+	places, rna := realData(t, "hpa_subcellular_location.tsv", '\t'), realData(t, "hpa_rna_celline_tissue_extended.tsv.gz", '\t')
+	if places == nil || rna == nil {
+		rna = excerpt(t, "brain.tsv", '\t')
+		places = [][]string{{"Gene", "Reliability"}, {"ENSG00000000000", "Approved"}}
+		for i, r := range rna[1:] {
+			if i%3 > 0 {
+				places = append(places, []string{r[0], []string{"Uncertain", "Supported"}[i%2]})
+			}
+		}
+	}
+	levels := map[string]string{"Uncertain": "1", "Approved": "2", "Supported": "3", "Validated": "4"}
+	at := slices.Index(places[0], "Reliability")
+	const every, columns = 4, 3 // a quarter of the genes, and the first columns, will do: each gene costs a ciphertext
+	var left, right [][]string
+	plain := map[string][]string{} // by gene: reliability, then the columns
+	for i, r := range places {
+		if i == 0 || i%every == 1 {
+			left = append(left, []string{r[0], r[at]})
+		}
+		if i%every == 1 {
+			plain[r[0]] = append([]string{levels[r[at]]}, make([]string, columns)...)
+		}
+	}
+	for i, r := range rna {
+		if i == 0 || i%every == 1 {
+			right = append(right, append([]string{r[0] + map[bool]string{true: ".7"}[i > 0]}, r[1:columns+1]...))
+		}
+		if i%every == 1 {
+			if plain[r[0]] == nil {
+				plain[r[0]] = make([]string, columns+1)
+			}
+			copy(plain[r[0]][1:], r[1:columns+1])
+		}
+	}
+	unmatched := int64(0)
+	for _, x := range plain {
+		if x[0] == "" || x[1] == "" {
+			unmatched++
+		}
+	}
+	if unmatched == 0 || unmatched == int64(len(plain)) {
+		t.Fatalf("%d of %d genes are in one table only", unmatched, len(plain))
+	}
+	b := newBench(t, paillier.MHL)
+	key, token := b.tokenKey("tokens.json")
+	e := job.Encryption{Key: job.KeyOf(b.key), IDs: []string{left[0][0] + ":as=gene:ensembl"}, Tokenize: []string{"gene"}, TokenKey: key,
+		Measures: measures(t, "Reliability:levels=Uncertain=1|Approved=2|Supported=3|Validated=4:max=4")}
+	x := b.encrypt(b.table("places.csv", left), e)
+	e.IDs = []string{right[0][0] + ":as=gene:ensembl"}
+	if e.Measures = measures(t, "*:decimals=1:max=6520"); right[0][0] == "gene" {
+		e.IDs = []string{"gene:ensembl"}
+	}
+	y := b.encrypt(b.table("rna.csv", right), e)
+	report, err := job.Fuse(t.Context(), job.Fusion{In: []string{x, y}, Out: b.path("f.cf.parquet"), Unmatched: true})
+	if err != nil || report.Unmatched == nil || *report.Unmatched != unmatched {
+		t.Fatalf("%+v, %v, want %d unmatched genes", report, err, unmatched)
+	}
+	rows := b.decrypt(b.path("f.cf.parquet"))
+	if len(rows) != len(plain) {
+		t.Errorf("%d genes, want %d", len(rows), len(plain))
+	}
+	got := map[string]map[string]string{}
+	for _, r := range rows {
+		got[r["gene"]] = r
+	}
+	names := append([]string{"Reliability"}, rna[0][1:columns+1]...)
+	for gene, want := range plain {
+		r := got[token(idDomain, 16, gene)]
+		for i, name := range names {
+			there := "1"
+			if want[i] == "" || want[i] == "NA" {
+				want[i], there = "0", "0"
+			}
+			if r[name+"_count"] != there || rat(t, r[name+"_sum"]).Cmp(rat(t, want[i])) != 0 {
+				t.Fatalf("%s: %s is %s of %s, want %s of %s", gene, name, r[name+"_sum"], r[name+"_count"], want[i], there)
+			}
+		}
+	}
+}

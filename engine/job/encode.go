@@ -29,9 +29,13 @@ func (s *scaled) resize(n int) {
 // scaleColumn converts a column of a batch. Every value that is no number, has more decimals than declared or exceeds
 // the measure's bound (when it has one) is refused with its place.
 func scaleColumn(dst *scaled, b column.Batch, at int, m Measure) error {
+	return scaleArray(dst, b, b.Column(at), m)
+}
+
+// scaleArray is scaleColumn of values that stand for the rows of b.
+func scaleArray(dst *scaled, b column.Batch, arr arrow.Array, m Measure) error {
 	n := int(b.NumRows())
 	dst.resize(n)
-	arr := b.Column(at)
 	convert, text, err := converter(arr, m.Decimals)
 	if err != nil {
 		return column.Refuse(fileOf(b), "%w", err).InColumn(m.Name).WithHint("A measure is a column of numbers, or of text that spells numbers.")

@@ -20,6 +20,7 @@ import (
 // 10^decimals is rounded to the nearest integer, ties to even: the same bits on every machine.
 type Preparation struct {
 	Unit    string   // what the values are in, such as TPM: noted and compared, nothing is converted
+	Levels  string   // TEXT=NUMBER|TEXT=NUMBER...: the values are these texts, and stand for the numbers; others are refused
 	Range   Interval // refuse values outside
 	TPM     bool     // times 10^6, divided by the sum of the column: every owner's column then sums up to a million
 	Log2    bool     // log2(x + 1)
@@ -46,7 +47,7 @@ var missings = []string{"zero", "mean", "median", "refuse"}
 
 // settings of a measure, in the order in which they are documented. Those in bare have no value, or need none.
 var (
-	settings = []string{"decimals", "max", "unit", "range", "tpm", "log2", "zscore", "clip", "missing"}
+	settings = []string{"decimals", "max", "unit", "levels", "range", "tpm", "log2", "zscore", "clip", "missing"}
 	bare     = []string{"tpm", "log2", "zscore", "clip"}
 )
 
@@ -60,6 +61,8 @@ func (p *Preparation) set(key, value string, valued bool) error {
 		if p.Unit = value; value == "" {
 			err = fmt.Errorf("is empty")
 		}
+	case "levels":
+		p.Levels, err = parseLevels(value)
 	case "range":
 		p.Range, err = parseInterval(value)
 	case "tpm":
@@ -108,6 +111,39 @@ func parseInterval(text string) (Interval, error) {
 		err = fmt.Errorf("begins above its end")
 	}
 	return Interval{low, high}, err
+}
+
+// parseLevels reads TEXT=NUMBER|TEXT=NUMBER..., and writes it in one order.
+func parseLevels(text string) (string, error) {
+	var out []string
+	for _, level := range strings.Split(text, "|") {
+		i := strings.LastIndexByte(level, '=')
+		if i < 0 {
+			return "", fmt.Errorf("is not TEXT=NUMBER|TEXT=NUMBER, such as low=1|high=2")
+		}
+		number, _, err := canonical(level[i+1:])
+		if err != nil {
+			return "", err
+		}
+		out = append(out, level[:i+1]+number)
+	}
+	slices.Sort(out)
+	for i := 1; i < len(out); i++ {
+		if a, b := strings.LastIndexByte(out[i-1], '='), strings.LastIndexByte(out[i], '='); out[i-1][:a] == out[i][:b] {
+			return "", fmt.Errorf("has %s twice", column.Quote(out[i][:b]))
+		}
+	}
+	return strings.Join(out, "|"), nil
+}
+
+// levels returns the numbers that texts stand for, as they are written.
+func (p *Preparation) levels() map[string]string {
+	out := map[string]string{}
+	for _, level := range strings.Split(p.Levels, "|") {
+		i := strings.LastIndexByte(level, '=')
+		out[level[:i]] = level[i+1:]
+	}
+	return out
 }
 
 // parseZScore reads MEAN/SD.
@@ -163,6 +199,7 @@ func (p *Preparation) steps(measure string) []ctfile.Step {
 		}
 	}
 	add(p.Unit != "", "unit", p.Unit)
+	add(p.Levels != "", "levels", p.Levels)
 	add(p.Range != Interval{}, "range", p.Range.String())
 	add(p.TPM, "tpm", "")
 	add(p.Log2, "log2", "")

@@ -123,6 +123,7 @@ func TestPreparationRefuses(t *testing.T) {
 		{"x:tpm", "-2", `"-2" is negative, where parts of a million are to be made`},
 		{"x:zscore=0/1:max=3", "4", `is beyond max=3`},
 		{"x:zscore=0/0.0000000001:decimals=18", "4", `overflows`},
+		{"x:levels=0=5|low=7", "high", `"high" is none of the declared levels`},
 		{"x:missing=refuse", "~", `column "x": the value is missing`},
 	} {
 		b := newBench(t, paillier.MHL)
@@ -149,7 +150,7 @@ func TestMeasureSettings(t *testing.T) {
 		"x:range=5..1": "begins above its end", "x:range=5": "is not LOW..HIGH", "x:range=a..b": `"a", which is not a number`,
 		"x:zscore=1": "is not MEAN/SD", "x:zscore=1/0": "not positive", "x:clip=..": "is not LOW..HIGH", "x:missing=none": "is none of zero, mean, median, refuse",
 		"x:log2=2": "takes no value", "x:log2:log2": "log2 is given twice", "x:unit=": "is empty", "x:mising=zero": `did you mean "missing"`,
-		"x:max=5:max=6": "max is given twice",
+		"x:max=5:max=6": "max is given twice", "x:levels=a": "is not TEXT=NUMBER", "x:levels=a=1|a=2": "has \"a\" twice", "x:levels=a=b": "not a number",
 	} {
 		if _, err := job.ParseMeasure(spec); err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(job.Explain(err).Hint, want) {
 			t.Errorf("%s: %v, want %q", spec, err, want)
@@ -163,6 +164,21 @@ func TestMeasureSettings(t *testing.T) {
 	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,1"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:range=0.5..1")})
 	if f := job.Explain(orNone(err)); f.Kind != job.Usage || !strings.Contains(f.Message, "range=0.5..1") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Texts stand for the numbers that owners agreed on, in whatever order they are declared.
+func TestLevels(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	x := b.encrypt(b.csv("a.csv", "g,x", "a,low", "b,~", "c,high"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:levels=low=1|high=2.50:decimals=1:clip=0..2")})
+	y := b.encrypt(b.csv("b.csv", "g,x", "a,high", "b,low"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:levels=high=2.5|low=1.0:decimals=1:clip=0..2")})
+	rows := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: []string{x, y}}))
+	if got := cells(rows, "x_sum") + " " + cells(rows, "x_count"); got != "3.0 1.0 2.0 2 1 1" {
+		t.Errorf("%s", got)
+	}
+	z := b.encrypt(b.csv("c.csv", "g,x", "a,low", "b,high"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:levels=low=1|high=3:log2:decimals=3:max=9")})
+	if got := cells(b.decrypt(z), "x_sum"); got != "1.000 2.000" {
+		t.Errorf("%s", got)
 	}
 }
 

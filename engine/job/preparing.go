@@ -26,6 +26,7 @@ type preparing struct {
 	clipFrom, clipTo  float64
 	mean, sd          float64
 	unit              float64 // 10^decimals
+	levels            map[string]string
 
 	total  float64 // TPM: the sum of the column
 	fill   int64   // what stands for missing values
@@ -65,6 +66,14 @@ func newPreparing(m Measure) (*preparing, error) {
 			return nil, wrong(x.setting, fmt.Errorf("with %s: %w", count(m.Decimals, "decimal"), err))
 		}
 	}
+	if q.Levels != "" {
+		p.levels = q.levels()
+		for text, number := range p.levels {
+			if _, err := codec.ParseDecimal(number, m.Decimals); err != nil && q.exact() {
+				return nil, wrong("levels", fmt.Errorf("%s=%s with %s: %w", text, number, count(m.Decimals, "decimal"), err))
+			}
+		}
+	}
 	if q.ZScore != "" {
 		mean, sd, _ := strings.Cut(q.ZScore, "/")
 		var err error
@@ -78,13 +87,41 @@ func newPreparing(m Measure) (*preparing, error) {
 	return p, nil
 }
 
+// numbers replaces the texts of a column by the numbers that they stand for. The caller releases the column.
+func (p *preparing) numbers(b column.Batch, at int) (arrow.Array, error) {
+	arr := b.Column(at)
+	if p.levels == nil {
+		arr.Retain()
+		return arr, nil
+	}
+	out := array.NewStringBuilder(memory.DefaultAllocator)
+	defer out.Release()
+	for i := range arr.Len() {
+		if arr.IsNull(i) {
+			out.AppendNull()
+			continue
+		}
+		number, ok := p.levels[arr.ValueStr(i)]
+		if !ok {
+			return nil, b.Refuse(i, p.Name, "%s is none of the declared levels", column.Quote(arr.ValueStr(i))).
+				WithHint("Add it to levels= for every owner alike, or correct the value.")
+		}
+		out.Append(number)
+	}
+	return out.NewArray(), nil
+}
+
 // values prepares a column of a batch. Missing values are filled when that was fitted (fill); otherwise they stay missing.
 func (p *preparing) values(dst *scaled, b column.Batch, at int, fill bool) error {
-	var err error
+	arr, err := p.numbers(b, at)
+	if err != nil {
+		return err
+	}
+	defer arr.Release()
 	if p.Prepare.exact() {
-		err = p.exactValues(dst, b, at)
+		err = p.exactValues(dst, b, arr)
 	} else {
-		err = p.roundedValues(dst, b, at)
+		err = p.roundedValues(dst, b, arr)
 	}
 	if err != nil || p.Prepare.Missing == "" {
 		return err
@@ -104,10 +141,10 @@ func (p *preparing) values(dst *scaled, b column.Batch, at int, fill bool) error
 	return nil
 }
 
-func (p *preparing) exactValues(dst *scaled, b column.Batch, at int) error {
+func (p *preparing) exactValues(dst *scaled, b column.Batch, arr arrow.Array) error {
 	m := p.Measure
 	m.Bound = 0 // it holds for prepared values
-	if err := scaleColumn(dst, b, at, m); err != nil {
+	if err := scaleArray(dst, b, arr, m); err != nil {
 		return err
 	}
 	for i, ok := range dst.ok {
@@ -132,10 +169,9 @@ func (p *preparing) outOfRange(b column.Batch, i int, text string) error {
 		WithHint("Check the unit of the column, and correct the value; or declare another range, for every owner alike.")
 }
 
-func (p *preparing) roundedValues(dst *scaled, b column.Batch, at int) error {
+func (p *preparing) roundedValues(dst *scaled, b column.Batch, arr arrow.Array) error {
 	n := int(b.NumRows())
 	dst.resize(n)
-	arr := b.Column(at)
 	value, text, err := floats(arr)
 	if err != nil {
 		return column.Refuse(fileOf(b), "%w", err).InColumn(p.Name).WithHint("A measure is a column of numbers, or of text that spells numbers.")
@@ -268,19 +304,8 @@ func (x *preparer) fitTotals(ctx context.Context, s source, list []*preparing) e
 	sums := make([]sum, len(list))
 	err = each(ctx, r, func(b column.Batch) error {
 		for c, p := range list {
-			value, text, err := floats(b.Column(c))
-			if err != nil {
-				return column.Refuse(fileOf(b), "%w", err).InColumn(p.Name).WithHint("A measure is a column of numbers.")
-			}
-			for i := range int(b.NumRows()) {
-				if b.Column(c).IsNull(i) {
-					continue
-				}
-				v, err := p.raw(b, i, value, text)
-				if err != nil {
-					return err
-				}
-				sums[c].add(v)
+			if err := p.addRaw(&sums[c], b, c); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -293,6 +318,30 @@ func (x *preparer) fitTotals(ctx context.Context, s source, list []*preparing) e
 			return column.Refuse(s.files[0], "the values of %s add up to 0, of which no parts of a million can be made", column.Quote(p.Name)).InColumn(p.Name).
 				WithHint("Leave the column out.")
 		}
+	}
+	return nil
+}
+
+// addRaw adds the values of a column before they become parts of a million.
+func (p *preparing) addRaw(to *sum, b column.Batch, at int) error {
+	arr, err := p.numbers(b, at)
+	if err != nil {
+		return err
+	}
+	defer arr.Release()
+	value, text, err := floats(arr)
+	if err != nil {
+		return column.Refuse(fileOf(b), "%w", err).InColumn(p.Name).WithHint("A measure is a column of numbers.")
+	}
+	for i := range arr.Len() {
+		if arr.IsNull(i) {
+			continue
+		}
+		v, err := p.raw(b, i, value, text)
+		if err != nil {
+			return err
+		}
+		to.add(v)
 	}
 	return nil
 }
