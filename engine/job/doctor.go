@@ -91,7 +91,7 @@ func Diagnose(ctx context.Context, o Options, quick bool) (*Diagnosis, error) {
 const estimateRows = 64
 
 func estimate(ctx context.Context, kernel string, variant paillier.Variant, bits int) (*Estimate, error) {
-	key, err := paillier.GenerateKey(ctx, rand.Reader, variant, bits, false)
+	key, err := paillier.GenerateKey(ctx, rand.Reader, variant, bits, bits < 2048)
 	if err != nil {
 		return nil, err
 	}

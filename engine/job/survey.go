@@ -18,6 +18,7 @@ type EncryptSurvey struct {
 	Bounds          []int64       `json:"bounds"`   // of the measures' scaled integers: declared or found
 	Columns         int           `json:"columns"`  // of ciphertexts
 	CiphertextBytes int           `json:"ciphertext_bytes"`
+	MaxAdds         int64         `json:"max_adds"`
 	BlockRecords    int64         `json:"block_records"` // records in a row of the table; parts begin at a multiple of it
 	Unlisted        int64         `json:"unlisted,omitempty"`
 }
@@ -42,7 +43,7 @@ func SurveyEncryption(ctx context.Context, e Encryption) (*EncryptSurvey, error)
 	}
 	s := &EncryptSurvey{
 		Key: keyReport(x.Key.Public), Inputs: x.src.rows.files, Records: records, Columns: len(x.table.Columns),
-		CiphertextBytes: x.Key.Public.CiphertextSize(), BlockRecords: int64(x.plan.records), Unlisted: x.unlisted,
+		CiphertextBytes: x.Key.Public.CiphertextSize(), MaxAdds: x.MaxAdds, BlockRecords: int64(x.plan.records), Unlisted: x.unlisted,
 	}
 	for _, m := range x.Measures {
 		s.Measures, s.Bounds = append(s.Measures, m.Name), append(s.Bounds, m.Bound)

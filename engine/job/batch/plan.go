@@ -25,8 +25,8 @@ import (
 // Version is the version of job.json and of the journals.
 const Version = 1
 
-// Plan is job.json: a job with everything resolved that is known before it begins.
-type Plan struct {
+// PlanFile is job.json: a job with everything resolved that is known before it begins.
+type PlanFile struct {
 	Version int             `json:"version"`
 	ID      string          `json:"id"` // random, 16 hex digits
 	Name    string          `json:"name"`
@@ -50,7 +50,7 @@ type PlannedStep struct {
 }
 
 // Levels is the highest level of a step.
-func (p *Plan) Levels() int {
+func (p *PlanFile) Levels() int {
 	most := 0
 	for _, s := range p.Steps {
 		most = max(most, s.Level)
@@ -174,20 +174,20 @@ func (j *Job) describe(ctx context.Context, fs blob.FS, names []string) ([]recei
 }
 
 // newPlan resolves a job and digests its inputs.
-func (j *Job) newPlan(ctx context.Context, fs blob.FS) (*Plan, error) {
+func (j *Job) newPlan(ctx context.Context, fs blob.FS) (*PlanFile, error) {
 	steps, err := j.resolve(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	id := make([]byte, 8)
 	_, _ = rand.Read(id) // never fails (crypto/rand)
-	p := &Plan{Version: Version, ID: hex.EncodeToString(id), Name: j.Name, Created: time.Now().UTC(), Program: receipt.ThisProgram(), Steps: steps}
+	p := &PlanFile{Version: Version, ID: hex.EncodeToString(id), Name: j.Name, Created: time.Now().UTC(), Program: receipt.ThisProgram(), Steps: steps}
 	p.Inputs, err = j.describe(ctx, fs, externals(steps))
 	return p, err
 }
 
 // tableID is what the tables of a step carry as their job id: the same in every part, another in every step.
-func (p *Plan) tableID(step string) string {
+func (p *PlanFile) tableID(step string) string {
 	sum := sha256.Sum256([]byte(p.ID + " " + step))
 	return hex.EncodeToString(sum[:8])
 }
@@ -195,7 +195,7 @@ func (p *Plan) tableID(step string) string {
 const planBytesMax = 256 << 20
 
 // readPlan reads job.json; nil when it is not there.
-func readPlan(ctx context.Context, disk blob.Disk, name string) (*Plan, error) {
+func readPlan(ctx context.Context, disk blob.Disk, name string) (*PlanFile, error) {
 	data, err := receipt.ReadFile(ctx, disk, name, planBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil
@@ -203,7 +203,7 @@ func readPlan(ctx context.Context, disk blob.Disk, name string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{}
+	p := &PlanFile{}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(p); err != nil {
@@ -218,7 +218,7 @@ func readPlan(ctx context.Context, disk blob.Disk, name string) (*Plan, error) {
 }
 
 // write makes job.json, unless it is there already.
-func (p *Plan) write(ctx context.Context, disk blob.Disk, name string) error {
+func (p *PlanFile) write(ctx context.Context, disk blob.Disk, name string) error {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -238,7 +238,7 @@ func (p *Plan) write(ctx context.Context, disk blob.Disk, name string) error {
 }
 
 // sameJob refuses a job that is not the one that the plan was made for.
-func (p *Plan) sameJob(file string, steps []PlannedStep) error {
+func (p *PlanFile) sameJob(file string, steps []PlannedStep) error {
 	changed := func(format string, args ...any) error {
 		return column.Refuse(file, "the job is not the one that its directory was made for: "+format, args...).
 			WithHint("Put the job file back as it was; or name another directory, or remove this one, to run it anew.")
@@ -276,7 +276,7 @@ func parameter(v receipt.Values, given bool) string {
 
 // sameInputs refuses inputs that are not those that the plan was made for: other files, or other bytes. Files that are gone
 // are let pass if they may be.
-func (p *Plan) sameInputs(dir string, steps []PlannedStep, now []receipt.File, mayBeGone bool) error {
+func (p *PlanFile) sameInputs(dir string, steps []PlannedStep, now []receipt.File, mayBeGone bool) error {
 	refuse := func(file, format string, args ...any) error {
 		return column.Refuse(file, format, args...).
 			WithHint("Put the inputs back as they were; or run the job anew, with another dir or after removing %s.", dir)

@@ -16,15 +16,15 @@ import (
 
 // ShardSummary says what a shard did.
 type ShardSummary struct {
-	Name   string        `json:"name"`
-	Dir    string        `json:"dir"`
-	Shard  int           `json:"shard"`
-	Of     int           `json:"of"`
-	Level  int           `json:"level"` // that was worked on; 0 when the job is done
-	Levels int           `json:"levels"`
-	Parts  int           `json:"parts"` // done now
-	Before int           `json:"parts_before"`
-	Report []*job.Report `json:"reports"` // of the parts done now
+	Name    string        `json:"name"`
+	Dir     string        `json:"dir"`
+	Shard   int           `json:"shard"`
+	Of      int           `json:"of"`
+	Level   int           `json:"level"` // that was worked on; 0 when the job is done
+	Levels  int           `json:"levels"`
+	Parts   int           `json:"parts"` // done now
+	Before  int           `json:"parts_before"`
+	Reports []*job.Report `json:"reports"` // of the parts done now
 }
 
 // errOver ends a shard whose level was merged meanwhile, without its help.
@@ -108,7 +108,7 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 	}
 	return w.parts(ctx, v, name, missing, attempt, func(report *job.Report) error {
 		sum.Parts++
-		sum.Report = append(sum.Report, report)
+		sum.Reports = append(sum.Reports, report)
 		if w.over(ctx, name) {
 			return errOver
 		}

@@ -22,7 +22,7 @@ const (
 
 // state is what a job directory says: the plan and all that the journals tell.
 type state struct {
-	plan     *Plan
+	plan     *PlanFile
 	steps    map[string]*stepState
 	journals []string // of shards
 	valid    int64    // bytes of the main journal that are whole
@@ -46,13 +46,24 @@ type partState struct {
 	report *job.Report
 }
 
+// newState is the state of a job that has not been begun.
+func newState(plan *PlanFile) *state {
+	s := &state{plan: plan, steps: map[string]*stepState{}}
+	if plan != nil {
+		for _, p := range plan.Steps {
+			s.steps[p.Name] = &stepState{parts: map[int][]partState{}, writing: map[string]string{}}
+		}
+	}
+	return s
+}
+
 // readState reads a job directory. The plan is nil when there is none.
 func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) {
 	names, err := disk.ReadDir(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &state{steps: map[string]*stepState{}}
+	s := newState(nil)
 	if s.plan, err = readPlan(ctx, disk, path.Join(dir, planName)); err != nil {
 		return nil, err
 	}
@@ -65,12 +76,11 @@ func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) 
 		}
 		return s, nil
 	}
-	for _, p := range s.plan.Steps {
-		step := &stepState{parts: map[int][]partState{}, writing: map[string]string{}}
-		if step.cut, err = readCut(ctx, disk, cutName(dir, p.Name)); err != nil {
+	s = newState(s.plan)
+	for name, step := range s.steps {
+		if step.cut, err = readCut(ctx, disk, cutName(dir, name)); err != nil {
 			return nil, err
 		}
-		s.steps[p.Name] = step
 	}
 	for _, name := range names {
 		if name != journalName && !strings.HasPrefix(name, journalName+".") {

@@ -11,7 +11,7 @@ import (
 
 // Status is how far a job has come, as its directory tells.
 type Status struct {
-	Plan     *Plan        `json:"plan"`
+	Plan     *PlanFile    `json:"plan"`
 	Steps    []StepStatus `json:"steps"`
 	Finished bool         `json:"finished"`
 }

@@ -26,12 +26,17 @@ type work struct {
 	journal *journal
 }
 
-// enter opens the job directory, makes it when there is none, and checks that the job, its inputs and the outputs that are
-// done are what they were. alone locks it.
-func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
+func (j *Job) newWork() *work {
 	w := &work{job: j, disk: j.disk(), keys: map[string]job.Key{}, unlock: func() error { return nil }}
 	w.resume = fmt.Sprintf("cipherfold run %s --resume", j.File)
 	w.files = &files{FS: j.fs(), Disk: w.disk, dir: j.Dir, seen: map[string]identity{}}
+	return w
+}
+
+// enter opens the job directory, makes it when there is none, and checks that the job, its inputs and the outputs that are
+// done are what they were. alone locks it.
+func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
+	w := j.newWork()
 	if strings.Contains(j.Dir, "://") {
 		return nil, &job.UsageError{Cause: fmt.Sprintf("the job directory %s is not on a disk", j.Dir), Hint: "Inputs and outputs may be in object stores; dir must be a directory that all shards share."}
 	}
@@ -39,7 +44,7 @@ func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
 	if w.state, err = readState(ctx, w.disk, j.Dir); err != nil {
 		return nil, err
 	}
-	var plan *Plan
+	var plan *PlanFile
 	if w.plan == nil { // made before the directory, so that a job that is refused leaves none
 		if plan, err = j.newPlan(ctx, w.files); err != nil {
 			return nil, err
@@ -86,7 +91,7 @@ func (w *work) lock(ctx context.Context) error {
 }
 
 // open reads what the directory says now that nobody else changes it, writes the plan if there is none, and checks.
-func (w *work) open(ctx context.Context, plan *Plan) (err error) {
+func (w *work) open(ctx context.Context, plan *PlanFile) (err error) {
 	if w.state, err = readState(ctx, w.disk, w.job.Dir); err != nil {
 		return err
 	}
@@ -138,7 +143,13 @@ func (w *work) sameOutputs(ctx context.Context) error {
 // canWrite refuses a job that could not write an output, before any work.
 func (w *work) canWrite(ctx context.Context, steps []PlannedStep) error {
 	for i, p := range steps {
-		u, err := w.job.fs().Create(ctx, p.Out, blob.CreateOptions{Overwrite: w.job.Steps[i].Overwrite})
+		var u interface{ Abort() error }
+		var err error
+		if opts := (blob.CreateOptions{Overwrite: w.job.Steps[i].Overwrite}); w.job.Steps[i].rowsPerFile() > 0 {
+			u, err = blob.CreateDir(ctx, w.job.fs(), p.Out, opts)
+		} else {
+			u, err = w.job.fs().Create(ctx, p.Out, opts)
+		}
 		if err != nil {
 			return err
 		}
