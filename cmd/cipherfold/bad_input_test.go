@@ -114,7 +114,7 @@ const (
 	hintTail     = "Copy or export the file again: its end, where Parquet keeps its table of contents, is missing."
 	hintCopy     = "Copy the file again, and compare its size or checksum with the original."
 	hintPath     = "Check the path."
-	hintFormats  = "Formats go by the extension: .arrow, .bcf, .csv, .csv.gz, .feather, .parquet, .tsv, .tsv.gz, .vcf, .vcf.bgz, .vcf.gz."
+	hintFormats  = "Formats go by the extension: .arrow, .bcf, .bed, .bed.gz, .csv, .csv.gz, .feather, .parquet, .tsv, .tsv.gz, .vcf, .vcf.bgz, .vcf.gz."
 	hintOutputs  = "Formats go by the extension: .arrow, .csv, .csv.gz, .feather, .parquet, .tsv, .tsv.gz."
 	hintOnce     = "In the blocks layout every record comes once. Add its rows up first (--duplicates sum), or use --layout records."
 	hintBlocks   = "Blocks fuse record by record. Give every owner the same --universe, or encrypt with --layout records."

@@ -102,7 +102,7 @@ that list the same records in the same order, or are brought into one order by -
 	f := cmd.Flags()
 	f.StringVar(&key, "key", "", "`FILE` public.json, or the secret key")
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
-	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .vcf, .vcf.gz")
+	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .bed, .bed.gz, .vcf, .vcf.gz")
 	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
 	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear")
 	f.StringArrayVar(&measures, "measure", nil, "`SPEC...` what to encrypt: NAME[:decimals=D][:max=M] and further settings")

@@ -395,3 +395,27 @@ func TestProteinAtlasJoinedByTokens(t *testing.T) {
 		}
 	}
 }
+
+// GEUVADIS as FastQTL has it: a BED file is read as it is, its gene ids without their versions.
+func TestGeuvadisBED(t *testing.T) {
+	rows := realData(t, "geuvadis_chr22_expression_fastqtl.bed.gz", '\t')
+	if rows == nil {
+		rows = [][]string{{"#Chr", "start", "end", "TargetID", "HG00096"}, {"22", "1", "2", "ENSG00000237438.1", "-0.380649691780917"}}
+	}
+	var text strings.Builder
+	for _, r := range rows {
+		text.WriteString(strings.Join(r, "\t") + "\n")
+	}
+	b := newBench(t, paillier.MHL)
+	got := b.decrypt(b.encrypt(b.write("expression.bed", text.String()), job.Encryption{IDs: []string{"id:as=gene:ensembl"}, Layout: job.Blocks,
+		Measures: measures(t, rows[0][4]+":decimals=17:max=10")}))
+	if len(got) != len(rows)-1 {
+		t.Fatalf("%d genes, want %d", len(got), len(rows)-1)
+	}
+	for i, r := range rows[1:] {
+		gene, _, _ := strings.Cut(r[3], ".")
+		if got[i]["gene"] != gene || rat(t, got[i][rows[0][4]+"_sum"]).Cmp(rat(t, r[4])) != 0 {
+			t.Fatalf("%s of %s comes back as %s of %s", r[4], r[3], got[i][rows[0][4]+"_sum"], got[i]["gene"])
+		}
+	}
+}

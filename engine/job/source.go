@@ -27,6 +27,7 @@ var (
 	arrowFormat   = format{open: arrowio.Open, create: arrowio.Create}
 	parquetFormat = format{open: parquetio.Open, create: parquetio.Create}
 	vcfFormat     = format{open: openVCF}
+	bedFormat     = format{open: csvio.Open}
 )
 
 // formats by the extension of the file's name.
@@ -34,6 +35,7 @@ var formats = map[string]format{
 	".parquet": parquetFormat,
 	".arrow":   arrowFormat, ".feather": arrowFormat,
 	".csv": csvFormat, ".csv.gz": csvFormat, ".tsv": csvFormat, ".tsv.gz": csvFormat,
+	".bed": bedFormat, ".bed.gz": bedFormat,
 	".vcf": vcfFormat, ".vcf.gz": vcfFormat, ".vcf.bgz": vcfFormat, ".bcf": vcfFormat,
 }
 

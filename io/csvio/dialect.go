@@ -1,5 +1,8 @@
 // Package csvio reads and writes delimited text: .csv and .tsv, either also
-// gzip-compressed (.csv.gz, .tsv.gz).
+// gzip-compressed (.csv.gz, .tsv.gz). It reads expression matrices in the BED
+// form of FastQTL and QTLtools: .bed and .bed.gz, tab-separated, with a header
+// that begins with # and whose first four columns, whatever it calls them, are
+// delivered as chrom, start, end and id; the others are the samples.
 //
 // A file is UTF-8 text with a header row of distinct names. Fields may be
 // quoted as in RFC 4180, in TSV as well; a field that does not begin with a
@@ -18,13 +21,17 @@ import (
 
 // Extensions are the file name extensions of this format, as blob.Ext gives
 // them.
-var Extensions = []string{".csv", ".tsv", ".csv.gz", ".tsv.gz"}
+var Extensions = []string{".csv", ".tsv", ".csv.gz", ".tsv.gz", ".bed", ".bed.gz"}
+
+// bedNames are the first columns of a BED file.
+var bedNames = []string{"chrom", "start", "end", "id"}
 
 // dialect is what differs between the kinds of delimited text.
 type dialect struct {
 	delim      byte
 	bareQuotes bool // a quote within an unquoted field is data
 	gzip       bool
+	bed        bool // the header begins with #; read only
 }
 
 func dialectOf(name string) (dialect, error) {
@@ -37,7 +44,11 @@ func dialectOf(name string) (dialect, error) {
 		return dialect{delim: '\t', bareQuotes: true}, nil
 	case ".tsv.gz":
 		return dialect{delim: '\t', bareQuotes: true, gzip: true}, nil
+	case ".bed":
+		return dialect{delim: '\t', bareQuotes: true, bed: true}, nil
+	case ".bed.gz":
+		return dialect{delim: '\t', bareQuotes: true, gzip: true, bed: true}, nil
 	}
 	return dialect{}, column.Refuse(name, "not a name of a delimited text file").
-		WithHint("The extension says what is inside: .csv, .tsv, .csv.gz or .tsv.gz.")
+		WithHint("The extension says what is inside: .csv, .tsv, .csv.gz, .tsv.gz, .bed or .bed.gz.")
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -123,6 +124,13 @@ func (r *Reader) readHeader() error {
 	r.header = make([]string, len(s.fields))
 	for i := range r.header {
 		r.header[i] = string(s.field(i))
+	}
+	if s.bed {
+		if len(r.header) < len(bedNames) || !strings.HasPrefix(r.header[0], "#") {
+			return column.Refuse(r.name, "not a BED file of expression values: the header is not #chr start end id sample...").AtLine(1).
+				WithHint("The first line names the columns, begins with #, and is separated by tabs.")
+		}
+		copy(r.header, bedNames)
 	}
 	if bytes.IndexByte(s.rec, '\r') >= 0 && bytes.IndexByte(s.rec, '\n') < 0 {
 		return column.Refuse(r.name, "a carriage return within the header").AtLine(1).

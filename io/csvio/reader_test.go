@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -410,5 +411,25 @@ func TestReadSharedData(t *testing.T) {
 			t.Errorf("%s: rows are missing (%v)", name, err)
 		}
 		t.Logf("%s: %d rows", name, r.(*Reader).Rows())
+	}
+}
+
+// The first four columns of a BED file have fixed names, whatever the header calls them.
+func TestBED(t *testing.T) {
+	const text = "#Chr\tstart\tend\tTargetID\tHG1\tHG2\n22\t1\t2\tENSG1.4\t-0.5\tNA\n"
+	for name, content := range map[string]string{"a.bed": text, "a.bed.gz": zipped(text)} {
+		header, rows, _, err := read(t, name, content, column.ReadOptions{})
+		if err != nil || strings.Join(header, " ") != "chrom start end id HG1 HG2" || len(rows) != 1 || strings.Join(rows[0], " ") != "22 1 2 ENSG1.4 -0.5 "+null {
+			t.Errorf("%s: %v, %v, %v", name, header, rows, err)
+		}
+	}
+	for _, bad := range []string{"22\t1\t2\tENSG1\t0.5\n", "#chr\tstart\tend\n", "#chr start end id s\n"} {
+		_, _, _, err := read(t, "a.bed", bad, column.ReadOptions{})
+		if err == nil || !strings.Contains(err.Error(), "a.bed: line 1: not a BED file of expression values") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	if _, err := Create(ctx, &blobtest.Mem{}, "a.bed", arrow.NewSchema(nil, nil), column.WriteOptions{}); err == nil {
+		t.Error("a BED file can be written")
 	}
 }

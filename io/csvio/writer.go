@@ -45,6 +45,9 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 	if err != nil {
 		return nil, err
 	}
+	if d.bed {
+		return nil, column.Refuse(name, "BED files are only read").WithHint("Write a .tsv file instead.")
+	}
 	if schema.NumFields() == 0 {
 		return nil, column.Refuse(name, "a table without columns cannot be written as text").WithHint("Select at least one column.")
 	}
