@@ -9,4 +9,5 @@ type Progress struct {
 	Done  atomic.Int64 // units finished
 	Total atomic.Int64 // units expected; 0 while unknown
 	Bytes atomic.Int64 // bytes finished
+	Items atomic.Int64 // pieces of work finished, of which a unit may have several
 }

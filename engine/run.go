@@ -27,6 +27,7 @@ type run struct {
 	places chan struct{} // one token for each item in flight
 	group  sync.WaitGroup
 	meters []*meter // appended by the starting goroutine only
+	unseen func()   // tells the Gauge, if there is one, that the run is over
 
 	// Written by the source before it closes its queue, read by the last stage after its queue is closed.
 	ended bool  // the source came to its end
@@ -43,6 +44,9 @@ func newRun(ctx context.Context, queue, workers int) *run {
 	}
 	r := &run{parent: ctx, begun: time.Now(), places: make(chan struct{}, queue)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	if g, ok := ctx.Value(gaugeKey{}).(*Gauge); ok {
+		r.unseen = g.watch(r)
+	}
 	return r
 }
 
@@ -72,6 +76,9 @@ func (r *run) atMostPlaces(workers int) int { return min(workersOrAll(workers), 
 // wait returns once all goroutines have ended.
 func (r *run) wait() (Stats, error) {
 	r.group.Wait()
+	if r.unseen != nil {
+		r.unseen()
+	}
 	stats := Stats{Wall: time.Since(r.begun)}
 	for _, m := range r.meters {
 		stats.Stages = append(stats.Stages, m.stats)

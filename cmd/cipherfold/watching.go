@@ -84,7 +84,11 @@ func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) (
 		}
 	}
 	a.watching.expected = job.StreamedBytes(ctx, a.unwatched(false), w.in)
-	reports, err := f(ctx)
+	inside := ctx
+	if a.watching.metrics != nil {
+		inside = a.watching.metrics.Context(ctx)
+	}
+	reports, err := f(inside)
 	a.endMetrics(ctx, reports, err)
 	end(reports, err)
 	return err

@@ -117,7 +117,8 @@ func TestMetricsServer(t *testing.T) {
 		r.Body.Close()
 		seen = nameKeys(string(data))
 		if m := regexp.MustCompile(`cipherfold_records_total\{stage="encrypt"\} (\d+)`).FindStringSubmatch(seen); m != nil && m[1] != "0" {
-			if !strings.Contains(seen, `fingerprint="<djn>"`) || !strings.Contains(seen, `verb="encrypt"`) || !strings.Contains(seen, "cipherfold_running 1") {
+			if !strings.Contains(seen, `fingerprint="<djn>"`) || !strings.Contains(seen, `verb="encrypt"`) || !strings.Contains(seen, "cipherfold_running 1") ||
+				!regexp.MustCompile(`cipherfold_ciphertexts_total [1-9]`).MatchString(seen) || !regexp.MustCompile(`cipherfold_batches_in_flight_limit [1-9]`).MatchString(seen) {
 				t.Error(seen)
 			}
 			break

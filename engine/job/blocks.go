@@ -145,6 +145,7 @@ func (f *fusing) foldAligned(ctx context.Context, evaluator *paillier.Evaluator,
 		}
 		out.ct = append(out.ct, dst)
 		f.ciphertexts.Add(int64(rows * len(cts)))
+		f.progress.Items.Add(int64(rows * len(cts)))
 	}
 	f.progress.Done.Add(int64(rows * f.inputs[0].table.BlockRecords))
 	return out, nil

@@ -146,6 +146,7 @@ func (o *opening) write(ctx context.Context, in column.Reader, out column.Writer
 				result, err := work(ctx, b)
 				if err == nil {
 					ciphertexts.Add(rows * int64(len(o.plan.columns)))
+					progress.Items.Add(rows * int64(len(o.plan.columns)))
 					records.Add(result.NumRows())
 					progress.Done.Add(result.NumRows())
 				}

@@ -304,6 +304,7 @@ func (a *adder) add(w weighted) error {
 				return a.refuse(err, w, part, in.table.Columns[at])
 			}
 			a.ciphertexts.Add(int64(len(a.rows[part])))
+			a.progress.Items.Add(int64(len(a.rows[part])))
 		}
 		return nil
 	})

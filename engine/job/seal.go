@@ -91,6 +91,7 @@ func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 			s.missing[i].Add(n)
 		}
 		s.ciphertexts.Add(int64(rows * s.columns))
+		s.progress.Items.Add(int64(rows * s.columns))
 		s.records.Add(int64(records))
 		s.progress.Done.Add(int64(records))
 		return out, nil

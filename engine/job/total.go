@@ -188,6 +188,7 @@ func (f *fusing) sumInput(ctx context.Context, i int, in input, columns []totalC
 					return nil, refuseCiphertext(b, name, err)
 				}
 				f.ciphertexts.Add(b.NumRows())
+				f.progress.Items.Add(b.NumRows())
 				if out[c] != nil {
 					if err := evaluator.Fold(dst, dst, out[c]); err != nil {
 						return nil, err

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -20,6 +21,7 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	meter    *Meter
+	gauge    engine.Gauge
 	started  time.Time
 	budget   int64
 
@@ -50,7 +52,8 @@ type Account struct {
 
 // stage is a stage of the job, which may come several times.
 type stage struct {
-	done    int64 // records of the times that are over
+	done    int64 // records of the times that are over,
+	items   int64 // and ciphertexts
 	running []*engine.Progress
 }
 
@@ -66,6 +69,11 @@ func NewMetrics(info Info, meter *Meter, budget int64) *Metrics {
 
 // Registry is where the metrics are registered, with those of the process and of the runtime.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// Context returns a context whose runs' queues are among the metrics.
+func (m *Metrics) Context(ctx context.Context) context.Context {
+	return engine.WithGauge(ctx, &m.gauge)
+}
 
 // Stage notes that a stage begins whose records p counts; it returns what to call when the stage ends.
 func (m *Metrics) Stage(name string, p *engine.Progress) (done func()) {
@@ -84,6 +92,7 @@ func (m *Metrics) Stage(name string, p *engine.Progress) (done func()) {
 		for i := range s.running {
 			if s.running[i] == p {
 				s.done += p.Done.Load()
+				s.items += p.Items.Load()
 				s.running = append(s.running[:i:i], s.running[i+1:]...)
 				return
 			}
@@ -115,21 +124,23 @@ func (m *Metrics) End(a Account, code int, failure string) {
 
 // Names and meanings of the metrics.
 var (
-	descInfo        = desc("job_info", "What the job is.", "verb", "kernel", "fingerprint", "version")
-	descStart       = desc("start_time_seconds", "When the job began, in seconds since 1970.")
-	descDuration    = desc("duration_seconds", "How long the job has been running, or ran.")
-	descRunning     = desc("running", "1 while the job runs, 0 when it is over.")
-	descCode        = desc("exit_code", "The exit code of a job that is over: 0 done, 1 failed, 2 usage, 3 input refused, 4 interrupted.")
-	descRecords     = desc("records_total", "Records finished by a stage.", "stage")
-	descExpected    = desc("records_expected", "Records that a running stage will finish, as far as it is known.", "stage")
-	descValues      = desc("values_total", "Values worked on: measures times records; known when the job is done.")
-	descCiphertexts = desc("ciphertexts_total", "Ciphertexts made, folded or opened; known when the job is done.")
-	descBusy        = desc("stage_busy_seconds_total", "Time spent in a stage, summed over its workers; known when the job is done.", "stage")
-	descRead        = desc("read_bytes_total", "Bytes read from inputs.")
-	descWritten     = desc("written_bytes_total", "Bytes written to outputs.")
-	descBudget      = desc("memory_budget_bytes", "The memory budget of the job.")
-	descErrors      = desc("errors_total", "Jobs that did not end well, by the kind of failure.", "kind")
-	descSuccess     = desc(successName, "When a job last ended well, in seconds since 1970.", "verb")
+	descInfo         = desc("job_info", "What the job is.", "verb", "kernel", "fingerprint", "version")
+	descStart        = desc("start_time_seconds", "When the job began, in seconds since 1970.")
+	descDuration     = desc("duration_seconds", "How long the job has been running, or ran.")
+	descRunning      = desc("running", "1 while the job runs, 0 when it is over.")
+	descCode         = desc("exit_code", "The exit code of a job that is over: 0 done, 1 failed, 2 usage, 3 input refused, 4 interrupted.")
+	descRecords      = desc("records_total", "Records finished by a stage.", "stage")
+	descExpected     = desc("records_expected", "Records that a running stage will finish, as far as it is known.", "stage")
+	descValues       = desc("values_total", "Values worked on: measures times records; known when the job is done.")
+	descCiphertexts  = desc("ciphertexts_total", "Ciphertexts made, folded or opened.")
+	descBusy         = desc("stage_busy_seconds_total", "Time spent in a stage, summed over its workers; known when the job is done.", "stage")
+	descRead         = desc("read_bytes_total", "Bytes read from inputs.")
+	descWritten      = desc("written_bytes_total", "Bytes written to outputs.")
+	descBudget       = desc("memory_budget_bytes", "The memory budget of the job.")
+	descInFlight     = desc("batches_in_flight", "Batches in the queues between the stages and in work.")
+	descInFlightMost = desc("batches_in_flight_limit", "How many batches may be in flight.")
+	descErrors       = desc("errors_total", "Jobs that did not end well, by the kind of failure.", "kind")
+	descSuccess      = desc(successName, "When a job last ended well, in seconds since 1970.", "verb")
 )
 
 const (
@@ -145,7 +156,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (m *Metrics) Describe(c chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descInfo, descStart, descDuration, descRunning, descCode, descRecords, descExpected, descValues, descCiphertexts, descBusy, descRead, descWritten,
-		descBudget, descErrors, descSuccess,
+		descBudget, descInFlight, descInFlightMost, descErrors, descSuccess,
 	} {
 		c <- d
 	}
@@ -171,12 +182,15 @@ func (m *Metrics) Collect(c chan<- prometheus.Metric) {
 		gauge(descDuration, m.ended.Sub(m.started).Seconds())
 		gauge(descCode, float64(m.code))
 	}
+	ciphertexts := int64(0)
 	for _, name := range m.order {
 		s := m.stages[name]
 		done, expected := s.done, s.done
+		ciphertexts += s.items
 		for _, p := range s.running {
 			done += p.Done.Load()
 			expected += p.Total.Load()
+			ciphertexts += p.Items.Load()
 		}
 		counter(descRecords, float64(done), name)
 		if expected > s.done {
@@ -184,7 +198,10 @@ func (m *Metrics) Collect(c chan<- prometheus.Metric) {
 		}
 	}
 	counter(descValues, float64(m.account.Values))
-	counter(descCiphertexts, float64(m.account.Ciphertexts))
+	counter(descCiphertexts, float64(max(ciphertexts, m.account.Ciphertexts)))
+	items, most := m.gauge.InFlight()
+	gauge(descInFlight, float64(items))
+	gauge(descInFlightMost, float64(most))
 	for name, seconds := range m.account.BusySeconds {
 		counter(descBusy, seconds, name)
 	}

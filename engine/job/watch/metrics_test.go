@@ -99,10 +99,11 @@ func TestMetrics(t *testing.T) {
 	done := m.Stage("fold", &first)
 	first.Total.Store(10)
 	first.Done.Store(4)
+	first.Items.Store(12)
 	meter.Read.Add(77)
 	_, text = get(t, s.URL())
 	check(t, samples(t, text), `job_info{fingerprint="0123456789abcdef",kernel="ifma",verb="fuse",version="v1"} 1`,
-		`records_total{stage="fold"} 4`, `records_expected{stage="fold"} 10`, "read_bytes_total 77")
+		`records_total{stage="fold"} 4`, `records_expected{stage="fold"} 10`, "read_bytes_total 77", "ciphertexts_total 12", "batches_in_flight 0")
 	first.Done.Store(10)
 	done()
 	done = m.Stage("fold", &second) // once more
@@ -111,10 +112,10 @@ func TestMetrics(t *testing.T) {
 	check(t, samples(t, text), `records_total{stage="fold"} 13`)
 	done()
 	done() // nothing more
-	m.End(watch.Account{Values: 26, Ciphertexts: 13, BusySeconds: map[string]float64{"fold": 1.5}}, 0, "")
+	m.End(watch.Account{Values: 26, Ciphertexts: 15, BusySeconds: map[string]float64{"fold": 1.5}}, 0, "")
 	_, text = get(t, s.URL())
 	got = samples(t, text)
-	check(t, got, `records_total{stage="fold"} 13`, "running 0", "exit_code 0", "values_total 26", "ciphertexts_total 13", `stage_busy_seconds_total{stage="fold"} 1.5`)
+	check(t, got, `records_total{stage="fold"} 13`, "running 0", "exit_code 0", "values_total 26", "ciphertexts_total 15", `stage_busy_seconds_total{stage="fold"} 1.5`)
 	if got[`cipherfold_last_success_timestamp_seconds{verb="fuse"}`] == "" {
 		t.Error("no success")
 	}
