@@ -47,6 +47,7 @@ parts are missing it refuses, and names the shards that lack. It needs no secret
 			})
 		},
 	}
+	a.receiptKeyFlag(cmd.Flags())
 	a.watchFlags(cmd.Flags())
 	return cmd
 }

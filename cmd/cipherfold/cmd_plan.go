@@ -38,6 +38,7 @@ and the steps that can begin are divided for N shards; what the shards of an unp
 			return a.print(f, func(w io.Writer) { writeForecast(w, f, args[0]) })
 		},
 	}
+	a.unusedReceiptKeyFlag(cmd.Flags())
 	cmd.Flags().IntVar(&shards, "shards", 0, "`N` make the job directory, and divide the steps that can begin for N shards")
 	return cmd
 }

@@ -40,6 +40,7 @@ Ctrl-C, a crash or a full disk goes on with --resume. A job that is done is chec
 			return a.print(s, func(w io.Writer) { writeSummary(w, s) })
 		},
 	}
+	a.receiptKeyFlag(cmd.Flags())
 	a.watchFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&resume, "resume", false, "go on with a job that was stopped; a new job is simply begun")
 	return cmd

@@ -59,6 +59,7 @@ done, cipherfold merge puts their parts together, and the next level of steps ca
 			})
 		},
 	}
+	a.unusedReceiptKeyFlag(cmd.Flags())
 	a.watchFlags(cmd.Flags())
 	return cmd
 }

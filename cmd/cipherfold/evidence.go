@@ -26,6 +26,10 @@ type evidence struct {
 // receiptFlags adds the flags of verbs that write data.
 func (a *app) receiptFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.evidence.file, "receipt", "", "`FILE` write a signed receipt there: what was read and written, with digests, and how (see verify)")
+	a.receiptKeyFlag(f)
+}
+
+func (a *app) receiptKeyFlag(f *pflag.FlagSet) {
 	f.StringVar(&a.evidence.key, "receipt-key", "", "`FILE` Ed25519 key that signs it (default: receipt.key in the user's configuration, made at first use)")
 }
 

@@ -50,7 +50,7 @@ func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
 		return nil, err
 	}
 	j.Options = a.unwatched(false)
-	j.Options.Watch, j.Options.Keyed, j.Over = a.watch, a.keyed, a.watching.meter.Over
+	j.Options.Watch, j.Options.Keyed, j.Over, j.Signer = a.watch, a.keyed, a.watching.meter.Over, a.signer
 	for i := range file.Steps {
 		s, err := a.readStep(cmd.Context(), &file.Steps[i])
 		if err != nil {
@@ -62,8 +62,14 @@ func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
 	return j, nil
 }
 
-// resources are flags of all verbs that [job] may set too. One on the command line goes before.
-var resources = []string{"threads", "memory", "kernel", "tmp-dir"}
+// resources are flags that [job] may set too. One on the command line goes before.
+var resources = []string{"threads", "memory", "kernel", "tmp-dir", "receipt-key"}
+
+// unusedReceiptKeyFlag lets a verb that signs nothing read the job file of one that does.
+func (a *app) unusedReceiptKeyFlag(f *pflag.FlagSet) {
+	a.receiptKeyFlag(f)
+	_ = f.MarkHidden("receipt-key") // it is there
+}
 
 // jobFlags are the keys of [job].
 func (a *app) jobFlags(cmd *cobra.Command, j *batch.Job, overwrite *bool) *pflag.FlagSet {
@@ -73,7 +79,7 @@ func (a *app) jobFlags(cmd *cobra.Command, j *batch.Job, overwrite *bool) *pflag
 	f.Int64Var(&j.PartRows, "part-rows", 0, "records of a part")
 	f.BoolVar(overwrite, "overwrite", false, "replace outputs that exist")
 	for _, name := range resources {
-		switch r := cmd.InheritedFlags().Lookup(name); {
+		switch r := lookup(cmd, name); {
 		case r == nil:
 		case r.Changed:
 			given := *r
@@ -170,6 +176,7 @@ func (a *app) readStep(ctx context.Context, t *batch.Table) (*batch.Step, error)
 		}
 		return nil, t.Refuse("", asKeys(cmd.Flags(), f.Hint), "[[%s]]: %s", t.Name, asKeys(cmd.Flags(), f.Message))
 	}
+	s.Told = parameters(cmd)
 	return s, nil
 }
 

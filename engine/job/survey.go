@@ -7,6 +7,8 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/io/vcfio"
 )
 
 // EncryptSurvey is what the parts of an encryption must agree on, as a first reading of the source finds it.
@@ -20,7 +22,17 @@ type EncryptSurvey struct {
 	CiphertextBytes int           `json:"ciphertext_bytes"`
 	MaxAdds         int64         `json:"max_adds"`
 	BlockRecords    int64         `json:"block_records"` // records in a row of the table; parts begin at a multiple of it
-	Unlisted        int64         `json:"unlisted,omitempty"`
+
+	// What only a reading of the whole source tells, for the report: see Report.
+	Unlisted    int64            `json:"unlisted,omitempty"`
+	Filled      map[string]int64 `json:"filled,omitempty"`
+	Preparation []ctfile.Step    `json:"preparation,omitempty"`
+	Variants    *vcfio.Tally     `json:"variants,omitempty"`
+}
+
+// Complete adds to the report of an encryption in parts what the survey found.
+func (s *EncryptSurvey) Complete(r *Report) {
+	r.Inputs, r.Unlisted, r.Filled, r.Preparation, r.Variants = s.Inputs, s.Unlisted, s.Filled, s.Preparation, s.Variants
 }
 
 // Rows is the number of rows of the encrypted table.
@@ -44,6 +56,10 @@ func SurveyEncryption(ctx context.Context, e Encryption) (*EncryptSurvey, error)
 	s := &EncryptSurvey{
 		Key: keyReport(x.Key.Public), Inputs: x.src.rows.files, Records: records, Columns: len(x.table.Columns),
 		CiphertextBytes: x.Key.Public.CiphertextSize(), MaxAdds: x.MaxAdds, BlockRecords: int64(x.plan.records), Unlisted: x.unlisted,
+	}
+	s.Filled, s.Preparation = x.src.filled(), x.table.Preparation
+	if x.src.vcf.tally.Records > 0 {
+		s.Variants = &x.src.vcf.tally
 	}
 	for _, m := range x.Measures {
 		s.Measures, s.Bounds = append(s.Measures, m.Name), append(s.Bounds, m.Bound)
@@ -86,7 +102,13 @@ func (x *encrypting) survey(ctx context.Context) (int64, error) {
 		columns = x.IDs
 		check, finish = f.note, f.finish
 	}
-	r, err := x.src.open(ctx, append(slices.Clone(columns), search.columns()...))
+	wanted := append(slices.Clone(columns), search.columns()...)
+	for _, m := range x.Measures {
+		if m.Prepare.Missing != "" && !slices.Contains(wanted, m.Name) { // to count what is filled
+			wanted = append(wanted, m.Name)
+		}
+	}
+	r, err := x.src.open(ctx, wanted)
 	if err != nil {
 		return 0, err
 	}

@@ -71,12 +71,12 @@ func newJob(disk blob.Disk, partRows int64) *batch.Job {
 		j.Steps = append(j.Steps, batch.Step{Parameters: map[string]receipt.Values{"out": {out}, "by": by}, Fuse: &job.Fusion{
 			In: []string{"*." + layout + ".cf.parquet"}, Out: out, By: by,
 		}})
-		result := strings.TrimSuffix(out, ".fused") + ".csv"
+		result := strings.TrimSuffix(out, ".fused.parquet") + ".csv"
 		j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {result}}, Decrypt: &job.Decryption{In: out, Out: result}})
 	}
-	fuse(job.Blocks, "blocks.fused")
-	fuse(job.Records, "records.fused")
-	fuse(job.Records, "wards.fused", "ward")
+	fuse(job.Blocks, "blocks.fused.parquet")
+	fuse(job.Records, "records.fused.parquet")
+	fuse(job.Records, "wards.fused.parquet", "ward")
 	return j
 }
 

@@ -19,6 +19,9 @@ type Job struct {
 	Steps   []Step
 	Options job.Options // FS, Disk, threads and the rest for all steps
 
+	// Signer tells who signs the receipt of the job; nil makes none.
+	Signer func(ctx context.Context) (*receipt.Signer, error)
+
 	// Over puts an observer between the steps and their files; nil puts none.
 	Over func(blob.FS) blob.FS
 
@@ -34,6 +37,7 @@ type Step struct {
 
 	// Parameters are what was asked for, by the names of the verb's flags. A change of them makes it another job.
 	Parameters map[string]receipt.Values
+	Told       map[string]receipt.Values // those that the receipt tells
 
 	// Key reads the key of an encryption or decryption. It is called when the step needs it.
 	Key func(ctx context.Context) (job.Key, error)
@@ -56,7 +60,8 @@ func (s Step) Verb() string {
 func (s Step) patterns() []string {
 	switch {
 	case s.Encrypt != nil:
-		return append(slices.Clone(s.Encrypt.In), s.Encrypt.Universe...)
+		e := s.Encrypt
+		return slices.Concat(e.In, e.Universe, e.Constants, e.DisjointFrom)
 	case s.Fuse != nil:
 		return s.Fuse.In
 	}

@@ -35,6 +35,7 @@ type event string
 
 const (
 	began    event = "began"    // the first line of every journal, and of every attempt to go on
+	working  event = "working"  // the step is being worked on
 	made     event = "part"     // a part is complete
 	writing  event = "writing"  // an output is complete and about to get its name
 	done     event = "done"     // all outputs of the step have their names

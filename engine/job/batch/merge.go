@@ -47,6 +47,9 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 			return nil, w.lacking(p.Name, s.cut, missing)
 		}
 	}
+	if err := w.sign(ctx); err != nil {
+		return nil, err
+	}
 	if err := w.begin(ctx, journalName, w.valid); err != nil {
 		return nil, err
 	}

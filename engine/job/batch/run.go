@@ -54,6 +54,9 @@ func Run(ctx context.Context, j *Job, resume bool) (*Summary, error) {
 		return nil, column.Refuse(j.Dir, "the job was begun and is not done: %s", w.progress()).
 			WithHint("Remove the directory to run the job anew, or go on with: %s", w.resume)
 	}
+	if err := w.sign(ctx); err != nil {
+		return nil, err
+	}
 	for i, s := range j.Steps { // a wrong key is refused before hours of work
 		if s.Key != nil && !w.state.steps[w.plan.Steps[i].Name].done {
 			if _, err := w.key(ctx, i); err != nil {
@@ -84,6 +87,9 @@ func (w *work) do(ctx context.Context, i int) error {
 	name := w.plan.Steps[i].Name
 	s := w.state.steps[name]
 	if err := w.removeTemporary(ctx, w.plan.Steps[i].Out); err != nil {
+		return err
+	}
+	if err := w.note(entry{Event: working, Step: name}); err != nil {
 		return err
 	}
 	v, err := w.verbWithKey(ctx, i)
@@ -226,6 +232,9 @@ func (w *work) removeTemporary(ctx context.Context, out string) error {
 // finish ends a job whose steps are all done.
 func (w *work) finish(ctx context.Context) error {
 	if err := w.sweep(ctx); err != nil {
+		return err
+	}
+	if err := w.writeReceipt(ctx); err != nil {
 		return err
 	}
 	return w.note(entry{Event: finished})

@@ -1,9 +1,13 @@
 package batch_test
 
 import (
+	"context"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/job/batch"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
 )
 
 func TestRun(t *testing.T) {
@@ -24,4 +28,42 @@ func TestRun(t *testing.T) {
 		}
 	}
 	check(t, disk, w)
+}
+
+// The receipt of a job names all that it read and wrote, with digests.
+func TestReceipt(t *testing.T) {
+	disk := newDisk(smallRows)
+	j := newJob(disk, 10)
+	j.Signer = func(ctx context.Context) (*receipt.Signer, error) {
+		return receipt.LoadOrCreateSigner(ctx, filepath.Join(t.TempDir(), "receipt.key"))
+	}
+	if _, err := batch.Run(ctx, j, false); err != nil {
+		t.Fatal(err)
+	}
+	data, ok := disk.Get("dir/receipt.json")
+	if !ok {
+		t.Fatal("no receipt")
+	}
+	report, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := report.Receipt
+	if r.Job != "test" || len(r.Steps) != 10 || len(r.Inputs) != 2 || len(r.Outputs) != 10 || r.Ended.Before(r.Started) {
+		t.Errorf("%+v", r)
+	}
+	for _, f := range slices.Concat(r.Inputs, r.Outputs) {
+		if f.Rows == nil || *f.Rows == 0 {
+			t.Errorf("%s: rows %v", f.Path, f.Rows)
+		}
+	}
+	for _, s := range r.Steps {
+		if len(s.Inputs) == 0 || len(s.Outputs) != 1 || s.Records == 0 || s.Started.Before(r.Started) || s.Ended.Before(s.Started) || s.Key == nil {
+			t.Errorf("%+v", s)
+		}
+	}
+	disk.Put("in/a.csv", []byte("id\n"))
+	if _, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json"}); err == nil {
+		t.Error("a changed input passes")
+	}
 }

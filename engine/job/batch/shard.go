@@ -106,6 +106,9 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 			return err
 		}
 	}
+	if err := w.note(entry{Event: working, Step: name}); err != nil {
+		return err
+	}
 	return w.parts(ctx, v, name, missing, attempt, func(report *job.Report) error {
 		sum.Parts++
 		sum.Reports = append(sum.Reports, report)

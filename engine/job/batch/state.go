@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/job/receipt"
@@ -38,6 +39,8 @@ type stepState struct {
 	done    bool
 	outputs []receipt.File
 	report  *job.Report
+
+	began, ended time.Time // the first time that anybody worked on it, and when it was done
 }
 
 // partState is a part that is complete.
@@ -126,7 +129,11 @@ func (s *state) apply(e entry) error {
 	if step == nil {
 		return fmt.Errorf("the journal tells of a step %s, which the job does not have", column.Quote(e.Step))
 	}
+	if step.began.IsZero() || e.Time.Before(step.began) {
+		step.began = e.Time
+	}
 	switch e.Event {
+	case working:
 	case made:
 		if e.Part == nil || e.File == nil || e.Report == nil {
 			return fmt.Errorf("an entry without its content")
@@ -143,7 +150,7 @@ func (s *state) apply(e entry) error {
 		if e.Report == nil || len(e.Outputs) == 0 {
 			return fmt.Errorf("an entry without its content")
 		}
-		step.done, step.outputs, step.report = true, e.Outputs, e.Report
+		step.done, step.outputs, step.report, step.ended = true, e.Outputs, e.Report, e.Time
 	default:
 		return fmt.Errorf("the journal tells of %s, which this program does not know", column.Quote(string(e.Event)))
 	}

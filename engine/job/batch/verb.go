@@ -47,7 +47,9 @@ func (v *encryptVerb) parts(ctx context.Context, c *cut, ranges []job.Range, nam
 
 func (v *encryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
 	records, err := job.JoinTables(ctx, v.Options, files, v.Out, v.RowsPerFile)
-	return &job.Report{Out: v.Out, Records: records, Inputs: c.Encrypt.Inputs, Unlisted: c.Encrypt.Unlisted}, err
+	report := &job.Report{Out: v.Out, Records: records}
+	c.Encrypt.Complete(report)
+	return report, err
 }
 
 func (v *encryptVerb) whole(ctx context.Context, c *cut) (report *job.Report, err error) {
@@ -57,7 +59,7 @@ func (v *encryptVerb) whole(ctx context.Context, c *cut) (report *job.Report, er
 		return nil
 	})
 	if err == nil {
-		report.Inputs, report.Unlisted = c.Encrypt.Inputs, c.Encrypt.Unlisted
+		c.Encrypt.Complete(report)
 	}
 	return report, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/job/receipt"
@@ -22,6 +23,7 @@ type work struct {
 	steps   []PlannedStep // as the job file has them now
 	keys    map[string]job.Key
 	resume  string // the command that goes on after a stop
+	signer  *receipt.Signer
 	unlock  func() error
 	journal *journal
 }
@@ -160,6 +162,14 @@ func (w *work) canWrite(ctx context.Context, steps []PlannedStep) error {
 	return nil
 }
 
+// sign finds out who signs the receipt.
+func (w *work) sign(ctx context.Context) (err error) {
+	if w.job.Signer != nil {
+		w.signer, err = w.job.Signer(ctx)
+	}
+	return err
+}
+
 // begin opens a journal of which the first `valid` bytes are good.
 func (w *work) begin(ctx context.Context, name string, valid int64) (err error) {
 	if w.journal, err = openJournal(ctx, w.disk, path.Join(w.job.Dir, name), valid); err != nil {
@@ -173,6 +183,7 @@ func (w *work) note(e entry) error {
 	if err := w.journal.note(e); err != nil {
 		return err
 	}
+	e.Time = time.Now().UTC()
 	return w.apply(e)
 }
 
