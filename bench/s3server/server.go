@@ -4,6 +4,7 @@
 package s3server
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"log"
@@ -52,6 +53,11 @@ func (s *Server) Bucket(name string) (prefix, query string, err error) {
 		return "", "", fmt.Errorf("making bucket %s: %w", name, err)
 	}
 	return "s3://" + name + "/", "?region=us-east-1&endpoint=" + s.URL, nil
+}
+
+// Put stores an object without a request.
+func (s *Server) Put(bucket, key string, data []byte) (gofakes3.PutObjectResult, error) {
+	return s.backend.PutObject(bucket, key, map[string]string{"Last-Modified": time.Now().UTC().Format(http.TimeFormat)}, bytes.NewReader(data), int64(len(data)), nil)
 }
 
 // ServeHTTP answers a request, or spoils it.

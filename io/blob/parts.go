@@ -35,7 +35,7 @@ func PartFiles(ctx context.Context, dir string, read ReadDirFunc) ([]string, err
 		return nil, &Error{Path: dir, Kind: ErrNoMatch, What: "the directory has no part files",
 			Hint: "Names that begin with . or _ do not count as part files."}
 	}
-	slices.Sort(files)
+	SortNames(files)
 	for _, file := range files[1:] {
 		if Ext(file) != Ext(files[0]) {
 			return nil, &Error{Path: dir, Kind: ErrMixed,
@@ -44,6 +44,11 @@ func PartFiles(ctx context.Context, dir string, read ReadDirFunc) ([]string, err
 		}
 	}
 	return files, nil
+}
+
+// SortNames sorts names, paths or URLs, by their paths.
+func SortNames(names []string) {
+	slices.SortFunc(names, func(a, b string) int { return strings.Compare(Path(a), Path(b)) })
 }
 
 func partFiles(ctx context.Context, dir string, read ReadDirFunc) (files []string, err error) {

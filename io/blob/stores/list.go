@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	gocloud "gocloud.dev/blob"
@@ -65,7 +64,7 @@ func (b *bucket) list(ctx context.Context, name, key string) ([]string, error) {
 	if len(files) == 0 {
 		return nil, &blob.Error{Path: name, Kind: blob.ErrNoMatch, Hint: "Check the pattern; quote it if the shell should leave it alone."}
 	}
-	slices.Sort(files)
+	blob.SortNames(files)
 	return files, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"io/fs"
 	"time"
 
@@ -24,35 +25,40 @@ const (
 )
 
 // upload is an object that is written.
+//
+// What is written goes through a pipe of its own to gocloud's Upload: of the
+// pipe in gocloud's Writer for Azure, Close panics when the upload has failed.
 type upload struct {
 	b         *bucket
 	name, key string
 	overwrite bool
 	id        string
-	w         *gocloud.Writer // nil when committed or aborted
+	w         *io.PipeWriter  // nil when committed or aborted
 	ctx       context.Context // of Create, until cancel
 	cancel    context.CancelFunc
-	err       error // of the first failed write
+	done      chan error // how the upload ended
+	err       error      // of the first failed write
 }
 
 func (b *bucket) create(ctx context.Context, name, key string, opts blob.CreateOptions) (*upload, error) {
 	if key == "" || key[len(key)-1] == '/' {
 		return nil, &blob.Error{Path: name, Kind: blob.ErrNotFile, What: "the URL names no object", Hint: "Add the name of a file to it."}
 	}
-	u := &upload{b: b, name: name, key: key, overwrite: opts.Overwrite, id: rand.Text()}
+	u := &upload{b: b, name: name, key: key, overwrite: opts.Overwrite, id: rand.Text(), done: make(chan error, 1)}
 	if err := u.mayWrite(ctx); err != nil {
 		return nil, err
 	}
 	u.ctx, u.cancel = context.WithCancel(ctx)
-	w, err := b.writes.NewWriter(u.ctx, key, &gocloud.WriterOptions{
-		ContentType: "application/octet-stream", BufferSize: b.tune.partBytes, MaxConcurrency: b.tune.concurrency,
-		IfNotExist: !opts.Overwrite, Metadata: map[string]string{uploadMark: u.id}, BeforeWrite: b.finish,
-	})
-	if err != nil {
-		u.cancel()
-		return nil, b.error(name, "create", err)
-	}
-	u.w = w
+	var r *io.PipeReader
+	r, u.w = io.Pipe()
+	go func() {
+		err := b.writes.Upload(u.ctx, key, r, &gocloud.WriterOptions{
+			ContentType: "application/octet-stream", BufferSize: b.tune.partBytes, MaxConcurrency: b.tune.concurrency,
+			IfNotExist: !opts.Overwrite, Metadata: map[string]string{uploadMark: u.id}, BeforeWrite: b.finish,
+		})
+		_ = r.CloseWithError(err) // nobody reads any more
+		u.done <- err
+	}()
 	return u, nil
 }
 
@@ -104,7 +110,8 @@ func (u *upload) Commit(ctx context.Context) error {
 	w := u.w
 	u.w = nil
 	defer u.cancel()
-	if err = w.Close(); err == nil {
+	_ = w.Close() // never fails
+	if err = <-u.done; err == nil {
 		return nil
 	}
 	if u.landed(ctx) {
@@ -139,7 +146,8 @@ func (u *upload) Abort() error {
 	}
 	w := u.w
 	u.w = nil
-	u.cancel()
-	_ = w.Close() // fails, as it was cancelled
+	u.cancel() // first: an upload that comes to an end is complete
+	_ = w.CloseWithError(context.Canceled)
+	<-u.done
 	return nil
 }
