@@ -32,6 +32,9 @@ func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
 	schemas := map[string]batch.Schema{"job": schemaOf(head)}
 	for _, verb := range []string{"encrypt", "fuse", "decrypt"} {
 		schemas[verb] = schemaOf(new(app).stepCommand(verb).Flags())
+		for _, f := range flagsOfJobs() {
+			delete(schemas[verb], keyOf(f))
+		}
 	}
 	file, err := batch.ParseFile(name, text, schemas, os.LookupEnv)
 	if err != nil {
@@ -110,14 +113,8 @@ func (a *app) stepCommand(verb string) *cobra.Command {
 
 // schemaOf are the keys that set flags.
 func schemaOf(flags *pflag.FlagSet) batch.Schema {
-	ofWholeJobs := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(app).receiptFlags(ofWholeJobs)
-	new(app).watchFlags(ofWholeJobs)
 	s := batch.Schema{}
 	flags.VisitAll(func(f *pflag.Flag) {
-		if ofWholeJobs.Lookup(f.Name) != nil {
-			return
-		}
 		kind := batch.Text
 		switch typ := f.Value.Type(); {
 		case typ == "bool":
@@ -130,6 +127,16 @@ func schemaOf(flags *pflag.FlagSet) batch.Schema {
 		s[keyOf(f.Name)] = kind
 	})
 	return s
+}
+
+// flagsOfJobs are flags of verbs that are no keys of steps: they concern a job as a whole.
+func flagsOfJobs() []string {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(app).receiptFlags(flags)
+	new(app).watchFlags(flags)
+	var names []string
+	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
 }
 
 func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }

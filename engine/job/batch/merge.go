@@ -61,7 +61,7 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 		}
 		v, err := w.verb(ctx, k)
 		if err == nil {
-			err = w.removeTemporary(ctx, p.Out)
+			err = w.removeTemporary(ctx, k)
 		}
 		if err == nil {
 			m.Parts += len(s.cut.ranges())

@@ -86,7 +86,7 @@ func Run(ctx context.Context, j *Job, resume bool) (*Summary, error) {
 func (w *work) do(ctx context.Context, i int) error {
 	name := w.plan.Steps[i].Name
 	s := w.state.steps[name]
-	if err := w.removeTemporary(ctx, w.plan.Steps[i].Out); err != nil {
+	if err := w.removeTemporary(ctx, i); err != nil {
 		return err
 	}
 	if err := w.note(entry{Event: working, Step: name}); err != nil {
@@ -209,9 +209,10 @@ func (w *work) clear(ctx context.Context, name string) error {
 }
 
 // removeTemporary removes the temporary files that attempts to write an output left when they were killed, where the file
-// system has no anonymous files.
-func (w *work) removeTemporary(ctx context.Context, out string) error {
-	if strings.Contains(out, "://") {
+// system has no anonymous files. Those of directories go when the directory is written again.
+func (w *work) removeTemporary(ctx context.Context, i int) error {
+	out := w.plan.Steps[i].Out
+	if strings.Contains(out, "://") || w.job.Steps[i].rowsPerFile() > 0 {
 		return nil
 	}
 	dir := path.Dir(out)
