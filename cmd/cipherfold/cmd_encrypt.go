@@ -16,10 +16,10 @@ import (
 
 func (a *app) encryptCommand() *cobra.Command {
 	var (
-		e                          job.Encryption
-		key, passphraseFile        string
-		measures, squares, product []string
-		overwrite                  bool
+		e                   job.Encryption
+		source              sourceFlags
+		key, passphraseFile string
+		overwrite           bool
 	)
 	cmd := &cobra.Command{
 		Use:   "encrypt --key KEY --in SRC... --out DST --id COL[,COL] --measure SPEC...",
@@ -59,17 +59,8 @@ that list the same records in the same order, or are brought into one order by -
 			if cmd.Flags().Changed("max-adds") && e.MaxAdds == 0 {
 				return &commandLineError{errors.New("--max-adds 0 leaves no room for a single record"), "Leave it out for the default."}
 			}
-			for _, spec := range measures {
-				m, err := job.ParseMeasure(spec)
-				if err != nil {
-					return err
-				}
-				e.Measures = append(e.Measures, m)
-			}
-			e.Squares = squares
-			e.Products = product
-			if !cmd.Flags().Changed("null") {
-				e.Nulls = nil
+			if err := source.read(cmd, &e); err != nil {
+				return err
 			}
 			if a.step != nil {
 				a.step.Encrypt, a.step.Overwrite = &e, overwrite
@@ -102,32 +93,12 @@ that list the same records in the same order, or are brought into one order by -
 	f := cmd.Flags()
 	f.StringVar(&key, "key", "", "`FILE` public.json, or the secret key")
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
-	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .bed, .bed.gz, .vcf, .vcf.gz")
+	source.add(f, &e)
 	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
-	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear")
-	f.StringArrayVar(&measures, "measure", nil, "`SPEC...` what to encrypt: NAME[:decimals=D][:max=M] and further settings")
-	f.StringArrayVar(&squares, "square", nil, "`NAME...` also encrypt the squares of a measure, for its variance")
-	f.StringArrayVar(&product, "product", nil, "`A*B...` also encrypt products of two measures, for covariance and correlation")
 	f.StringVar(&e.Layout, "layout", job.Records, "`NAME` records or blocks")
 	f.Int64Var(&e.MaxAdds, "max-adds", 0, "`N` records that may ever be added up in one sum (default: 1024 for blocks, 2^20 for records)")
 	f.StringArrayVar(&e.Universe, "universe", nil, "`FILE...` public list of all record ids in order; records that the source lacks become missing values")
 	f.BoolVar(&e.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
-	f.StringArrayVar(&e.Nulls, "null", nil, "`TEXT...` what means a missing value in CSV and TSV (default: empty and NA)")
-	f.StringArrayVar(&e.Tokenize, "tokenize", nil, "`COL,COL...` replace these columns of --id by one token, and sort by it")
-	f.StringVar(&e.TokenKey, "token-key", "", "`FILE` the owners' common key of tokens (cipherfold keygen --token-key)")
-	f.StringVar(&e.Duplicates, "duplicates", "", "`WHAT` rows with the same id: refuse, or make one row of them by sum, mean or first (default: refuse in blocks, keep in records)")
-	f.StringVar(&e.Pivot, "pivot", "", "`NAMES:VALUES` the table is long: the column with the names of measures, and the one with their values")
-	f.StringArrayVar(&e.Constants, "constants", nil, "`FILE...` table with columns measure, mean, sd, low, high for zscore and clip")
-	f.StringVar(&e.VCF.Samples, "samples", "", "`FILE|A,B,C` VCF: count these samples only; a file has one on each line")
-	f.BoolVar(&e.VCF.PerSample, "per-sample", false, "VCF: a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM")
-	f.StringVar(&e.VCF.Dosage, "dosage", "", "`FIELD` VCF: count alleles by GT or add up DS (default: GT)")
-	f.StringVar(&e.VCF.Multiallelic, "multiallelic", "", "`WHAT` VCF: split records of several alternative alleles into a row of each, skip or refuse them (default: split)")
-	f.StringVar(&e.VCF.Symbolic, "symbolic", "", "`WHAT` VCF: keep, skip or refuse alleles that are not bases, such as <DEL> (default: keep)")
-	f.StringVar(&e.VCF.Alleles, "alleles", "", "`HOW` VCF: trim bases that reference and allele share, or keep them (default: trim)")
-	f.StringVar(&e.VCF.ChromPrefix, "chrom-prefix", "", "`HOW` VCF: keep names of chromosomes, or strip chr (default: keep)")
-	f.StringSliceVar(&e.VCF.Filter, "filter", nil, "`NAME,NAME` VCF: only records with one of these in FILTER, such as PASS")
-	f.StringVar(&e.VCF.AF, "af", "", "`MIN-MAX` VCF: only alleles whose INFO/AF is within")
-	f.StringSliceVar(&e.VCF.Regions, "region", nil, "`CHROM:FROM-TO,...` VCF: only records at these positions")
 	f.BoolVar(&e.TokenSamples, "token-samples", false, "VCF: note tokens of the samples in the table, so that fuse refuses people who are in two tables")
 	f.StringArrayVar(&e.DisjointFrom, "disjoint-from", nil, "`FILE...` VCF: refuse a sample whose token is in these encrypted tables")
 	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
 func (a *app) inspectCommand() *cobra.Command {
@@ -105,5 +106,35 @@ func writeInspection(w io.Writer, x *job.Inspection) {
 			where += ".." + m.InColumns[len(m.InColumns)-1]
 		}
 		fmt.Fprintf(w, "    %-24s decimals %d, bound %s, slot of %d bits in %s\n", m.Name, m.Decimals, m.Bound, m.Width, where)
+	}
+	writePreparation(w, t)
+}
+
+// writePreparation tells how ids and values were prepared before encryption, an id or measure on each line.
+func writePreparation(w io.Writer, t *ctfile.Table) {
+	if len(t.Samples) > 0 {
+		fmt.Fprintf(w, "  samples      tokens of %s\n", thousands(int64(len(t.Samples))))
+	}
+	var order []string
+	steps := map[string][]string{}
+	for _, s := range t.Preparation {
+		on := s.On
+		if on == "" {
+			on = "(all)"
+		}
+		if steps[on] == nil {
+			order = append(order, on)
+		}
+		text := s.Step
+		if s.Value != "" {
+			text += "=" + s.Value
+		}
+		steps[on] = append(steps[on], text)
+	}
+	for i, on := range order {
+		if i == 0 {
+			fmt.Fprintln(w, "  prepared")
+		}
+		fmt.Fprintf(w, "    %s  %s\n", on, strings.Join(steps[on], ", "))
 	}
 }

@@ -112,6 +112,22 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 		return nil, err
 	}
 	warnOfTestKey(e.Options, e.Key.Public.Test())
+	x, err := e.openSource(ctx, plainOutput)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.Key.useKernel(x.Kernel); err != nil {
+		return nil, err
+	}
+	x.keyed(x.Key.Public)
+	if x.tables, err = x.Key.planTables(x.Options, x.TableCache); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// openSource is open as far as no key is needed; output checks the name of the output.
+func (e Encryption) openSource(ctx context.Context, output func(name string) error) (*encrypting, error) {
 	src, err := listSource(ctx, e.Options, e.In, e.Nulls)
 	if err != nil {
 		return nil, err
@@ -122,7 +138,7 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 	if err := notAnInput(e.Out, src.files); err != nil {
 		return nil, err
 	}
-	if err := plainOutput(e.Out); err != nil {
+	if err := output(e.Out); err != nil {
 		return nil, err
 	}
 	if err := e.prepare(ctx, &src); err != nil {
@@ -157,13 +173,6 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 		return nil, err
 	}
 	if x.idFields, err = e.idFields(src.files[0], schema); err != nil {
-		return nil, err
-	}
-	if err := e.Key.useKernel(e.Kernel); err != nil {
-		return nil, err
-	}
-	e.keyed(e.Key.Public)
-	if x.tables, err = e.Key.planTables(e.Options, e.TableCache); err != nil {
 		return nil, err
 	}
 	return x, nil

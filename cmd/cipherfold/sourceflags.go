@@ -1,0 +1,59 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+)
+
+// sourceFlags are the flags that say which table an owner has, and how it is prepared.
+type sourceFlags struct {
+	measures, squares, products []string
+}
+
+// add adds the flags to a command line; they set fields of e.
+func (s *sourceFlags) add(f *pflag.FlagSet, e *job.Encryption) {
+	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .bed, .bed.gz, .vcf, .vcf.gz")
+	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear, unless they are tokenised")
+	f.StringArrayVar(&s.measures, "measure", nil, "`SPEC...` columns of numbers: NAME[:decimals=D][:max=M] and further settings")
+	f.StringArrayVar(&s.squares, "square", nil, "`NAME...` also take the squares of a measure, for its variance")
+	f.StringArrayVar(&s.products, "product", nil, "`A*B...` also take products of two measures, for covariance and correlation")
+	f.StringArrayVar(&e.Nulls, "null", nil, "`TEXT...` what means a missing value in CSV and TSV (default: empty and NA)")
+	f.StringArrayVar(&e.Tokenize, "tokenize", nil, "`COL,COL...` replace these columns of --id by one token, and sort by it")
+	f.StringVar(&e.TokenKey, "token-key", "", "`FILE` the owners' common key of tokens (cipherfold keygen --token-key)")
+	f.StringVar(&e.Duplicates, "duplicates", "", "`WHAT` rows with the same id: refuse, or make one row of them by sum, mean or first (default: refuse in blocks, keep in records)")
+	f.StringVar(&e.Pivot, "pivot", "", "`NAMES:VALUES` the table is long: the column with the names of measures, and the one with their values")
+	f.StringArrayVar(&e.Constants, "constants", nil, "`FILE...` table with columns measure, mean, sd, low, high for zscore and clip")
+	addVCFFlags(f, &e.VCF)
+}
+
+// addVCFFlags adds those of VCF files.
+func addVCFFlags(f *pflag.FlagSet, v *job.VCF) {
+	f.StringVar(&v.Samples, "samples", "", "`FILE|A,B,C` VCF: count these samples only; a file has one on each line")
+	f.BoolVar(&v.PerSample, "per-sample", false, "VCF: a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM")
+	f.StringVar(&v.Dosage, "dosage", "", "`FIELD` VCF: count alleles by GT or add up DS (default: GT)")
+	f.StringVar(&v.Multiallelic, "multiallelic", "", "`WHAT` VCF: split records of several alternative alleles into a row of each, skip or refuse them (default: split)")
+	f.StringVar(&v.Symbolic, "symbolic", "", "`WHAT` VCF: keep, skip or refuse alleles that are not bases, such as <DEL> (default: keep)")
+	f.StringVar(&v.Alleles, "alleles", "", "`HOW` VCF: trim bases that reference and allele share, or keep them (default: trim)")
+	f.StringVar(&v.ChromPrefix, "chrom-prefix", "", "`HOW` VCF: keep names of chromosomes, or strip chr (default: keep)")
+	f.StringSliceVar(&v.Filter, "filter", nil, "`NAME,NAME` VCF: only records with one of these in FILTER, such as PASS")
+	f.StringVar(&v.AF, "af", "", "`MIN-MAX` VCF: only alleles whose INFO/AF is within")
+	f.StringSliceVar(&v.Regions, "region", nil, "`CHROM:FROM-TO,...` VCF: only records at these positions")
+}
+
+// read completes e by what the flags say.
+func (s *sourceFlags) read(cmd *cobra.Command, e *job.Encryption) error {
+	for _, spec := range s.measures {
+		m, err := job.ParseMeasure(spec)
+		if err != nil {
+			return err
+		}
+		e.Measures = append(e.Measures, m)
+	}
+	e.Squares, e.Products = s.squares, s.products
+	if !cmd.Flags().Changed("null") {
+		e.Nulls = nil
+	}
+	return nil
+}

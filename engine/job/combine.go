@@ -1,0 +1,306 @@
+package job
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// Combination describes the combining of summaries in the clear: feature-level fusion, for comparison with what encryption
+// gives.
+type Combination struct {
+	Options
+	In     []string // what Summarize or Decrypt wrote
+	Out    string
+	Method string // "pooled" or "average"; "" is pooled
+}
+
+// Methods of a combination.
+const (
+	Pooled  = "pooled"  // as if all records were in one table: counts and sums are added up
+	Average = "average" // the mean of the owners' means, each of which counts the same whatever it is the mean of
+)
+
+// Combine writes a table of the ids of all summaries, each once, in ascending order of their bytes, and of every measure
+// NAME its NAME_count, NAME_mean and, where the summaries have it, NAME_var, in double precision. With Average the count is of
+// summaries, and the mean and variance are the means of theirs.
+func Combine(ctx context.Context, c Combination) (*Report, error) {
+	start := time.Now()
+	c.Options = c.Options.withDefaults()
+	if c.Method == "" {
+		c.Method = Pooled
+	}
+	if c.Method != Pooled && c.Method != Average {
+		return nil, usage("Choose pooled or average.", "unknown --method %s", c.Method)
+	}
+	format, err := outputFormat(c.Out)
+	if err != nil {
+		return nil, err
+	}
+	src, err := listSource(ctx, c.Options, c.In, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := notAnInput(c.Out, src.files); err != nil {
+		return nil, err
+	}
+	m := &combining{Combination: c, budget: engine.NewBudget(c.Memory), rows: newRowCount()}
+	m.index = engine.NewGroups(m.budget)
+	for _, file := range src.files {
+		if err := m.add(ctx, file); err != nil {
+			return nil, err
+		}
+	}
+	schema, columns := m.result()
+	defer releaseArrays(columns)
+	out, err := format.create(ctx, c.FS, c.Out, schema, column.WriteOptions{Overwrite: c.Overwrite})
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	rec := array.NewRecord(schema, columns, int64(m.index.Len()))
+	defer rec.Release()
+	if rec.NumRows() > 0 {
+		if err := out.Write(ctx, column.Batch{Record: rec}); err != nil {
+			return nil, err
+		}
+	}
+	if err := out.Commit(ctx); err != nil {
+		return nil, err
+	}
+	report := &Report{Out: c.Out, Records: int64(m.index.Len()), Inputs: m.rows.files, Measures: m.names}
+	report.finish(start, engine.Stats{})
+	return report, nil
+}
+
+// combining is a combination under way.
+type combining struct {
+	Combination
+	budget *engine.Budget
+	rows   *rowCount
+	ids    []arrow.Field
+	index  *engine.Groups
+	names  []string   // of the measures
+	spread []bool     // per measure: every summary has its variance
+	sums   [][]moment // per measure, of all ids
+}
+
+// moment is what a combination knows of one measure of one id: how many values there were, their mean, and the sum of the
+// squares of their deviations from it (Chan, Golub and LeVeque, 1979). With Average, n counts summaries, and mean and squares
+// are sums.
+type moment struct {
+	n, mean, squares float64
+	spreads          float64 // how many summaries had a variance
+}
+
+// statisticsOf finds the ids and measures of a summary by the names of its columns: the ids are those before the first one
+// called NAME_sum, NAME_count or NAME_mean.
+func statisticsOf(have []string) (ids, measures []string) {
+	first := slices.IndexFunc(have, func(name string) bool {
+		return strings.HasSuffix(name, "_sum") || strings.HasSuffix(name, "_count") || strings.HasSuffix(name, "_mean")
+	})
+	for _, name := range have[max(first, 0):] {
+		if base, ok := strings.CutSuffix(name, "_mean"); ok && slices.Contains(have, base+"_count") {
+			measures = append(measures, base)
+		}
+	}
+	return have[:max(first, 0)], measures
+}
+
+// add takes in one summary.
+func (m *combining) add(ctx context.Context, file string) error {
+	src := source{opts: m.Options, files: []string{file}, rows: m.rows}
+	schema, err := src.rawSchema(ctx)
+	if err != nil {
+		return err
+	}
+	have := column.Names(schema)
+	ids, names := statisticsOf(have)
+	if m.names == nil {
+		m.names, m.spread, m.sums = names, make([]bool, len(names)), make([][]moment, len(names))
+		for i := range m.spread {
+			m.spread[i] = true
+		}
+		for _, id := range ids {
+			f := schema.Field(schema.FieldIndices(id)[0])
+			if err := checkIDType(file, f); err != nil {
+				return err
+			}
+			m.ids = append(m.ids, arrow.Field{Name: f.Name, Type: f.Type})
+		}
+	}
+	if len(names) == 0 || len(m.ids) == 0 {
+		return column.Refuse(file, "not a summary: it has no id, or no columns NAME_count and NAME_mean").WithHint("Give tables that cipherfold summarize or decrypt wrote.")
+	}
+	columns := make([]string, 0, len(m.ids)+3*len(m.names))
+	for _, f := range m.ids {
+		columns = append(columns, f.Name)
+	}
+	for i, name := range m.names {
+		if !slices.Contains(names, name) {
+			return column.Refuse(file, "measure %s is missing, which other summaries have", column.Quote(name)).WithHint("Combine summaries of the same measures.")
+		}
+		columns = append(columns, name+"_count", name+"_mean")
+		m.spread[i] = m.spread[i] && slices.Contains(have, name+"_var")
+	}
+	for i, name := range m.names {
+		if m.spread[i] {
+			columns = append(columns, name+"_var")
+		}
+	}
+	r, err := src.openFiles(ctx, columns)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	seen := make([]bool, m.index.Len())
+	var key []byte
+	return each(ctx, r, func(b column.Batch) error {
+		if err := checkIDs(b, len(m.ids)); err != nil {
+			return err
+		}
+		for i := range int(b.NumRows()) {
+			key = rowKey(key[:0], b.Columns()[:len(m.ids)], i)
+			n, added, err := m.index.Index(key)
+			if err != nil {
+				return err
+			}
+			if added {
+				if err := m.budget.Keep("the combined summaries", int64(33*len(m.names))); err != nil {
+					return err
+				}
+				seen = append(seen, false)
+				for k := range m.sums {
+					m.sums[k] = append(m.sums[k], moment{})
+				}
+			}
+			if seen[n] {
+				return b.Refuse(i, m.ids[0].Name, "duplicate id %s", keyText(b.Columns()[:len(m.ids)], i)).WithHint("A summary has every id once.")
+			}
+			seen[n] = true
+			if err := m.addRow(b, i, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// addRow takes in row i of a batch, the summary of the n-th id.
+func (m *combining) addRow(b column.Batch, i int, n int32) error {
+	first := len(m.ids)
+	spread := first + 2*len(m.names)
+	for k, name := range m.names {
+		count, ok, err := cellFloat(b, i, first+2*k)
+		if err != nil {
+			return err
+		}
+		if !ok || count < 0 || count != math.Trunc(count) {
+			return b.Refuse(i, name+"_count", "this is no count").WithHint("A count is a whole number.")
+		}
+		mean, there, err := cellFloat(b, i, first+2*k+1)
+		if err != nil {
+			return err
+		}
+		variance, varied := 0.0, false
+		if m.spread[k] {
+			if variance, varied, err = cellFloat(b, i, spread); err != nil {
+				return err
+			}
+			spread++
+		}
+		if count == 0 || !there {
+			continue
+		}
+		x := &m.sums[k][n]
+		if m.Method == Average {
+			x.n++
+			x.mean += mean
+			if varied {
+				x.squares += variance
+				x.spreads++
+			}
+			continue
+		}
+		delta, total := mean-x.mean, x.n+count
+		x.squares += variance*(count-1) + delta*delta*x.n*count/total
+		x.mean += delta * count / total
+		x.n = total
+	}
+	return nil
+}
+
+// cellFloat reads a number; ok is false for a null.
+func cellFloat(b column.Batch, i, c int) (v float64, ok bool, err error) {
+	arr := b.Column(c)
+	value, text, err := floats(arr)
+	if err == nil && arr.IsNull(i) {
+		return 0, false, nil
+	}
+	if err == nil {
+		if v, err = value(i); err == nil {
+			return v, true, nil
+		}
+		return 0, false, refuseValue(b, i, Measure{Name: b.ColumnName(c)}, text(i), err)
+	}
+	return 0, false, column.Refuse(fileOf(b), "%w", err).InColumn(b.ColumnName(c)).WithHint("Statistics are numbers.")
+}
+
+// result makes the table.
+func (m *combining) result() (*arrow.Schema, []arrow.Array) {
+	order := make([]int32, m.index.Len())
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return slices.Compare(m.index.Key(a), m.index.Key(b)) })
+	keys := newKeyBuilder(m.ids)
+	for _, n := range order {
+		keys.append(m.index.Key(n))
+	}
+	fields, columns := slices.Clone(m.ids), keys.arrays()
+	add := func(name string, value func(x moment) (float64, bool), k int) {
+		b := array.NewFloat64Builder(memory.DefaultAllocator)
+		defer b.Release()
+		for _, n := range order {
+			if v, ok := value(m.sums[k][n]); ok {
+				b.Append(v)
+			} else {
+				b.AppendNull()
+			}
+		}
+		fields, columns = append(fields, arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Float64, Nullable: true}), append(columns, b.NewArray())
+	}
+	average := m.Method == Average
+	for k, name := range m.names {
+		counts := array.NewInt64Builder(memory.DefaultAllocator)
+		for _, n := range order {
+			counts.Append(int64(m.sums[k][n].n))
+		}
+		fields, columns = append(fields, arrow.Field{Name: name + "_count", Type: arrow.PrimitiveTypes.Int64}), append(columns, counts.NewArray())
+		counts.Release()
+		add(name+"_mean", func(x moment) (float64, bool) {
+			if average {
+				return x.mean / x.n, x.n > 0
+			}
+			return x.mean, x.n > 0
+		}, k)
+		if m.spread[k] {
+			add(name+"_var", func(x moment) (float64, bool) {
+				if average {
+					return x.squares / x.spreads, x.spreads > 0
+				}
+				return x.squares / (x.n - 1), x.n > 1
+			}, k)
+		}
+	}
+	return arrow.NewSchema(fields, nil), columns
+}
