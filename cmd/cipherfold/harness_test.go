@@ -30,23 +30,18 @@ import (
 	"github.com/cipherfold/cipherfold/io/parquetio"
 )
 
-// TestMain takes the terminal away, so that nothing ever waits for a passphrase, and gives the user an empty home.
+// TestMain takes the terminal away, so that nothing ever waits for a passphrase, and the user's home, so that nothing is
+// kept there for next time, nor anything beside a key because of it.
 func TestMain(m *testing.M) {
-	home, err := os.MkdirTemp("", "cipherfold-test-home-")
-	if err != nil {
-		panic(err)
-	}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
-		os.Setenv(name, home)
+		os.Setenv(name, os.DevNull)
 	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		panic(err)
 	}
 	os.Stdin = null
-	code := m.Run()
-	os.RemoveAll(home)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // place is a fresh directory in which a test runs command lines. It starts with public.json and secret.json of a key of

@@ -23,8 +23,11 @@ func withoutLine(t *testing.T, s, prefix string) string {
 // Tables of powers are kept beside a public key on request, shown, read again, and made anew with a warning when they are
 // damaged.
 func TestTableCache(t *testing.T) {
-	t.Parallel()
 	p := newPlace(t)
+	home := t.TempDir()
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
+		t.Setenv(name, home)
+	}
 	p.lines("a.csv", "id,x", "1,5", "2,7")
 	const line = "encrypt --key @/public.json --in @/a.csv --out @/a.cf.parquet --overwrite --id id --measure x:max=100 "
 	first := okJSON[job.Report](p, line+"--table-cache on")

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -163,7 +164,11 @@ func (t *keyTables) report(ctx context.Context) (*TablesReport, []engine.StageSt
 	}
 	if t.from == fromMaking && (t.always || t.stale || t.took >= tableCacheWorth) {
 		if err := t.cache.write(ctx); err != nil {
-			t.o.Log.Info("tables of powers are not kept beside the key", "because", err)
+			level := slog.LevelDebug // nobody asked for it
+			if t.always {
+				level = slog.LevelInfo
+			}
+			t.o.Log.Log(ctx, level, "tables of powers are not kept beside the key", "because", err)
 			return r, stages
 		}
 		r.Kept = t.cache.file

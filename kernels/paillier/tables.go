@@ -131,41 +131,56 @@ func (t *PublicTables) Base() []byte { return t.parts[0].base() }
 // Words is the memory of a piece, for those who store it or fill it from a store instead of Make.
 func (t *PublicTables) Words(piece int) []uint64 { return t.parts[0].Words(piece) }
 
-// verifiedPairs is the number of pairs of exponents that Verify tries, so that all of its powers fit into 8 lanes.
-const verifiedPairs = 2
+// verifiedSums is the number of sums of exponents that Verify tries, so that all of its powers fit into 8 lanes.
+const verifiedSums = 5
 
 // Verify reports whether pieces that were filled from a store are powers of base, as far as some random exponents show:
-// base^1 must be base and base^a·base^b = base^(a+b). It finds tables that are mixed up or of another base. It is no proof
-// against someone who falsifies single powers, for which all of them would have to be computed again: what was stored
-// must be authentic.
+// base^1 must be base, and in a series of exponents of which each is the sum of the two before it (Fibonacci's, from random
+// a and b), the power of each must be the product of the two before it. It finds tables of another base and tables that
+// are mixed up: two windows exchanged are overlooked a few times in a thousand. It is no proof against someone who
+// falsifies single powers, for which all of them would have to be computed again: what was stored must be authentic.
 func (t *PublicTables) Verify(base []byte) bool {
-	if len(base) != t.ring.Modulus().Size() {
+	n := len(base)
+	if n != t.ring.Modulus().Size() {
 		return false
 	}
 	table := t.parts[0].Table()
 	size := (table.Bits() + 7) / 8
-	e := make([]byte, (1+3*verifiedPairs)*size) // 1; then all a, all b, all a+b
+	e := make([]byte, (3+verifiedSums)*size) // 1, a, b, a+b, a+2b, 2a+3b, 3a+5b, 5a+8b
 	e[size-1] = 1
-	a, b, sum := e[size:], e[(1+verifiedPairs)*size:], e[(1+2*verifiedPairs)*size:]
-	random := NewRandom()
-	random.exponents(a[:2*verifiedPairs*size], table.Bits())
-	top := byte(1) << ((table.Bits() - 1) % 8)
-	for i := 0; i < len(sum); i += size {
-		a[i] &^= top // the sum must not be longer
-		b[i] &^= top
+	NewRandom().Read(e[size : 3*size])
+	for i := size; i < 3*size; i += size {
+		keepLowBits(e[i:i+size], table.Bits()-4) // the last sum has no more bits than the table
+	}
+	for i := 3 * size; i < len(e); i += size {
 		carry := 0
 		for k := i + size - 1; k >= i; k-- {
-			carry += int(a[k]) + int(b[k])
-			sum[k] = byte(carry)
+			carry += int(e[k-2*size]) + int(e[k-size])
+			e[k] = byte(carry)
 			carry >>= 8
 		}
 	}
-	x := t.ring.NewVec(1 + 3*verifiedPairs)
-	table.Exp(x, e)
-	t.ring.MulAt(x, iota32[1:1+verifiedPairs], x, iota32[1+verifiedPairs:1+2*verifiedPairs])
-	t.ring.FromMont(x, x)
-	got := make([]byte, x.Len*len(base))
-	t.ring.Bytes(got, x)
-	n := len(base)
-	return bytes.Equal(got[:n], base) && bytes.Equal(got[n:(1+verifiedPairs)*n], got[(1+2*verifiedPairs)*n:])
+	powers := t.ring.NewVec(3 + verifiedSums)
+	table.Exp(powers, e)
+	products := t.ring.NewVec(verifiedSums)
+	t.ring.CopyAt(products, iota32[:verifiedSums], powers, iota32[1:1+verifiedSums])
+	t.ring.MulAt(products, iota32[:verifiedSums], powers, iota32[2:2+verifiedSums])
+	t.ring.FromMont(powers, powers)
+	t.ring.FromMont(products, products)
+	want, got := make([]byte, powers.Len*n), make([]byte, products.Len*n)
+	t.ring.Bytes(want, powers)
+	t.ring.Bytes(got, products)
+	return bytes.Equal(want[:n], base) && bytes.Equal(want[3*n:], got)
+}
+
+// keepLowBits clears all bits of a big-endian number but the lowest ones.
+func keepLowBits(x []byte, bits int) {
+	for i := range x {
+		switch above := 8*(len(x)-i) - max(bits, 0); {
+		case above >= 8:
+			x[i] = 0
+		case above > 0:
+			x[i] &= 0xff >> above
+		}
+	}
 }
