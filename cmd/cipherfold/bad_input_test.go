@@ -1001,7 +1001,7 @@ func TestBadDecryptions(t *testing.T) {
 		{name: "empty file", setup: func(p *place) { p.write("a.cf.parquet", "") }, line: decryptA,
 			cause: "a.cf.parquet: the file is empty", hint: "Check that what wrote it ran to its end.", at: "a.cf.parquet"},
 		{name: "no such file", line: decryptA,
-			cause: "a.cf.parquet: no such file", hint: hintPath, at: "a.cf.parquet"},
+			cause: "a.cf.parquet: no such file or directory", hint: hintPath, at: "a.cf.parquet"},
 		{name: "truncated", setup: setups(records, func(p *place) { p.truncate("a.cf.parquet", 0.7) }), line: decryptA,
 			cause: "a.cf.parquet: the file ends too early: there is no Parquet footer", hint: hintTail, at: "a.cf.parquet"},
 		{name: "unknown version", setup: setups(records, func(p *place) { p.patch("a.cf.parquet", "cipherfold.version\x18\x011", "cipherfold.version\x18\x012") }), line: decryptA,

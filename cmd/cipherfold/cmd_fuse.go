@@ -91,6 +91,7 @@ are multiplied by the weights.`,
 	f.StringVar(&u.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
 	a.receiptFlags(f)
 	a.watchFlags(f)
+	f.Int64Var(&u.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/io/column"
-	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -38,7 +37,7 @@ func (f *fusing) aligned(ctx context.Context) (engine.Stats, error) {
 		defer readers[i].Close()
 	}
 	m.table.JobID = newTable(f.pk).JobID
-	out, err := ctfile.Create(ctx, f.FS, f.Out, m.table, f.inputs[0].ids, ctfile.Options{Overwrite: f.Overwrite})
+	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, m.table, f.inputs[0].ids)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -99,11 +98,13 @@ func (f *fusing) compareIDs(a, b column.Batch, i int) error {
 	x, y := flattened(a.Columns()[:ids]), flattened(b.Columns()[:ids])
 	defer releaseArrays(x)
 	defer releaseArrays(y)
-	first := (a.Row - 1) * int64(f.inputs[0].table.BlockRecords)
+	block := f.inputs[0].table.BlockRecords
 	for r := range min(x[0].Len(), y[0].Len()) {
 		if s, t := keyText(x, r), keyText(y, r); s != t {
-			return column.Refuse(f.inputs[i].file, "the ids differ from those of %s: record %d is %s, there it is %s", f.inputs[0].file, first+int64(r)+1, t, s).
-				AtRow(first + int64(r) + 1).InColumn(f.inputs[i].table.IDs[0]).WithHint(hint)
+			file, row := b.Place(r / block)
+			n := (row-1)*int64(block) + int64(r%block) + 1
+			return column.Refuse(file, "the ids differ from those of %s: record %d is %s, there it is %s", f.inputs[0].file, n, t, s).
+				AtRow(n).InColumn(f.inputs[i].table.IDs[0]).WithHint(hint)
 		}
 	}
 	return column.Refuse(f.inputs[i].file, "the ids differ from those of %s in number or type", f.inputs[0].file).WithHint(hint)

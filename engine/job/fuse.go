@@ -21,6 +21,7 @@ type Fusion struct {
 	Options
 	In          []string // encrypted tables: files, globs, directories
 	Out         string
+	RowsPerFile int64    // > 0: Out is a directory of part files of so many records each
 	By          []string // id columns to group by; nil: per record id; empty but not nil: one total
 	Weights     []Weight
 	WeighAll    bool   // Weights must name every input; otherwise those it does not name have the weight 1
@@ -37,9 +38,10 @@ type Weight struct {
 
 // input is one encrypted table of a fusion.
 type input struct {
-	file   string
+	file   string // or directory of part files
 	table  *ctfile.Table
 	ids    []arrow.Field // as in the file: lists in blocks
+	set    *tableSet     // where its rows are
 	weight int64
 }
 
@@ -106,6 +108,9 @@ func (u Fusion) begin(ctx context.Context) (*fusing, error) {
 			return nil, usage("Name every column once.", "column %s is twice in --by", column.Quote(name))
 		}
 	}
+	if err := checkRowsPerFile(u.RowsPerFile); err != nil {
+		return nil, err
+	}
 	if u.MinGroup < 0 {
 		return nil, usage("It is a number of records.", "--min-group %d is negative", u.MinGroup)
 	}
@@ -145,21 +150,27 @@ func (u *Fusion) wantsTotal() bool { return u.By != nil && len(u.By) == 0 }
 func (u *Fusion) inputs(ctx context.Context) ([]input, error) {
 	var out []input
 	index := map[string]int{}
+	seen := map[string]bool{} // files
 	for _, pattern := range u.In {
-		files, err := u.FS.List(ctx, pattern)
+		sets, err := readTables(ctx, u.Options, pattern)
 		if err != nil {
 			return nil, err
 		}
-		for _, file := range files {
-			if _, ok := index[filepath.Clean(file)]; ok {
-				return nil, usage("To count it twice, give --weight FILE=2.", "%s is given twice", file)
+		for i := range sets {
+			s := &sets[i]
+			for _, file := range s.files {
+				if seen[filepath.Clean(file)] {
+					return nil, usage("To count it twice, give --weight FILE=2.", "%s is given twice", file)
+				}
+				seen[filepath.Clean(file)] = true
 			}
-			index[filepath.Clean(file)] = len(out)
-			t, ids, err := readTable(ctx, u.Options, file)
-			if err != nil {
-				return nil, err
+			if u.RowsPerFile > 0 { // a directory takes the place of all that is in it
+				if err := notAnInput(u.Out, s.files); err != nil {
+					return nil, err
+				}
 			}
-			in := input{file: file, table: t, ids: ids, weight: 1}
+			index[filepath.Clean(s.name)] = len(out)
+			in := input{file: s.name, table: s.table, ids: s.ids, set: s, weight: 1}
 			if _, err := tableKey(in); err != nil { // every footer's key, as its size is that of the ciphertexts
 				return nil, err
 			}
@@ -257,16 +268,7 @@ func saturatingMul(a, b int64) int64 {
 
 // reader opens an input with the named columns, none meaning all, in batches of `rows` rows.
 func (f *fusing) reader(ctx context.Context, in input, rows int, columns ...string) (column.Reader, error) {
-	r, err := ctfile.Open(ctx, f.FS, in.file, column.ReadOptions{Columns: columns, Threads: f.Threads, BatchRows: rows})
-	if err != nil {
-		return nil, err
-	}
-	// What was decided from the footer holds for this table only.
-	if t := r.Table(); t.JobID != in.table.JobID || t.Fingerprint != in.table.Fingerprint || t.Rows != in.table.Rows || t.AddsUsed != in.table.AddsUsed {
-		r.Close()
-		return nil, column.Refuse(in.file, "the file was replaced while it was being fused").WithHint("Run the same command again.")
-	}
-	return r, nil
+	return in.set.open(ctx, f.Options, rows, columns...)
 }
 
 // columnBytes returns the ciphertexts of an input's c-th ciphertext column in a batch.

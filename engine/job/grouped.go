@@ -38,7 +38,7 @@ func (f *fusing) grouped(ctx context.Context) (engine.Stats, error) {
 		return engine.Stats{}, err
 	}
 	m.table.IDs, m.table.Rows, m.table.JobID = f.By, int64(g.kept), newTable(f.pk).JobID
-	out, err := ctfile.Create(ctx, f.FS, f.Out, m.table, g.fields, ctfile.Options{Overwrite: f.Overwrite})
+	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, m.table, g.fields)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -322,7 +322,7 @@ func (a *adder) refuse(err error, w weighted, part int, name string) error {
 }
 
 // writeGroups finishes the sums and writes them with their keys, in the order in which the groups first came.
-func (f *fusing) writeGroups(ctx context.Context, out *ctfile.Writer, g *groups, sums *groupSums) error {
+func (f *fusing) writeGroups(ctx context.Context, out tableWriter, g *groups, sums *groupSums) error {
 	parts := sums.stripes[0].Len()
 	columns := out.Schema().NumFields() - len(f.By)
 	size := f.pk.CiphertextSize()

@@ -270,3 +270,67 @@ func TestRowsPerFileFaults(t *testing.T) {
 		}
 	}
 }
+
+// Tables in several files fuse as any, and fusions are written as several files.
+func TestFuseRowsPerFile(t *testing.T) {
+	b := newBench(t, paillier.DJN)
+	const n = 100
+	in := b.numbered("in.csv", n)
+	for _, layout := range []string{job.Records, job.Blocks} {
+		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), Layout: layout, In: []string{in}, Key: job.KeyOf(b.key.Public())}
+		for name, rows := range map[string]int64{"one": 0, "split": 23, "other": 41} {
+			e.Out, e.RowsPerFile, e.Overwrite = b.path(name), rows, true
+			if rows == 0 {
+				e.Out += ".cf.parquet"
+			}
+			if _, err := job.Encrypt(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, tt := range []struct {
+			f    job.Fusion
+			want func(id int) string
+		}{
+			{job.Fusion{In: []string{b.path("split"), b.path("other"), b.path("one.cf.parquet")}}, func(id int) string { return fmt.Sprintf("%d/3", 30*id) }},
+			{job.Fusion{In: []string{b.path("split/*"), b.path("one.cf.parquet")}, Weights: []job.Weight{{File: b.path("split"), Weight: 5}}}, func(id int) string { return fmt.Sprintf("%d/6", 60*id) }},
+		} {
+			for _, rows := range []int64{0, 30} {
+				u := tt.f
+				u.Out, u.RowsPerFile = b.path(fmt.Sprintf("fused-%d", rows)), rows
+				u.Overwrite = true
+				report, err := job.Fuse(t.Context(), u)
+				if err != nil {
+					t.Fatalf("%s, %d: %v", layout, rows, err)
+				}
+				got := sumsBy(b.decrypt(u.Out), "x", "id")
+				for id := 1; id <= n; id++ {
+					if got[fmt.Sprint(id)] != tt.want(id) {
+						t.Fatalf("%s, %d: id %d has %s, want %s", layout, rows, id, got[fmt.Sprint(id)], tt.want(id))
+					}
+				}
+				if report.Records != n || len(got) != n {
+					t.Errorf("%s, %d: %d records, report %+v", layout, rows, len(got), report)
+				}
+				os.Remove(u.Out)
+			}
+		}
+		u := job.Fusion{In: []string{b.path("split"), b.path("other")}, By: []string{}, Out: b.path("total"), RowsPerFile: 10}
+		u.Overwrite = true
+		if _, err := job.Fuse(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.decrypt(u.Out); len(got) != 1 || got[0]["x_sum"] != fmt.Sprint(2*10*n*(n+1)/2) {
+			t.Errorf("%s: total %v", layout, got)
+		}
+		var misuse *job.UsageError
+		for _, u := range []job.Fusion{
+			{In: []string{b.path("split"), b.path("split/part-00000.cf.parquet")}, Out: b.path("f.cf.parquet")},
+			{In: []string{b.path("split")}, Out: b.path("split"), RowsPerFile: 5, Options: job.Options{Overwrite: true}},
+			{In: []string{b.path("split")}, Out: b.path("f.cf.parquet"), RowsPerFile: -5},
+		} {
+			if _, err := job.Fuse(t.Context(), u); !errors.As(err, &misuse) {
+				t.Errorf("%+v: %v", u, err)
+			}
+		}
+	}
+}

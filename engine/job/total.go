@@ -125,7 +125,7 @@ func (f *fusing) total(ctx context.Context) (engine.Stats, error) {
 				WithHint("Lower --min-group, or add more tables.")
 		}
 	}
-	out, err := ctfile.Create(ctx, f.FS, f.Out, *t, nil, ctfile.Options{Overwrite: f.Overwrite})
+	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, *t, nil)
 	if err != nil {
 		return engine.Stats{}, err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // List returns the files that a path, directory or glob stands for. A glob
-// leaves out names that begin with "." unless its last element does, and a
+// leaves out hidden names unless its last element begins as they do, and a
 // directory among its matches stands for its part files.
 func (Local) List(ctx context.Context, pattern string) ([]string, error) {
 	if err := ctx.Err(); err != nil {
@@ -32,9 +32,8 @@ func (Local) List(ctx context.Context, pattern string) ([]string, error) {
 		return nil, &Error{Path: pattern, Kind: ErrBadPattern, Err: err, Hint: `Escape a literal *, ? or [ as \*, \? or \[.`}
 	}
 	var files []string
-	hidden := strings.HasPrefix(filepath.Base(pattern), ".")
 	for _, match := range matches {
-		if strings.HasPrefix(filepath.Base(match), ".") && !hidden {
+		if !Matches(filepath.Base(pattern), filepath.Base(match)) {
 			continue
 		}
 		info, err := os.Stat(match)
@@ -77,7 +76,7 @@ func readDir(ctx context.Context, dir string) ([]Entry, error) {
 	}
 	var entries []Entry
 	for _, e := range names {
-		if strings.HasPrefix(e.Name(), ".") || strings.HasPrefix(e.Name(), "_") && !strings.Contains(e.Name(), "=") {
+		if Hidden(e.Name()) {
 			continue
 		}
 		name := filepath.Join(dir, e.Name())

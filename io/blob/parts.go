@@ -46,6 +46,16 @@ func PartFiles(ctx context.Context, dir string, read ReadDirFunc) ([]string, err
 	return files, nil
 }
 
+// Hidden reports whether a name in a directory is not one of a part file or
+// folder, but of a temporary file or a marker of an engine.
+func Hidden(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") && !strings.Contains(name, "=")
+}
+
+// Matches reports whether a name that matches the last element of a glob counts
+// as a match: not a hidden one, unless the glob begins as it does.
+func Matches(glob, name string) bool { return !Hidden(name) || glob != "" && glob[0] == name[0] }
+
 // SortNames sorts names, paths or URLs, by their paths.
 func SortNames(names []string) {
 	slices.SortFunc(names, func(a, b string) int { return strings.Compare(Path(a), Path(b)) })
@@ -60,7 +70,7 @@ func partFiles(ctx context.Context, dir string, read ReadDirFunc) (files []strin
 	for _, e := range entries {
 		key, _, partition := strings.Cut(e.Name, "=")
 		partition = partition && key != "" && e.Dir
-		if strings.HasPrefix(e.Name, ".") || strings.HasPrefix(e.Name, "_") && !partition {
+		if Hidden(e.Name) {
 			continue
 		}
 		if e.Dir && !partition {

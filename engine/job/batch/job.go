@@ -83,6 +83,8 @@ func (s Step) rowsPerFile() int64 {
 	switch {
 	case s.Encrypt != nil:
 		return s.Encrypt.RowsPerFile
+	case s.Fuse != nil:
+		return s.Fuse.RowsPerFile
 	case s.Decrypt != nil:
 		return s.Decrypt.RowsPerFile
 	}

@@ -44,9 +44,8 @@ func (b *bucket) list(ctx context.Context, name, key string) ([]string, error) {
 		return nil, b.error(name, "list", err)
 	}
 	var files []string
-	hidden := strings.HasPrefix(path.Base(key), ".")
 	for _, m := range matches {
-		if strings.HasPrefix(path.Base(m.Name), ".") && !hidden {
+		if !blob.Matches(path.Base(key), path.Base(m.Name)) {
 			continue
 		}
 		match := b.url
