@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
 )
 
 // nightly is a job of all verbs and both layouts.
@@ -105,6 +107,9 @@ func newNight(t *testing.T) *place {
 		if i%7 != 2 {
 			b = append(b, fmt.Sprintf("%d,%c,%d,NA", i, 'a'+i%4, 1000-i*7%991))
 		}
+	}
+	if _, err := receipt.LoadOrCreateSigner(t.Context(), p.path("receipt.key")); err != nil {
+		t.Fatal(err)
 	}
 	p.mkdir("in")
 	p.lines("in/all.csv", all...)

@@ -22,6 +22,7 @@ type entry struct {
 	Time  time.Time     `json:"time"`
 	Plan  string        `json:"plan,omitempty"` // of began: digest of the job.json that the journal belongs to
 	Step  string        `json:"step,omitempty"`
+	Key   string        `json:"key,omitempty"`  // fingerprint
 	Part  *int          `json:"part,omitempty"` // from 0
 	Cut   string        `json:"cut,omitempty"`  // digest of the cut that the part is of
 	File  *receipt.File `json:"file,omitempty"`
@@ -35,6 +36,7 @@ type event string
 
 const (
 	began    event = "began"    // the first line of every journal, and of every attempt to go on
+	keyed    event = "keyed"    // which key the step uses
 	working  event = "working"  // the step is being worked on
 	made     event = "part"     // a part is complete
 	writing  event = "writing"  // an output is complete and about to get its name

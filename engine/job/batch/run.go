@@ -130,7 +130,7 @@ func (w *work) do(ctx context.Context, i int) error {
 		if round == rounds {
 			return column.Refuse(damaged, "the part is not what was written, time and again").WithHint("Check the disk.")
 		}
-		w.job.Options.Log.Warn("parts were lost or damaged and are made again", "step", name, "first", damaged)
+		w.log.Warn("parts were lost or damaged and are made again", "step", name, "first", damaged)
 	}
 	return w.join(ctx, v, name)
 }

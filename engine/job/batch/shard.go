@@ -106,6 +106,9 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 			return err
 		}
 	}
+	if err := w.noteKeys(); err != nil {
+		return err
+	}
 	if err := w.note(entry{Event: working, Step: name}); err != nil {
 		return err
 	}

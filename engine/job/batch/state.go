@@ -33,6 +33,7 @@ type state struct {
 
 // stepState is how far a step has come.
 type stepState struct {
+	key     string // fingerprint of the one that it uses; "" as long as nobody has worked on it
 	cut     *cut
 	parts   map[int][]partState // those of several attempts, when shards were tried again
 	writing map[string]string   // digests of outputs that were about to get their names, by name
@@ -128,6 +129,10 @@ func (s *state) apply(e entry) error {
 	step := s.steps[e.Step]
 	if step == nil {
 		return fmt.Errorf("the journal tells of a step %s, which the job does not have", column.Quote(e.Step))
+	}
+	if e.Event == keyed {
+		step.key = e.Key
+		return nil
 	}
 	if step.began.IsZero() || e.Time.Before(step.began) {
 		step.began = e.Time

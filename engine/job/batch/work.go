@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path"
 	"strings"
 	"time"
@@ -24,12 +25,16 @@ type work struct {
 	keys    map[string]job.Key
 	resume  string // the command that goes on after a stop
 	signer  *receipt.Signer
+	log     *slog.Logger
 	unlock  func() error
 	journal *journal
 }
 
 func (j *Job) newWork() *work {
-	w := &work{job: j, disk: j.disk(), keys: map[string]job.Key{}, unlock: func() error { return nil }}
+	w := &work{job: j, disk: j.disk(), keys: map[string]job.Key{}, log: j.Options.Log, unlock: func() error { return nil }}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
 	w.resume = fmt.Sprintf("cipherfold run %s --resume", j.File)
 	w.files = &files{FS: j.fs(), Disk: w.disk, dir: j.Dir, seen: map[string]identity{}}
 	return w
@@ -81,7 +86,7 @@ func (w *work) lock(ctx context.Context) error {
 	unlock, err := l.Lock(ctx, path.Join(w.job.Dir, journalName))
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		w.job.Options.Log.Warn("the job directory cannot be locked; see to it that nothing else runs this job", "dir", w.job.Dir)
+		w.log.Warn("the job directory cannot be locked; see to it that nothing else runs this job", "dir", w.job.Dir)
 		return nil
 	case errors.Is(err, blob.ErrLocked):
 		return column.Refuse(w.job.Dir, "another program is running this job").WithHint("Wait until it is done. What is done is not done again.")
@@ -170,12 +175,15 @@ func (w *work) sign(ctx context.Context) (err error) {
 	return err
 }
 
-// begin opens a journal of which the first `valid` bytes are good.
+// begin opens a journal of which the first `valid` bytes are good, and notes the keys that were read.
 func (w *work) begin(ctx context.Context, name string, valid int64) (err error) {
 	if w.journal, err = openJournal(ctx, w.disk, path.Join(w.job.Dir, name), valid); err != nil {
 		return err
 	}
-	return w.journal.note(entry{Event: began, Plan: w.plan.digest})
+	if err := w.journal.note(entry{Event: began, Plan: w.plan.digest}); err != nil {
+		return err
+	}
+	return w.noteKeys()
 }
 
 // note writes an entry to the journal and takes note of it.
@@ -194,17 +202,35 @@ func (w *work) leave() {
 	_ = w.unlock()
 }
 
-// key reads a step's key, once.
+// key reads a step's key, once, which must be the one that the step was begun with.
 func (w *work) key(ctx context.Context, i int) (job.Key, error) {
 	name := w.plan.Steps[i].Name
 	if k, ok := w.keys[name]; ok {
 		return k, nil
 	}
 	k, err := w.job.Steps[i].Key(ctx)
-	if err == nil {
-		w.keys[name] = k
+	if err != nil {
+		return job.Key{}, err
 	}
-	return k, err
+	if was := w.state.steps[name].key; was != "" && k.Public.Fingerprint() != was {
+		return job.Key{}, column.Refuse(k.File, "the key changed: %s was begun under key %.16s, and this is key %.16s", name, was, k.Public.Fingerprint()).
+			WithHint("Put the key back; or remove %s to run the job anew.", w.job.Dir)
+	}
+	w.keys[name] = k
+	return k, nil
+}
+
+// noteKeys notes which keys the steps use.
+func (w *work) noteKeys() error {
+	for _, name := range sortedKeys(w.keys) {
+		if w.state.steps[name].key != "" {
+			continue
+		}
+		if err := w.note(entry{Event: keyed, Step: name, Key: w.keys[name].Public.Fingerprint()}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // verb prepares a step to be worked on, but for its key.
