@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"math"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -136,22 +137,48 @@ func sameTable(a, b *ctfile.Table) bool {
 
 // open reads the named columns of the table, none meaning all, in batches of so many rows, whatever its files are.
 func (s *tableSet) open(ctx context.Context, o Options, rows int, columns ...string) (column.Reader, error) {
-	one := func(ctx context.Context, file string) (column.Reader, error) {
-		r, err := ctfile.Open(ctx, o.FS, file, column.ReadOptions{Columns: columns, Threads: o.Threads, BatchRows: rows})
+	return s.openRows(ctx, o, column.ReadOptions{Columns: columns, Threads: o.Threads, BatchRows: rows}, 0, math.MaxInt64)
+}
+
+// openRows reads the rows (of the files: records or blocks) from number `from` to number `to` (exclusive), from 0, in
+// batches of exactly opts.BatchRows but the last.
+func (s *tableSet) openRows(ctx context.Context, o Options, opts column.ReadOptions, from, to int64) (column.Reader, error) {
+	opts = opts.WithDefaults()
+	type stretch struct {
+		was      *ctfile.Table
+		from, to int64 // within the file
+	}
+	stretches := map[string]stretch{}
+	var files []string
+	first := int64(0) // row of the file
+	for i, t := range s.parts {
+		n := t.FileRows()
+		lo, hi := max(0, from-first), min(n, to-first)
+		if lo < hi || len(s.parts) == 1 {
+			files = append(files, s.files[i])
+			stretches[s.files[i]] = stretch{t, lo, hi}
+		}
+		first += n
+	}
+	if len(files) == 0 { // an empty reader has columns, too
+		files = s.files[:1]
+		stretches[files[0]] = stretch{s.parts[0], 0, 0}
+	}
+	r, err := column.OpenParts(ctx, files, func(ctx context.Context, file string) (column.Reader, error) {
+		x := stretches[file]
+		r, err := ctfile.OpenRows(ctx, o.FS, file, opts, x.from, x.to)
 		if err != nil {
 			return nil, err
 		}
 		// What was decided from the footer holds for this table only.
-		was := s.parts[slices.Index(s.files, file)]
-		if t := r.Table(); t.JobID != was.JobID || t.Part != was.Part || t.Fingerprint != was.Fingerprint || t.Rows != was.Rows || t.AddsUsed != was.AddsUsed {
+		if t := r.Table(); t.JobID != x.was.JobID || t.Part != x.was.Part || t.Fingerprint != x.was.Fingerprint || t.Rows != x.was.Rows || t.AddsUsed != x.was.AddsUsed {
 			r.Close()
 			return nil, column.Refuse(file, "the file was replaced while it was being read").WithHint("Run the same command again.")
 		}
 		return r, nil
-	}
-	r, err := column.OpenParts(ctx, s.files, one)
-	if err != nil || len(s.files) == 1 {
+	})
+	if err != nil || len(files) == 1 && from == 0 {
 		return r, err
 	}
-	return column.Rechunk(r, rows), nil
+	return column.Rechunk(r, opts.BatchRows), nil
 }
