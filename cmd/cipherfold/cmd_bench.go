@@ -13,15 +13,15 @@ import (
 
 func (a *app) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "bench kernels|pipeline|timing|papers|render",
+		Use:   "bench kernels|pipeline|timing|papers|biobank|render",
 		Short: "Measure the kernels and whole jobs on this machine, beside other libraries",
 		Long: `Measure this machine. kernels times every operation of every arithmetic kernel, and math/big, GMP and OpenSSL in
 the same run; pipeline times whole jobs from Parquet to Parquet; timing tests whether times depend on secrets; papers
-repeats a published experiment; render writes BENCHMARKS.md from the results kept under bench/results.`,
+repeats a published experiment; biobank times a study of VCF files; render writes BENCHMARKS.md from the results kept under bench/results.`,
 		Example: "  cipherfold bench kernels --bits 3072\n  cipherfold bench pipeline --rows 100000 --variant mhl",
 		RunE:    func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	for _, c := range []*cobra.Command{a.benchKernelsCommand(), a.benchPipelineCommand(), a.benchTimingCommand(), a.benchPapersCommand(), a.benchRenderCommand(), a.benchPaperStepCommand()} {
+	for _, c := range []*cobra.Command{a.benchKernelsCommand(), a.benchPipelineCommand(), a.benchTimingCommand(), a.benchPapersCommand(), a.benchBiobankCommand(), a.benchRenderCommand(), a.benchPaperStepCommand()} {
 		cmd.AddCommand(c)
 	}
 	return cmd
