@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/batch"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
@@ -16,10 +17,11 @@ func (a *app) inspectCommand() *cobra.Command {
 	var overwrite bool
 	cmd := &cobra.Command{
 		Use:   "inspect FILE...",
-		Short: "Show what a key file or an encrypted table holds",
-		Long: `Show what key files and encrypted tables hold: scheme, fingerprint, columns, bounds, additions used, rows.
-Nothing is decrypted; a secret key encrypted under a passphrase is opened to be checked.`,
+		Short: "Show what a key file, an encrypted table or a job directory holds",
+		Long: `Show what key files and encrypted tables hold: scheme, fingerprint, columns, bounds, additions used, rows;
+and how far the job of a job directory has come. Nothing is decrypted; a secret key encrypted under a passphrase is opened to be checked.`,
 		Example: `  cipherfold inspect keys/public.json a.cf.parquet
+  cipherfold inspect jobs/nightly
   cipherfold inspect keys/public.json --export public.jwk`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, files []string) error {
@@ -38,8 +40,16 @@ Nothing is decrypted; a secret key encrypted under a passphrase is opened to be 
 					fmt.Fprintf(w, "%s: written as %s\n", files[0], export)
 				})
 			}
-			var all []*job.Inspection
+			var all []any
 			for _, file := range files {
+				if batch.IsJob(cmd.Context(), o, file) {
+					x, err := batch.Inspect(cmd.Context(), o, file)
+					if err != nil {
+						return err
+					}
+					all = append(all, x)
+					continue
+				}
 				x, err := job.Inspect(cmd.Context(), o, file, a.passphrase(cmd.Context(), passphraseFile))
 				if err != nil {
 					return err
@@ -51,7 +61,12 @@ Nothing is decrypted; a secret key encrypted under a passphrase is opened to be 
 					if i > 0 {
 						fmt.Fprintln(w)
 					}
-					writeInspection(w, x)
+					switch x := x.(type) {
+					case *batch.Status:
+						writeStatus(w, x)
+					case *job.Inspection:
+						writeInspection(w, x)
+					}
 				}
 			})
 		},

@@ -223,3 +223,29 @@ func writeSummary(w io.Writer, s *batch.Summary) {
 		fmt.Fprintf(w, "already done: the job, its inputs and its outputs are as they were (%s)\n", s.Dir)
 	}
 }
+
+// writeStatus says how far a job has come.
+func writeStatus(w io.Writer, s *batch.Status) {
+	ready := 0
+	for _, x := range s.Steps {
+		if x.Done {
+			ready++
+		}
+	}
+	state := "done"
+	if !s.Finished {
+		state = fmt.Sprintf("%d of %s done", ready, count(int64(len(s.Steps)), "step"))
+	}
+	fmt.Fprintf(w, "%s\n  job directory of %q, begun %s by %s %s\n  state        %s\n", s.Dir, s.Plan.Name,
+		s.Plan.Created.UTC().Format("2006-01-02 15:04:05 UTC"), s.Plan.Program.Name, s.Plan.Program.Version, state)
+	for _, x := range s.Steps {
+		how := "to do"
+		switch {
+		case x.Done:
+			how = "done, " + count(x.Report.Records, "record")
+		case x.Parts > 0:
+			how = fmt.Sprintf("%d of %s made", x.Made, count(int64(x.Parts), "part"))
+		}
+		fmt.Fprintf(w, "  %-12s %s: %s\n", x.Name, x.Out, how)
+	}
+}

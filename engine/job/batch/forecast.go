@@ -101,7 +101,7 @@ func (j *Job) look(ctx context.Context, write bool) (*work, error) {
 	if write {
 		return j.enter(ctx, false)
 	}
-	s, err := readState(ctx, j.disk(), j.Dir)
+	s, err := readState(ctx, diskOf(j.Options), j.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -117,11 +117,12 @@ func (j *Job) names() []string {
 	return out
 }
 
-func (j *Job) disk() blob.Disk {
-	if j.Options.Disk == nil {
+// diskOf is where job directories are.
+func diskOf(o job.Options) blob.Disk {
+	if o.Disk == nil {
 		return blob.Local{}
 	}
-	return j.Options.Disk
+	return o.Disk
 }
 
 func (j *Job) fs() blob.FS { return j.Options.Files() }

@@ -31,7 +31,7 @@ type work struct {
 }
 
 func (j *Job) newWork() *work {
-	w := &work{job: j, disk: j.disk(), keys: map[string]job.Key{}, log: j.Options.Log, unlock: func() error { return nil }}
+	w := &work{job: j, disk: diskOf(j.Options), keys: map[string]job.Key{}, log: j.Options.Log, unlock: func() error { return nil }}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
