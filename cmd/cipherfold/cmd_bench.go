@@ -17,7 +17,8 @@ func (a *app) benchCommand() *cobra.Command {
 		Short: "Measure the kernels and whole jobs on this machine, beside other libraries",
 		Long: `Measure this machine. kernels times every operation of every arithmetic kernel, and math/big, GMP and OpenSSL in
 the same run; pipeline times whole jobs from Parquet to Parquet; timing tests whether times depend on secrets; papers
-repeats a published experiment; biobank times a study of VCF files; render writes BENCHMARKS.md from the results kept under bench/results.`,
+repeats a published experiment; biobank times a study of VCF files; render writes BENCHMARKS.md
+from the results kept under bench/results.`,
 		Example: "  cipherfold bench kernels --bits 3072\n  cipherfold bench pipeline --rows 100000 --variant mhl",
 		RunE:    func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
