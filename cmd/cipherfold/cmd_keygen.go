@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -47,6 +48,9 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 			}
 			if err := required(cmd, "out"); err != nil {
 				return err
+			}
+			if strings.Contains(out, "://") {
+				return &commandLineError{fmt.Errorf("--out %s: keys are made on this machine", out), "Name a directory; copy public.json to where the owners can read it."}
 			}
 			if plain && passphraseFile != "" {
 				return &commandLineError{errors.New("--plain and --passphrase-file exclude each other"), "Give one of them."}

@@ -108,7 +108,7 @@ func (o Options) createRows(ctx context.Context, name string, rowsPerFile int64,
 func rowsFormat(name string, rowsPerFile int64) (format, string, error) {
 	ext := blob.Ext(name)
 	if rowsPerFile > 0 && ext == "" {
-		name, ext = name+".parquet", ".parquet"
+		return parquetFormat, ".parquet", nil
 	}
 	f, err := outputFormat(name)
 	return f, ext, err
@@ -122,6 +122,7 @@ type splitWriter struct {
 	create func(ctx context.Context, fs blob.FS, file string, number int) (column.Writer, error)
 	finish func(ctx context.Context, w column.Writer, last bool) error // commits a file
 
+	ctx     context.Context // of the job, which outlives those of writes
 	dir     blob.DirUpload
 	current column.Writer
 	rows    int64 // in it
@@ -129,21 +130,22 @@ type splitWriter struct {
 }
 
 func (s *splitWriter) begin(ctx context.Context, o Options) (err error) {
+	s.ctx = ctx
 	if s.dir, err = blob.CreateDir(ctx, o.FS, s.name, blob.CreateOptions{Overwrite: o.Overwrite}); err != nil {
 		return err
 	}
-	if err := s.next(ctx); err != nil {
+	if err := s.next(); err != nil {
 		return errors.Join(err, s.dir.Abort())
 	}
 	return nil
 }
 
-// next begins the next file.
-func (s *splitWriter) next(ctx context.Context) (err error) {
+// next begins the next file, which is committed when the stage that writes may be over.
+func (s *splitWriter) next() (err error) {
 	file := blob.Join(s.name, fmt.Sprintf("part-%05d%s", s.number, s.ext))
 	s.number++
 	s.rows = 0
-	s.current, err = s.create(ctx, s.dir, file, s.number)
+	s.current, err = s.create(s.ctx, s.dir, file, s.number)
 	return err
 }
 
@@ -153,7 +155,7 @@ func (s *splitWriter) Write(ctx context.Context, b column.Batch) error {
 			if err := s.finish(ctx, s.current, false); err != nil {
 				return err
 			}
-			if err := s.next(ctx); err != nil {
+			if err := s.next(); err != nil {
 				return err
 			}
 		}

@@ -19,7 +19,8 @@ type FS interface {
 	// where these go over a network.
 	Open(ctx context.Context, name string) (File, error)
 
-	// Create begins writing the named file. A file of that name that exists is
+	// Create begins writing the named file. ctx also governs the writes until
+	// Commit where these go over a network. A file of that name that exists is
 	// refused with ErrExists here, and again by Commit if it appeared
 	// meanwhile, unless opts.Overwrite.
 	Create(ctx context.Context, name string, opts CreateOptions) (Upload, error)
