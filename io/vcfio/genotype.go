@@ -217,35 +217,77 @@ func (s *sampleScanner) addPairs() bool {
 
 // scanGenotypes reads any genotypes, one sample at a time.
 func (s *sampleScanner) scanGenotypes(samples []byte) *column.InputError {
+	clear(s.pairs[:])
 	for i := range s.header.samples {
-		cell, rest, err := s.cell(samples, i)
-		if err != nil {
-			return err
+		if rest, ok := s.pair(samples, i); ok { // nearly all are such
+			samples = rest
+			continue
 		}
+		cell, rest := s.cell(samples, i)
 		samples = rest
 		g, _ := field(cell, s.gt)
 		complete, err := s.genotype(g, i)
 		if err != nil {
 			return err
 		}
-		if !s.all && !s.chosen[i] {
-			continue
+		if s.all || s.chosen[i] {
+			s.addGenotype(complete, i)
 		}
-		s.addGenotype(complete, i)
+	}
+	if !s.addPairs() {
+		panic("vcfio: a genotype was not checked for its alleles")
 	}
 	return nil
 }
 
+// pair reads a sample whose column begins with a genotype of two one-digit alleles that the record has, and another column
+// after it, and returns what comes after it.
+func (s *sampleScanner) pair(samples []byte, i int) (rest []byte, ok bool) {
+	if s.gt != 0 || len(samples) < 4 {
+		return nil, false
+	}
+	end := 3
+	if samples[3] == ':' {
+		if end = bytes.IndexByte(samples, '\t'); end < 0 {
+			return nil, false
+		}
+	}
+	at := pairOf(uint32(samples[0]) | uint32(samples[1])<<8 | uint32(samples[2])<<16 | '\t'<<24)
+	if samples[end] != '\t' || at < 0 || !s.has(at/pairCodes) || !s.has(at%pairCodes) {
+		return nil, false
+	}
+	switch {
+	case !s.all && !s.chosen[i]:
+	case s.outputs == 0:
+		s.pairs[at]++
+	default:
+		a, b := at/pairCodes, at%pairCodes
+		for k := range s.alleles {
+			n := int64(0)
+			if a == k+1 && a != pairMissing {
+				n++
+			}
+			if b == k+1 && b != pairMissing {
+				n++
+			}
+			if a == pairMissing && b == pairMissing {
+				n = noDosage
+			}
+			s.dosage[k*s.outputs+s.output[i]] = n
+		}
+	}
+	return samples[end+1:], true
+}
+
 // cell returns the column of the i-th sample and what comes after it.
-func (s *sampleScanner) cell(samples []byte, i int) (cell, rest []byte, err *column.InputError) {
+func (s *sampleScanner) cell(samples []byte, i int) (cell, rest []byte) {
 	end := bytes.IndexByte(samples, '\t')
 	if last := i == len(s.header.samples)-1; last != (end < 0) {
 		panic("vcfio: a record was not checked for its number of columns")
 	} else if last {
-		end = len(samples)
-		return samples, nil, nil
+		return samples, nil
 	}
-	return samples[:end], samples[end+1:], nil
+	return samples[:end], samples[end+1:]
 }
 
 // field returns a field of a sample's column; the last ones may have been left out.
@@ -266,12 +308,6 @@ func field(cell []byte, index int) (value []byte, ok bool) {
 // genotype reads a genotype into s.called, the alleles that were called, and says whether all were.
 func (s *sampleScanner) genotype(g []byte, sample int) (complete bool, err *column.InputError) {
 	s.called = s.called[:0]
-	if len(g) == 3 && (g[1] == '|' || g[1] == '/') { // nearly all are such
-		if a, b := int(g[0]-'0'), int(g[2]-'0'); a < 10 && b < 10 && a <= s.alleles && b <= s.alleles {
-			s.called = append(s.called, int32(a), int32(b))
-			return true, nil
-		}
-	}
 	complete = true
 	bad := func() (bool, *column.InputError) {
 		return false, column.Refuse("", "%s is no genotype", column.Quote(string(g[:min(len(g), 100)]))).InColumn(s.header.samples[sample]).
