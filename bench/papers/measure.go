@@ -77,7 +77,7 @@ func methods() []method {
 	return []method{
 		{methodInsecure, fmt.Sprintf("data level, a ciphertext per value, math/big, %d bits as in the paper: insecure", printedBits), 40_000, textbookRun(printedBits)},
 		{methodTextbook, "data level, a ciphertext per value, math/big", 200, textbookRun(0)},
-		{methodRecords, "data level, a ciphertext per value, this program", 200_000, paillierRun(job.Records)},
+		{methodRecords, "data level, a ciphertext per value, this program", 80_000, paillierRun(job.Records)},
 		{methodBlocks, "data level, many values per ciphertext (blocks), this program", math.MaxInt, paillierRun(job.Blocks)},
 		{methodFeature, "feature level, summaries in the clear", math.MaxInt, featureRun},
 		{methodCurator, "differential privacy, curator sees all data in the clear", math.MaxInt, curatorRun},

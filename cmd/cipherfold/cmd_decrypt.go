@@ -50,6 +50,7 @@ measure divided by that of another, such as the frequency of an allele.`,
 			return a.print(report, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: %s, %s opened, %.1f s (%s values/s)\n",
 					report.Out, count(report.Records, "record"), count(report.Ciphertexts, "ciphertext"), report.Seconds, rate(report))
+				writePrivacy(w, report.Privacy)
 			})
 		},
 	}
@@ -59,6 +60,7 @@ measure divided by that of another, such as the frequency of an allele.`,
 	f.StringVar(&d.In, "in", "", "`FILE` encrypted table")
 	f.StringVar(&d.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
 	f.StringArrayVar(&d.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
+	releasePrivacyFlags(f, &d.Privacy)
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	f.Int64Var(&d.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")

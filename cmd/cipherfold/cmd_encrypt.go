@@ -84,6 +84,7 @@ that list the same records in the same order, or are brought into one order by -
 					report.Out, count(report.Records, "record"), count(report.Ciphertexts, "ciphertext"), report.Seconds, rate(report))
 				writeMissing(w, report)
 				writePrepared(w, report)
+				writePrivacy(w, report.Privacy)
 				if report.Unlisted > 0 {
 					fmt.Fprintf(w, "  dropped outside the universe: %s\n", count(report.Unlisted, "record"))
 				}
@@ -101,6 +102,7 @@ that list the same records in the same order, or are brought into one order by -
 	f.BoolVar(&e.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
 	f.BoolVar(&e.TokenSamples, "token-samples", false, "VCF: note tokens of the samples in the table, so that fuse refuses people who are in two tables")
 	f.StringArrayVar(&e.DisjointFrom, "disjoint-from", nil, "`FILE...` VCF: refuse a sample whose token is in these encrypted tables")
+	ownerPrivacyFlags(f, &e.Privacy)
 	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
 	a.receiptFlags(f)
 	a.watchFlags(f)

@@ -111,6 +111,7 @@ func writeInspection(w io.Writer, x *job.Inspection) {
 	if t.Source != "" {
 		fmt.Fprintf(w, "  source       %s\n", t.Source)
 	}
+	writePrivacy(w, x.Privacy)
 	fmt.Fprintf(w, "  ciphertexts  %s of %d bytes\n  measures\n", count(int64(len(t.Columns)), "column"), x.CiphertextBytes)
 	for _, m := range t.Measures {
 		if m.Count == "" {

@@ -218,6 +218,7 @@ func writeSummary(w io.Writer, s *batch.Summary) {
 	for _, x := range s.Steps {
 		fmt.Fprintf(w, "%-10s %s: %s, %s, %.1f s\n", x.Name, x.Report.Out, count(x.Report.Records, "record"), count(x.Report.Ciphertexts, "ciphertext"), x.Report.Seconds)
 		writeMissing(w, x.Report)
+		writePrivacy(w, x.Report.Privacy)
 	}
 	if s.Already {
 		fmt.Fprintf(w, "already done: the job, its inputs and its outputs are as they were (%s)\n", s.Dir)

@@ -84,7 +84,7 @@ corrupted file, output in the way); 4 interrupted.`,
 	f.StringVar(&a.kernel, "kernel", "", "`NAME` arithmetic to use instead of the best available (see doctor)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error { return a.begin() }
 	for _, c := range []*cobra.Command{
-		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.runCommand(), a.planCommand(), a.shardCommand(), a.mergeCommand(), a.inspectCommand(), a.verifyCommand(),
+		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.budgetCommand(), a.runCommand(), a.planCommand(), a.shardCommand(), a.mergeCommand(), a.inspectCommand(), a.verifyCommand(),
 		a.summarizeCommand(), a.combineCommand(), a.assocCommand(), a.tokensCommand(),
 		a.demoCommand(), a.selftestCommand(), a.doctorCommand(), a.benchCommand(),
 	} {

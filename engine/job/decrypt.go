@@ -27,6 +27,8 @@ type Decryption struct {
 	Out    string   // .parquet, .arrow, .csv or .tsv
 
 	RowsPerFile int64 // > 0: Out is a directory of part files of so many records each
+
+	Privacy Privacy // noise to add: NoiseRelease
 }
 
 // Decrypt writes the exact sums and counts of an encrypted table and the statistics made of them.
@@ -35,6 +37,9 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 	d.Options = d.Options.withDefaults()
 	o, err := d.open(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.noise.affordable(ctx); err != nil {
 		return nil, err
 	}
 	in, err := o.openTable(ctx)
@@ -55,6 +60,9 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 		err = column.Refuse(d.In, "the footer promises %d records and the table has %d", o.table.Rows, report.Records).WithHint(foreignFooter)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if report.Privacy, err = o.charge(ctx); err != nil {
 		return nil, err
 	}
 	if err := out.Commit(ctx); err != nil {
@@ -110,15 +118,17 @@ func (d *Decryption) check() error {
 
 // opening is the decrypting stage.
 type opening struct {
-	d      *Decryption
-	in     *tableSet
-	pk     *paillier.PublicKey
-	table  *ctfile.Table
-	plan   *plan
-	totals []*codec.Total // per column, when the table is a total of blocks
-	stats  []statistic
-	limits []codec.Bound // per quantity: what |sum| can at most be
-	schema *arrow.Schema // of the result
+	d       *Decryption
+	in      *tableSet
+	pk      *paillier.PublicKey
+	table   *ctfile.Table
+	plan    *plan
+	totals  []*codec.Total // per column, when the table is a total of blocks
+	stats   []statistic
+	limits  []codec.Bound  // per quantity: what |sum| can at most be
+	schema  *arrow.Schema  // of the result
+	noise   *noising       // to add; nil: none
+	privacy *PrivacyReport // of the noise that the result has; nil: none
 }
 
 // batchRows is how many rows of the table are decrypted together.
@@ -162,7 +172,7 @@ func (o *opening) write(ctx context.Context, in column.Reader, out column.Writer
 		return nil, unwrapStage(err)
 	}
 	report := &Report{Kernel: o.pk.Kernel(), Key: keyReport(o.pk), Inputs: []InputReport{{o.d.In, o.table.Rows}},
-		Records: records.Load(), Ciphertexts: ciphertexts.Load()}
+		Records: records.Load(), Ciphertexts: ciphertexts.Load(), Privacy: o.privacy}
 	report.Values = report.Records * int64(len(baseMeasures(o.table)))
 	report.finish(start, stats)
 	return report, nil
@@ -188,7 +198,11 @@ func newOpening(d *Decryption, in *tableSet) (*opening, error) {
 	if t.Layout == Blocks && !t.Total && len(t.IDs) == 0 {
 		return nil, column.Refuse(d.In, "unusable layout: blocks without ids do not tell how many records they have").WithHint(foreignFooter)
 	}
-	stats, err := statistics(t)
+	noise, err := d.planNoise(t)
+	if err != nil {
+		return nil, err
+	}
+	stats, err := statistics(noise.roomFor(t))
 	if err != nil {
 		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
 	}
@@ -209,6 +223,9 @@ func newOpening(d *Decryption, in *tableSet) (*opening, error) {
 		}
 		o.limits = append(o.limits, bound.Times(codec.BoundOf(uint64(t.AddsUsed))))
 	}
+	if err := o.planRelease(noise); err != nil {
+		return nil, err
+	}
 	if t.Total {
 		if err := checkTuples(t); err != nil {
 			return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(foreignFooter)
@@ -225,6 +242,7 @@ func (o *opening) worker() engine.Work[column.Batch, column.Batch] {
 	limbs := o.pk.PlaintextLimbs()
 	ids := len(o.table.IDs)
 	var m []uint64
+	adder := o.noise.adder()
 	sums := make([][]codec.Int, len(o.table.Measures))
 	var values []codec.Int
 	return func(ctx context.Context, b column.Batch) (column.Batch, error) {
@@ -268,6 +286,11 @@ func (o *opening) worker() engine.Work[column.Batch, column.Batch] {
 			}
 		}
 		clear(m)
+		if adder != nil {
+			if err := adder.addAll(sums); err != nil {
+				return column.Batch{}, err
+			}
+		}
 		return o.result(b, sums, records), nil
 	}
 }

@@ -42,6 +42,7 @@ type Encryption struct {
 	Source       string   // name of the owner, for the table's footer
 	TableCache   string   // TableCacheAuto, TableCacheOn or TableCacheOff: tables of powers beside a public key file; "" is auto
 	VCF          VCF      // what to read of VCF files
+	Privacy      Privacy  // noise to add: NoiseLocal or NoiseShare
 
 	expected int64 // records, for the progress; 0 as long as nothing has counted them
 }
@@ -67,6 +68,9 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err := x.layOut(); err != nil {
 		return nil, err
 	}
+	if err := x.noise.affordable(ctx); err != nil {
+		return nil, err
+	}
 	r, err := x.openRecords(ctx)
 	if err != nil {
 		return nil, err
@@ -76,7 +80,12 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if f, ok := feed.(*sourceFeed); ok && x.onceOnly() {
 		f.unique = newUnique(x.Memory / 8)
 	}
-	defer feed.close()
+	defer func() { feed.close() }()
+	all, err := x.withGroups(ctx, feed)
+	if err != nil {
+		return nil, err
+	}
+	feed = all
 	progress := &engine.Progress{}
 	progress.Total.Store(x.expected)
 	defer x.Watch("encrypt", progress)()
@@ -100,6 +109,7 @@ type encrypting struct {
 	idFields []arrow.Field
 	table    ctfile.Table // what all parts of the output have in common
 	plan     *plan        // of table
+	noise    *noising     // nil: none
 	tables   *keyTables   // of powers
 	unlisted int64        // records dropped
 	samples  []string     // tokens
@@ -154,6 +164,9 @@ func (e Encryption) openSource(ctx context.Context, output func(name string) err
 	if err := e.prepareMeasures(ctx, &src); err != nil {
 		return nil, err
 	}
+	if err := e.declaredBounds(); err != nil {
+		return nil, err
+	}
 	var products [][2]string
 	for _, spec := range e.Products {
 		p, err := ParseProduct(spec, e.Measures)
@@ -184,9 +197,16 @@ func (x *encrypting) layOut() error {
 	x.table = newTable(pk)
 	x.table.Layout, x.table.MaxAdds, x.table.AddsUsed, x.table.IDs, x.table.Source = x.Layout, x.MaxAdds, 1, x.IDs, x.Source
 	x.table.Preparation, x.table.Samples = x.src.steps(x.Measures), x.samples
-	if err := layOut(&x.table, pk.Bits(), x.Measures, x.tuples); err != nil {
+	if err := x.planNoise(); err != nil {
 		return err
 	}
+	if err := layOut(&x.table, pk.Bits(), x.Measures, x.tuples, x.noise.tails()); err != nil {
+		return err
+	}
+	if err := x.noise.setLimits(&x.table); err != nil {
+		return err
+	}
+	x.table.Noise = x.noise.note(x.IDs)
 	var err error
 	x.plan, err = newPlan(&x.table, pk.NWords())
 	return err
@@ -210,7 +230,7 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 	if err := x.tables.fill(ctx); err != nil {
 		return nil, err
 	}
-	s := sealing{e: &x.Encryption, plan: x.plan, columns: len(x.table.Columns), missing: make([]atomic.Int64, len(x.Measures)), progress: progress}
+	s := sealing{e: &x.Encryption, plan: x.plan, noise: x.noise, columns: len(x.table.Columns), missing: make([]atomic.Int64, len(x.Measures)), progress: progress}
 	for _, t := range x.tuples {
 		s.quantities = append(s.quantities, t...)
 	}
@@ -232,6 +252,9 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 	report := &Report{Out: name, Kernel: pk.Kernel(), Key: keyReport(pk), Inputs: x.src.rows.files, Missing: map[string]int64{}}
 	report.Records = s.records.Load()
 	out.Table().Rows = report.Records
+	if report.Privacy, err = x.chargeFor(ctx); err != nil {
+		return nil, err
+	}
 	if err := out.Commit(ctx); err != nil {
 		return nil, err
 	}
@@ -273,6 +296,9 @@ func (e *Encryption) check() error {
 	}
 	if e.DropUnlisted && len(e.Universe) == 0 {
 		return usage("Give the reference list with --universe.", "--drop-unlisted without --universe")
+	}
+	if err := e.checkPrivacy(); err != nil {
+		return err
 	}
 	if len(e.IDs) == 0 {
 		return usage("Name the columns that identify a record: --id COL[,COL].", "no id column")

@@ -12,6 +12,7 @@ import (
 type chunk struct {
 	batch    column.Batch
 	measures []scaled // nil: still in the batch, after the ids
+	noise    bool     // these are no records but groups, for their share of noise
 }
 
 func (c chunk) release() { c.batch.Release() }

@@ -62,6 +62,7 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.warnOfQuiet()
 	if err := f.fillTables(ctx); err != nil {
 		return nil, err
 	}

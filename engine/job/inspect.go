@@ -14,16 +14,17 @@ import (
 
 // Inspection is what a file says about itself.
 type Inspection struct {
-	File            string        `json:"file"`
-	Kind            string        `json:"kind"` // "public key", "secret key" or "encrypted table"
-	Scheme          string        `json:"scheme"`
-	Variant         string        `json:"variant"`
-	Bits            int           `json:"bits"`
-	Fingerprint     string        `json:"fingerprint"`
-	TestKey         bool          `json:"test_key"`
-	CiphertextBytes int           `json:"ciphertext_bytes"`
-	Tables          *KeyTables    `json:"tables,omitempty"` // of powers; of keys that have some
-	Table           *ctfile.Table `json:"table,omitempty"`
+	File            string         `json:"file"`
+	Kind            string         `json:"kind"` // "public key", "secret key" or "encrypted table"
+	Scheme          string         `json:"scheme"`
+	Variant         string         `json:"variant"`
+	Bits            int            `json:"bits"`
+	Fingerprint     string         `json:"fingerprint"`
+	TestKey         bool           `json:"test_key"`
+	CiphertextBytes int            `json:"ciphertext_bytes"`
+	Tables          *KeyTables     `json:"tables,omitempty"` // of powers; of keys that have some
+	Table           *ctfile.Table  `json:"table,omitempty"`
+	Privacy         *PrivacyReport `json:"privacy,omitempty"` // of the noise in the table
 }
 
 // Files returns where paths live.
@@ -53,6 +54,9 @@ func Inspect(ctx context.Context, o Options, name string, passphrase func() ([]b
 			return nil, err
 		}
 		if pk, err = tableKey(input{file: name, table: x.Table}); err != nil {
+			return nil, err
+		}
+		if x.Privacy, err = tableNoise(name, x.Table); err != nil {
 			return nil, err
 		}
 	} else {

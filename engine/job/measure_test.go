@@ -71,7 +71,7 @@ func TestLayOutHeadroom(t *testing.T) {
 			return err
 		}
 		table := ctfile.Table{Layout: layout, MaxAdds: adds}
-		return layOut(&table, bits, m, tuples)
+		return layOut(&table, bits, m, tuples, nil)
 	}
 	for name, c := range map[string]struct {
 		err   error

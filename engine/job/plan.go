@@ -19,8 +19,8 @@ const (
 )
 
 // layOut places the quantities of measures in ciphertexts of keyBits-bit keys: it fills in the columns, measures and
-// block size of t, whose Layout and MaxAdds are given. Every sum is shown to fit before anything is encrypted.
-func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantity) error {
+// block size of t, whose Layout and MaxAdds are given. Noise makes the bound of a quantity larger by its tail. Every sum is shown to fit before anything is encrypted.
+func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantity, tails map[string]codec.Bound) error {
 	type slot struct {
 		quantity
 		bound    codec.Bound
@@ -38,6 +38,9 @@ func layOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]quantit
 				s.decimals += measures[m].Decimals
 			}
 			what := quantityName(names(measures, q.terms), names(measures, q.given))
+			if tail := tails[what]; tail != nil {
+				s.bound = s.bound.Plus(tail)
+			}
 			sum := s.bound.Times(maxAdds)
 			if sum.Cmp(codec.PowerOfTen(codec.MaxDigits)) >= 0 {
 				return column.Refuse("", "no headroom: a sum of %d values of %s, each up to %s, can exceed %d digits", t.MaxAdds, column.Quote(what), s.bound, codec.MaxDigits).

@@ -19,6 +19,7 @@ import (
 type sealing struct {
 	e           *Encryption
 	plan        *plan
+	noise       *noising // nil: none
 	columns     int
 	quantities  []quantity
 	missing     []atomic.Int64 // per measure
@@ -39,6 +40,7 @@ func (s sealed) release() { s.free() }
 
 func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 	encryptor := s.e.Key.encryptor()
+	adder := s.noise.adder()
 	scratch := make([]scaled, len(s.e.Measures))
 	var m []uint64
 	widest := 0
@@ -59,6 +61,10 @@ func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 				}
 			}
 		}
+		noise := adder
+		if s.e.Privacy.Groups != nil && !c.noise { // noise has records of its own
+			noise = nil
+		}
 		records := int(c.batch.NumRows())
 		rows := (records + s.plan.records - 1) / s.plan.records
 		out := sealed{ids: c.batch.Columns()[:ids], rows: rows, free: c.release}
@@ -69,7 +75,7 @@ func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 			}
 			limbs := s.plan.columns[i].packer.Limbs()
 			m = slices.Grow(m[:0], rows*limbs)[:rows*limbs]
-			if err := s.plan.packRows(m, i, rows, measures, s.quantities, values); err != nil {
+			if err := s.plan.packRows(m, i, rows, measures, s.quantities, noise, values); err != nil {
 				c.release()
 				return sealed{}, fmt.Errorf("packing: %w", err)
 			}
@@ -82,6 +88,9 @@ func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 		}
 		clear(m)
 		for i := range measures {
+			if c.noise {
+				break
+			}
 			n := int64(0)
 			for _, ok := range measures[i].ok {
 				if !ok {

@@ -42,6 +42,9 @@ func (s *EncryptSurvey) Rows() int64 { return (s.Records + s.BlockRecords - 1) /
 // without max, and to check what only the whole source can tell: ids that come twice in blocks, and ids that are not in
 // the universe. It shows that the layout holds every sum. Nothing is written.
 func SurveyEncryption(ctx context.Context, e Encryption) (*EncryptSurvey, error) {
+	if err := e.Privacy.inOnePiece(); err != nil {
+		return nil, err
+	}
 	x, err := e.open(ctx)
 	if err != nil {
 		return nil, err

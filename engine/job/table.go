@@ -95,6 +95,9 @@ func merge(inputs []input) (*merger, error) {
 	if m.table.Preparation, m.table.Samples, err = agree(inputs); err != nil { // asked before the layout, which follows from it
 		return nil, err
 	}
+	if m.table.Noise, m.table.WeightMax, err = fuseNoise(inputs); err != nil {
+		return nil, err
+	}
 	var signatures [][]ctfile.Measure
 	decimals := map[string]int{}   // of the measures seen so far,
 	owner := map[string]string{}   // the file that had them first,

@@ -27,6 +27,9 @@ func (f *fusing) totalTable() (*ctfile.Table, []totalColumn, error) {
 	if t.Preparation, t.Samples, err = agree(f.inputs); err != nil {
 		return nil, nil, err
 	}
+	if t.Noise, t.WeightMax, err = fuseNoise(f.inputs); err != nil {
+		return nil, nil, err
+	}
 	adds := int64(0)
 	var columns []totalColumn
 	for i, in := range f.inputs {

@@ -276,7 +276,7 @@ func TestCreateRefuses(t *testing.T) {
 // TestFieldNames holds the lists of known fields against the types.
 func TestFieldNames(t *testing.T) {
 	text, err := json.Marshal(Table{TestKey: true, Total: true, Measures: make([]Measure, 1), RowGroups: make([]RowGroup, 1), PublicKey: json.RawMessage("{}"),
-		Preparation: []Step{{On: "x", Step: "y", Value: "z"}}, Samples: []string{""}})
+		Preparation: []Step{{On: "x", Step: "y", Value: "z"}}, Samples: []string{""}, Part: 1, LastPart: true, WeightMax: 1, Noise: &Noise{}})
 	if err != nil {
 		t.Fatal(err)
 	}

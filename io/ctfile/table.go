@@ -47,6 +47,11 @@ type Table struct {
 	// Samples are tokens of the people whose data is summed up here, ascending and different: 16 hex digits each.
 	Samples []string `json:"samples,omitempty"`
 
+	// WeightMax is the largest magnitude of a weight that values were multiplied by; 0 stands for 1.
+	WeightMax int64 `json:"weight_max,omitempty"`
+	// Noise is what was added to values; nil is nothing.
+	Noise *Noise `json:"noise,omitempty"`
+
 	RowGroups []RowGroup `json:"row_groups"` // of the file, set by the Writer
 }
 
@@ -106,6 +111,7 @@ func (t *Table) clone() *Table {
 	c.RowGroups = append([]RowGroup{}, t.RowGroups...)
 	c.Preparation = append([]Step(nil), t.Preparation...)
 	c.Samples = append([]string(nil), t.Samples...)
+	c.Noise = t.Noise.clone()
 	c.Measures = append([]Measure{}, t.Measures...)
 	for i := range c.Measures {
 		m := &c.Measures[i]

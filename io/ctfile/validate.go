@@ -31,7 +31,7 @@ func (t *Table) Validate() error {
 
 // validateUnwritten is Validate before there are row groups.
 func (t *Table) validateUnwritten() error {
-	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkSlots, t.checkPreparation} {
+	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkSlots, t.checkNoise, t.checkPreparation} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -19,7 +19,8 @@ const (
 )
 
 // Create begins a Parquet file of the schema's columns, in their order.
-// Nullable fields become OPTIONAL columns, others REQUIRED.
+// Nullable fields become OPTIONAL columns, others REQUIRED. The schema's metadata
+// become keys and values of the footer.
 func Create(ctx context.Context, fs blob.FS, path string, schema *arrow.Schema, opts column.WriteOptions) (column.Writer, error) {
 	if err := column.CheckNames(path, column.Names(schema)); err != nil {
 		return nil, err
@@ -31,6 +32,9 @@ func Create(ctx context.Context, fs blob.FS, path string, schema *arrow.Schema, 
 	out, err := pages.NewWriter(up, schema.Fields(), pages.WriterOptions{RowGroupRows: RowGroupRows, RowGroupBytes: RowGroupBytes})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), up.Abort())
+	}
+	for i, key := range schema.Metadata().Keys() {
+		out.SetMetadata(key, schema.Metadata().Values()[i])
 	}
 	return &writer{path: path, up: up, out: out}, nil
 }

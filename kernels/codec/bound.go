@@ -62,6 +62,16 @@ func (b Bound) Times(f Bound) Bound {
 	return z
 }
 
+// Plus returns b+x.
+func (b Bound) Plus(x Bound) Bound {
+	n := max(len(b), len(x)) + 1
+	z, y := make(Bound, n), make(Bound, n)
+	copy(z, b)
+	copy(y, x)
+	bigmod.AddWords(z, z, y)
+	return z
+}
+
 // BitLen is the length of b in bits; 0 for 0.
 func (b Bound) BitLen() int {
 	for i := len(b) - 1; i >= 0; i-- {

@@ -71,6 +71,9 @@ func TestBound(t *testing.T) {
 	if got := b.Times(b).String(); got != "340282366920938463426481119284349108225" {
 		t.Errorf("(2^64-1)² = %s", got)
 	}
+	if got := b.Plus(b).Plus(Bound{1, 1}).String(); got != "55340232221128654847" {
+		t.Errorf("2·(2^64-1) + 2^64 + 1 = %s", got)
+	}
 	if BoundOf(0).BitLen() != 0 || b.BitLen() != 64 || PowerOfTen(38).BitLen() != 127 {
 		t.Error("BitLen")
 	}

@@ -6,44 +6,47 @@ import "math/big"
 type Guarantee struct {
 	// Rho bounds the loss in zero-concentrated differential privacy (Bun and Steinke, TCC 2016).
 	Rho *big.Rat
-	// Epsilon bounds it in pure differential privacy; nil where there is no such bound.
-	Epsilon *big.Rat
+	// Epsilon bounds that of the releases that are purely differentially private, and Rest, in zCDP, that of the others. Of
+	// none of a kind it is 0.
+	Epsilon, Rest *big.Rat
 }
 
 // Pure is what a mechanism guarantees that is purely epsilon-differentially private: ε²/2 in zCDP (Bun and Steinke 2016,
 // proposition 1.4).
 func Pure(epsilon *big.Rat) Guarantee {
 	rho := new(big.Rat).Mul(epsilon, epsilon)
-	return Guarantee{Rho: rho.Mul(rho, big.NewRat(1, 2)), Epsilon: new(big.Rat).Set(epsilon)}
+	return Guarantee{Rho: rho.Mul(rho, big.NewRat(1, 2)), Epsilon: new(big.Rat).Set(epsilon), Rest: new(big.Rat)}
 }
 
 // Concentrated is what a mechanism guarantees that is rho-zCDP.
-func Concentrated(rho *big.Rat) Guarantee { return Guarantee{Rho: new(big.Rat).Set(rho)} }
+func Concentrated(rho *big.Rat) Guarantee {
+	return Guarantee{Rho: new(big.Rat).Set(rho), Epsilon: new(big.Rat), Rest: new(big.Rat).Set(rho)}
+}
 
-// Compose is what several releases about the same people guarantee together, exactly: rho adds up, and so does epsilon
-// where all have one. Of no releases it is nothing at all: rho and epsilon are 0.
+// IsPure reports whether Epsilon bounds everything.
+func (g Guarantee) IsPure() bool { return g.Rest.Sign() == 0 }
+
+// Compose is what several releases about the same people guarantee together, exactly: all three numbers add up. Of no
+// releases it is nothing at all.
 func Compose(releases ...Guarantee) Guarantee {
-	sum := Guarantee{Rho: new(big.Rat), Epsilon: new(big.Rat)}
+	sum := Guarantee{Rho: new(big.Rat), Epsilon: new(big.Rat), Rest: new(big.Rat)}
 	for _, g := range releases {
 		sum.Rho.Add(sum.Rho, g.Rho)
-		if sum.Epsilon != nil && g.Epsilon != nil {
-			sum.Epsilon.Add(sum.Epsilon, g.Epsilon)
-		} else {
-			sum.Epsilon = nil
-		}
+		sum.Epsilon.Add(sum.Epsilon, g.Epsilon)
+		sum.Rest.Add(sum.Rest, g.Rest)
 	}
 	return sum
 }
 
 // EpsilonAt returns an ε such that the releases are (ε, delta)-differentially private, 0 <= delta < 1; +Inf when there is
-// none, as for noise without a pure guarantee and delta = 0. It is the smaller one of the pure ε and what EpsilonOf makes
-// of rho.
+// none, as for noise without a pure guarantee and delta = 0. It is the smaller one of what EpsilonOf makes of Rho, and of
+// Epsilon plus what EpsilonOf makes of Rest: an ε of pure releases adds to that of others.
 func (g Guarantee) EpsilonAt(delta float64) float64 {
-	e := EpsilonOf(above(g.Rho), delta)
-	if g.Epsilon != nil {
-		e = min(e, above(g.Epsilon))
+	apart := above(g.Epsilon)
+	if !g.IsPure() {
+		apart = (apart + EpsilonOf(above(g.Rest), delta)) * (1 + conversionSlack)
 	}
-	return e
+	return min(EpsilonOf(above(g.Rho), delta), apart)
 }
 
 // A Limit is how much may be lost in all: either Rho in zCDP, or (Epsilon, Delta). Delta = 0 allows pure guarantees only.
@@ -57,8 +60,8 @@ func (l Limit) Allows(g Guarantee) bool {
 	if l.Rho != nil {
 		return g.Rho.Cmp(l.Rho) <= 0
 	}
-	if g.Epsilon != nil && g.Epsilon.Cmp(l.Epsilon) <= 0 {
+	if g.IsPure() && g.Epsilon.Cmp(l.Epsilon) <= 0 {
 		return true
 	}
-	return EpsilonOf(above(g.Rho), below(l.Delta)) <= below(l.Epsilon)
+	return g.EpsilonAt(below(l.Delta)) <= below(l.Epsilon)
 }

@@ -16,13 +16,13 @@ func TestHundredReleases(t *testing.T) {
 		pure = append(pure, Pure(rational(t, "0.1")))
 	}
 	c, p := Compose(concentrated...), Compose(pure...)
-	if c.Rho.Cmp(big.NewRat(1, 1)) != 0 || c.Epsilon != nil {
+	if c.Rho.Cmp(big.NewRat(1, 1)) != 0 || c.IsPure() || c.Epsilon.Sign() != 0 {
 		t.Errorf("100 releases of ρ = 0.01: %s, pure %v", c.Rho, c.Epsilon)
 	}
 	if p.Epsilon.Cmp(big.NewRat(10, 1)) != 0 || p.Rho.Cmp(big.NewRat(1, 2)) != 0 {
 		t.Errorf("100 releases of ε = 0.1: ε %s, ρ %s", p.Epsilon, p.Rho)
 	}
-	if mixed := Compose(append(pure, concentrated...)...); mixed.Epsilon != nil || mixed.Rho.Cmp(big.NewRat(3, 2)) != 0 {
+	if mixed := Compose(append(pure, concentrated...)...); mixed.IsPure() || mixed.Rho.Cmp(big.NewRat(3, 2)) != 0 || mixed.Rest.Cmp(big.NewRat(1, 1)) != 0 {
 		t.Errorf("both: ε %v, ρ %s", mixed.Epsilon, mixed.Rho)
 	}
 	for _, delta := range []float64{1e-3, 1e-6, 1e-9, 1e-12} {
@@ -97,6 +97,15 @@ func TestLimit(t *testing.T) {
 	}
 	if !limit.Allows(Compose()) {
 		t.Error("nothing is too much")
+	}
+	// One large pure release beside one of (1, δ): ε adds up, where ρ would make 5 of the pure one.
+	limit = Limit{Epsilon: big.NewRat(2, 1), Delta: rational(t, "1e-6")}
+	gaussian := Concentrated(RhoFor(big.NewRat(1, 1), limit.Delta))
+	if both := Compose(gaussian, Pure(big.NewRat(1, 1))); !limit.Allows(both) {
+		t.Errorf("(1, 1e-6) and 1 make (%v, 1e-6)", both.EpsilonAt(1e-6))
+	}
+	if limit.Allows(Compose(gaussian, Pure(rational(t, "1.00001")))) {
+		t.Error("(1, 1e-6) and 1.00001 make no more than (2, 1e-6)")
 	}
 }
 

@@ -53,7 +53,8 @@ func EpsilonOf(rho, delta float64) float64 {
 }
 
 // RhoFor returns a rho as large as can be such that rho-zCDP implies (epsilon, delta)-differential privacy by EpsilonOf,
-// both positive and delta below 1. It is a binary fraction of 40 significant bits.
+// both positive and delta below 1: less 2^-32 of it, so that the ε's of several releases, each with what rounding adds, come out within
+// their sum. It is a binary fraction of 40 significant bits.
 func RhoFor(epsilon, delta *big.Rat) *big.Rat {
 	e, d := below(epsilon), below(delta)
 	lo, hi := 0.0, e+1
@@ -67,7 +68,7 @@ func RhoFor(epsilon, delta *big.Rat) *big.Rat {
 			hi = mid
 		}
 	}
-	mantissa, exponent := math.Frexp(lo)
+	mantissa, exponent := math.Frexp(lo * (1 - 0x1p-32))
 	const digits = 40
 	down := math.Ldexp(math.Floor(math.Ldexp(mantissa, digits)), exponent-digits)
 	return new(big.Rat).SetFloat64(down)

@@ -126,7 +126,7 @@ func (v *decryptVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
 func addUp(joined *job.Report, parts []*job.Report) *job.Report {
 	sum := *joined
 	for _, p := range parts {
-		sum.Kernel, sum.Key, sum.Measures = p.Kernel, p.Key, p.Measures
+		sum.Kernel, sum.Key, sum.Measures, sum.Privacy = p.Kernel, p.Key, p.Measures, p.Privacy
 		sum.Ciphertexts += p.Ciphertexts
 		sum.Values += p.Values
 		sum.Seconds += p.Seconds

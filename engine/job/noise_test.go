@@ -1,0 +1,871 @@
+package job_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/noise"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// noisyRecords is enough of them for a mean |error| to be within 5% of its expectation, but for six standard deviations.
+const noisyRecords = 10_000
+
+// owners write tables of the same ids with values 0.0 to 100.0, some of them missing, and a list of the ids. They return the
+// plain sums and counts, in tenths.
+func (b *bench) owners(n, records int) (files []string, universe string, sums, counts []int64) {
+	b.Helper()
+	sums, counts = make([]int64, records), make([]int64, records)
+	ids := [][]string{{"id"}}
+	for i := range records {
+		ids = append(ids, []string{strconv.Itoa(i)})
+	}
+	universe = b.table("universe.csv", ids)
+	r := rand.New(rand.NewPCG(7, uint64(n)))
+	for o := range n {
+		rows := [][]string{{"id", "v"}}
+		for i := range records {
+			v := r.Int64N(1001)
+			switch r.IntN(10) {
+			case 0:
+				continue
+			case 1:
+				rows = append(rows, []string{strconv.Itoa(i), ""})
+				continue
+			}
+			rows = append(rows, []string{strconv.Itoa(i), fmt.Sprintf("%d.%d", v/10, v%10)})
+			sums[i] += v
+			counts[i]++
+		}
+		files = append(files, b.table(fmt.Sprintf("owner%d.csv", o), rows))
+	}
+	return files, universe, sums, counts
+}
+
+// errors returns the mean |error| and the mean squared error of a column of a result, in tenths for sums.
+func (b *bench) errors(rows []map[string]string, name string, want []int64, unit int64) (abs, square float64) {
+	b.Helper()
+	if len(rows) != len(want) {
+		b.Fatalf("%d rows, not %d", len(rows), len(want))
+	}
+	for i, row := range rows {
+		x := rat(b, row[name])
+		x.Mul(x, big.NewRat(unit, 1))
+		d, _ := x.Sub(x, big.NewRat(want[i], 1)).Float64()
+		abs += math.Abs(d) / float64(len(rows))
+		square += d * d / float64(len(rows))
+	}
+	return abs, square
+}
+
+// within compares a measured mean error with the stated one: 5%.
+func within(t testing.TB, what string, got, stated float64) {
+	t.Helper()
+	if math.Abs(got/stated-1) > 0.05 {
+		t.Errorf("%s: mean |error| %.5g, stated %.5g", what, got, stated)
+	} else {
+		t.Logf("%s: mean |error| %.5g, stated %.5g", what, got, stated)
+	}
+}
+
+// errorOf is the stated error of a column.
+func errorOf(t testing.TB, r *job.PrivacyReport, name string) float64 {
+	t.Helper()
+	if r == nil {
+		t.Fatal("no report of the noise")
+	}
+	i := slices.IndexFunc(r.Columns, func(c job.NoisyColumn) bool { return c.Name == name })
+	if i < 0 {
+		t.Fatalf("no noise on %s: %+v", name, r)
+	}
+	return r.Columns[i].MeanError
+}
+
+// budget makes a budget.
+func (b *bench) budget(rho, epsilon, delta string) string {
+	b.Helper()
+	name := b.path("budget.json")
+	if _, err := job.CreateBudget(context.Background(), job.Options{Overwrite: true}, name, "the test", rho, epsilon, delta); err != nil {
+		b.Fatal(err)
+	}
+	return name
+}
+
+// open decrypts a table to a file and reports.
+func (b *bench) open(in, out string, p job.Privacy) (*job.Report, error) {
+	o := b.options
+	o.Overwrite = true
+	return job.Decrypt(context.Background(), job.Decryption{Options: o, Key: job.KeyOf(b.key), In: in, Out: b.path(out), Privacy: p})
+}
+
+// state reads a budget.
+func (b *bench) state(name string) (*job.Budget, job.BudgetState) {
+	b.Helper()
+	x, err := job.ReadBudget(context.Background(), name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := x.State()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return x, s
+}
+
+// At release: each released number has noise of the stated error, under the guarantee beside it, and is charged. Other
+// numbers are exact.
+func TestNoiseAtRelease(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	files, universe, sums, counts := b.owners(2, noisyRecords)
+	var tables []string
+	for _, file := range files {
+		tables = append(tables, b.encrypt(file, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}}))
+	}
+	fused := b.fuse("fused.cf.parquet", job.Fusion{In: tables})
+	for name, c := range map[string]struct {
+		p         job.Privacy
+		mechanism string
+		public    bool
+	}{
+		"gaussian": {job.Privacy{Epsilon: "1", Delta: "1e-6", Records: 1}, "discrete-gaussian", false},
+		"laplace":  {job.Privacy{Epsilon: "1/2", Records: 2}, "discrete-laplace", false},
+		"public":   {job.Privacy{Rho: "0.25", Records: 1, Counts: job.CountsPublic}, "discrete-gaussian", true},
+		"part":     {job.Privacy{Rho: "8", Records: 3, Sensitivity: []string{"v=2.5"}}, "discrete-gaussian", false},
+	} {
+		p := c.p
+		p.Noise, p.Budget = job.NoiseRelease, b.budget("100", "", "")
+		report, err := b.open(fused, name+".csv", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := report.Privacy
+		rows := b.rows(b.path(name + ".csv"))
+		abs, square := b.errors(rows, "v_sum", sums, 10)
+		within(t, name+" sums", abs/10, errorOf(t, r, "v_sum"))
+		if c.public {
+			if abs, _ := b.errors(rows, "v_count", counts, 1); abs != 0 || !slices.Equal(r.Public, []string{"v_count"}) || len(r.Columns) != 1 {
+				t.Errorf("%s: public counts have the error %v, report %+v", name, abs, r)
+			}
+		} else {
+			abs, _ := b.errors(rows, "v_count", counts, 1)
+			within(t, name+" counts", abs, errorOf(t, r, "v_count"))
+		}
+		if r.Mechanism != c.mechanism || r.Place != job.NoiseRelease || r.Records != p.Records || r.Guarantee == "" {
+			t.Errorf("%s: %+v", name, r)
+		}
+		// What the noise must be, from the definition: Gaussian σ² = parts·(K·D)²/(2ρ), Laplace b = parts·K·D/ε.
+		var want float64
+		switch name {
+		case "gaussian":
+			want = 2 * 1000 * 1000 / (2 * r.Rho)
+		case "laplace":
+			scale := 2 * 2 * 1000 / 0.5
+			want = 2 * scale * scale
+		case "public":
+			want = 1000 * 1000 / (2 * 0.25)
+		case "part":
+			want = 2 * 9 * 25 * 25 / (2 * 8.)
+		}
+		if math.Abs(square/want-1) > 0.1 {
+			t.Errorf("%s: variance %.5g, want %.5g", name, square, want)
+		}
+		if r.Budget == nil || r.Budget.Releases != 1 {
+			t.Errorf("%s: %+v", name, r.Budget)
+		}
+		x, _ := b.state(p.Budget)
+		if e := x.Spent[0]; e.Place != job.NoiseRelease || e.Mechanism != c.mechanism || e.Out != b.path(name+".csv") || len(e.SHA256) != 64 || e.Key != b.key.Public().Fingerprint() || e.Records != p.Records {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	plain := b.decrypt(fused)
+	if abs, _ := b.errors(plain, "v_sum", sums, 10); abs != 0 {
+		t.Errorf("without noise, the mean |error| is %v", abs)
+	}
+}
+
+// The output says beside its numbers what noise they have.
+func TestNoiseInMetadata(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n2,4\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	budget := b.budget("", "4", "")
+	for _, name := range []string{"out.parquet", "out.arrow"} {
+		report, err := b.open(in, name, job.Privacy{Noise: job.NoiseRelease, Epsilon: "2", Records: 1, Budget: budget})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text string
+		if strings.HasSuffix(name, ".parquet") {
+			data, err := os.ReadFile(b.path(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := parquet.OpenFile(strings.NewReader(string(data)), int64(len(data)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ = f.Lookup(job.PrivacyMetadata)
+		} else {
+			f, err := os.Open(b.path(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := ipc.NewFileReader(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			meta := r.Schema().Metadata()
+			if i := meta.FindKey(job.PrivacyMetadata); i >= 0 {
+				text = meta.Values()[i]
+			}
+			r.Close()
+			f.Close()
+		}
+		var got job.PrivacyReport
+		if err := json.Unmarshal([]byte(text), &got); err != nil {
+			t.Fatalf("%s: metadata %q: %v", name, text, err)
+		}
+		report.Privacy.Budget = nil
+		if fmt.Sprint(got) != fmt.Sprint(*report.Privacy) || got.Guarantee != "ε = 2" || got.Epsilon != 2 || got.Delta != 0 {
+			t.Errorf("%s: %+v, reported %+v", name, got, report.Privacy)
+		}
+	}
+	if _, s := b.state(budget); s.Epsilon != "4" || s.Share != 1 {
+		t.Errorf("%+v", s)
+	}
+	// The budget is spent: nothing is written, and nothing charged.
+	_, err := b.open(in, "third.csv", job.Privacy{Noise: job.NoiseRelease, Epsilon: "1e-3", Records: 1, Budget: budget})
+	refused(t, err, "the budget is spent")
+	if slices.Contains(b.files(), "third.csv") {
+		t.Error("there is an output")
+	}
+	if x, _ := b.state(budget); len(x.Spent) != 2 {
+		t.Errorf("%d releases", len(x.Spent))
+	}
+}
+
+// Many programs at a time charge a budget exactly as often as it has room.
+func TestBudgetIsChargedOnce(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	budget := b.budget("0.3", "", "")
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for i := range 6 {
+		wg.Go(func() {
+			_, err := b.open(in, fmt.Sprintf("out%d.csv", i), job.Privacy{Noise: job.NoiseRelease, Rho: "0.1", Records: 1, Budget: budget})
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				done++
+			} else if !strings.Contains(err.Error(), "the budget is spent") {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	x, s := b.state(budget)
+	if done != 3 || len(x.Spent) != 3 || s.Rho != "0.3" || s.Share != 1 {
+		t.Errorf("%d released, %+v", done, s)
+	}
+	outputs := slices.DeleteFunc(b.files(), func(name string) bool { return !strings.HasPrefix(name, "out") })
+	if len(outputs) != 3 {
+		t.Errorf("%q", outputs)
+	}
+}
+
+// A budget that was tampered with is refused.
+func TestBudgetTamperedWith(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	p := job.Privacy{Noise: job.NoiseRelease, Rho: "0.1", Records: 1, Budget: b.budget("1", "", "")}
+	for range 3 {
+		if _, err := b.open(in, "out.csv", p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(p.Budget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(data)
+	for what, text := range map[string]string{
+		"entry 1 was changed": strings.Replace(good, `"rho": "1/10"`, `"rho": "1/1000"`, 1),
+		"or the limit":        strings.Replace(good, `"rho": "1"`, `"rho": "100"`, 1),
+		"entry 1":             strings.Replace(good, `"about": "the test"`, `"about": "others"`, 1),
+		"not a budget":        good[:len(good)/2],
+		"something follows":   good + "{}",
+		"version 2":           strings.Replace(good, `"version": 1`, `"version": 2`, 1),
+		`unknown field "x"`:   strings.Replace(good, `"version": 1`, `"version": 1, "x": 1`, 1),
+		"limit on ρ or on ε":  strings.Replace(good, `"rho": "1",`, `"rho": "",`, 1),
+		"a limit on ρ has no": strings.Replace(good, `"delta": ""`, `"delta": "0.1"`, 1),
+		"the budget's ρ is":   strings.Replace(good, `"rho": "1",`, `"rho": "-1",`, 1),
+	} {
+		if text == good {
+			t.Fatalf("%s: nothing changed", what)
+		}
+		if err := os.WriteFile(p.Budget, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.open(in, "out.csv", p)
+		refused(t, err, what)
+	}
+	if err := os.Remove(p.Budget); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.open(in, "out.csv", p)
+	refused(t, err, "no such budget")
+}
+
+// A hundred releases, charged one by one, against the closed form.
+func TestBudgetOfHundredReleases(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	p := job.Privacy{Noise: job.NoiseRelease, Rho: "0.005", Records: 1, Budget: b.budget("0.5", "", "")}
+	for range 100 {
+		if _, err := b.open(in, "out.csv", p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, s := b.state(p.Budget)
+	closed := 0.5 + 2*math.Sqrt(0.5*math.Log(1e6))
+	if s.Rho != "0.5" || s.Releases != 100 || math.Abs(s.EpsilonClosed-closed) > 1e-12 || s.EpsilonAt > closed || s.EpsilonAt < 0.8*closed || s.Share != 1 {
+		t.Errorf("%+v; the closed form has ε = %v", s, closed)
+	}
+	_, err := b.open(in, "out.csv", p)
+	refused(t, err, "used in 100 releases")
+}
+
+// Local: every record has noise, also a missing one, and the sum that of all of them.
+func TestNoiseLocal(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	files, universe, sums, counts := b.owners(3, noisyRecords)
+	encrypt := func(file string, p job.Privacy) (string, *job.Report, error) {
+		return b.tryEncrypt(file, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}, Privacy: p})
+	}
+	for _, p := range []job.Privacy{{Noise: job.NoiseLocal, Rho: "0.5", Records: 1}, {Noise: job.NoiseLocal, Epsilon: "3", Records: 2}} {
+		b.options.Overwrite = true
+		var tables []string
+		for _, file := range files {
+			out, report, err := encrypt(file, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tables = append(tables, out)
+			want := 2 * 1000 / math.Sqrt(2*0.5) * math.Sqrt2 * math.Sqrt(2/math.Pi) / 10 // σ = √parts·2B/√(2ρ)
+			if p.Epsilon != "" {
+				want = 2. * 2 * 2 * 1000 / 3 / 10 // parts·K·2B/ε
+			}
+			if got := errorOf(t, report.Privacy, "v_sum"); math.Abs(got/want-1) > 1e-3 {
+				t.Errorf("%+v: stated error %v, want %v", p, got, want)
+			}
+		}
+		fused := b.fuse("fused.cf.parquet", job.Fusion{In: tables})
+		report, err := b.open(fused, "out.csv", job.Privacy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := b.rows(b.path("out.csv"))
+		abs, _ := b.errors(rows, "v_sum", sums, 10)
+		within(t, "sums of three", abs/10, errorOf(t, report.Privacy, "v_sum"))
+		abs, _ = b.errors(rows, "v_count", counts, 1)
+		within(t, "counts of three", abs, errorOf(t, report.Privacy, "v_count"))
+		// One owner's table is as noisy record by record, whatever is in it.
+		one, err := b.open(tables[0], "one.csv", job.Privacy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact := 0
+		for _, row := range b.rows(b.path("one.csv")) {
+			if row["v_sum"] == "0.0" && row["v_count"] == "0" {
+				exact++
+			}
+		}
+		if exact > noisyRecords/100 {
+			t.Errorf("%d records came out as missing", exact)
+		}
+		if errorOf(t, one.Privacy, "v_sum") >= errorOf(t, report.Privacy, "v_sum") {
+			t.Error("a sum of three is as exact as one")
+		}
+		// Weights are post-processing: a larger error, the same guarantee.
+		weighted := b.fuse("weighted.cf.parquet", job.Fusion{In: tables, Weights: []job.Weight{{File: tables[0], Weight: 3}}})
+		r, err := b.open(weighted, "weighted.csv", job.Privacy{})
+		if err != nil || r.Privacy.Guarantee != report.Privacy.Guarantee || errorOf(t, r.Privacy, "v_sum") <= errorOf(t, report.Privacy, "v_sum") {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	b.options.Overwrite = true
+	quiet, _, err := encrypt(files[0], job.Privacy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noisy, _, err := encrypt(files[1], job.Privacy{Noise: job.NoiseLocal, Rho: "0.5", Records: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.tryFuse("mixed.cf.parquet", job.Fusion{In: []string{noisy, quiet}})
+	refused(t, err, "it has no noise")
+	_, err = b.open(noisy, "twice.csv", job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1, Budget: b.budget("1", "", "")})
+	refused(t, err, "added noise already")
+}
+
+// Shares of five owners of whom four are honest: with one silent, the sum still has the noise that the guarantee needs; with
+// two, nothing is released.
+func TestNoiseShares(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	files, universe, _, _ := b.owners(5, noisyRecords)
+	const rho = 0.125
+	encrypt := func(file string, rho string, max string) string {
+		b.options.Overwrite = true
+		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max="+max), Layout: job.Blocks, Universe: []string{universe}}
+		if rho != "" {
+			e.Privacy = job.Privacy{Noise: job.NoiseShare, Rho: rho, Records: 1, Owners: 5, Honest: 4}
+		}
+		return b.encrypt(file, e)
+	}
+	var tables []string
+	for _, file := range files {
+		tables = append(tables, encrypt(file, "0.125", "100"))
+	}
+	// The plain sums of some owners.
+	plain := func(owners ...int) (sums []int64) {
+		sums = make([]int64, noisyRecords)
+		for _, o := range owners {
+			for _, row := range b.rows(files[o]) {
+				if row["v"] != "" {
+					i, _ := strconv.Atoi(row["id"])
+					x := rat(t, row["v"])
+					sums[i] += x.Mul(x, big.NewRat(10, 1)).Num().Int64()
+				}
+			}
+		}
+		return sums
+	}
+	required := 2 * 1000. * 1000 / (2 * rho) // σ² for the sum and its count, by the definition of ρ
+	for _, owners := range [][]int{{0, 1, 2, 3, 4}, {0, 2, 3, 4}} {
+		var in []string
+		for _, o := range owners {
+			in = append(in, tables[o])
+		}
+		fused := b.fuse("fused.cf.parquet", job.Fusion{In: in})
+		report, err := b.open(fused, "out.csv", job.Privacy{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		abs, square := b.errors(b.rows(b.path("out.csv")), "v_sum", plain(owners...), 10)
+		within(t, fmt.Sprintf("%d of 5 owners", len(owners)), abs/10, errorOf(t, report.Privacy, "v_sum"))
+		// The mean of n squares of Gaussians has the relative deviation √(2/n).
+		if least := required * (1 - 5*math.Sqrt(2./noisyRecords)); square < least {
+			t.Errorf("%d owners: variance %.5g, and %.5g is required", len(owners), square, required)
+		}
+		if want := required * float64(len(owners)) / 4; math.Abs(square/want-1) > 0.1 {
+			t.Errorf("%d owners: variance %.5g, want %.5g", len(owners), square, want)
+		}
+		if r := report.Privacy; r.Rho != rho || r.Owners != 5 || r.Honest != 4 || r.Quiet != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	b.options.Overwrite = true
+	three := b.fuse("three.cf.parquet", job.Fusion{In: tables[:3]})
+	_, err := b.open(three, "three.csv", job.Privacy{})
+	refused(t, err, "the noise of 3 tables, and the promise needs that of 4 honest owners")
+	// Regions are fused first and come together later.
+	rest := b.fuse("rest.cf.parquet", job.Fusion{In: tables[3:]})
+	if _, err := b.open(b.fuse("all.cf.parquet", job.Fusion{In: []string{three, rest}}), "all.csv", job.Privacy{}); err != nil {
+		t.Error(err)
+	}
+	// One total of everything has more noise than it needs.
+	wide := job.Privacy{Noise: job.NoiseShare, Rho: "0.125", Records: 1, Owners: 2, Honest: 2}
+	var pair []string
+	for _, file := range files[:2] {
+		pair = append(pair, b.encrypt(file, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}, MaxAdds: 1 << 20, Privacy: wide}))
+	}
+	total := b.fuse("total.cf.parquet", job.Fusion{In: pair, By: []string{}})
+	if r, err := b.open(total, "total.csv", job.Privacy{}); err != nil || r.Privacy.Columns[0].Terms != 2*noisyRecords {
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err = b.tryFuse("weighted.cf.parquet", job.Fusion{In: tables, Weights: []job.Weight{{File: tables[1], Weight: 2}}})
+	refused(t, err, "a share of what an unweighted sum needs")
+	other := encrypt(b.write("other.csv", "id,v\n1,2\n"), "0.25", "100")
+	_, err = b.tryFuse("other.cf.parquet", job.Fusion{In: append(slices.Clone(tables), other)})
+	refused(t, err, "its noise differs from that of")
+}
+
+// A table without a share whose slots fit counts as one of an owner who is not honest.
+func TestNoiseSharesOfSome(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	universe := b.write("u.csv", "id\n1\n2\n")
+	p := job.Privacy{Noise: job.NoiseShare, Rho: "8", Records: 1, Counts: job.CountsPublic, Owners: 3, Honest: 2}
+	var tables []string
+	for o := range 3 {
+		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=1000"), Universe: []string{universe}, Privacy: p}
+		if o == 2 { // without noise, but in slots as wide
+			e.Privacy, e.Measures = job.Privacy{}, measures(t, "v:max="+b.inspect(tables[0]).Measures[0].Bound)
+		}
+		tables = append(tables, b.encrypt(b.write(fmt.Sprintf("o%d.csv", o), "id,v\n1,5\n2,6\n"), e))
+	}
+	report, err := b.open(b.fuse("all.cf.parquet", job.Fusion{In: tables}), "out.csv", job.Privacy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := report.Privacy; r.Quiet != 1 || r.Honest != 2 {
+		t.Errorf("%+v", r)
+	}
+	_, err = b.open(b.fuse("two.cf.parquet", job.Fusion{In: tables[1:]}), "two.csv", job.Privacy{})
+	refused(t, err, "the noise of 1 table")
+}
+
+// Shares for groups: each group of a public list gets one share of every owner, however many records it has, and none.
+func TestNoiseGroups(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	const groups = 4000
+	list := [][]string{{"ward", "sex"}}
+	for i := range groups / 2 {
+		list = append(list, []string{strconv.Itoa(i), "f"}, []string{strconv.Itoa(i), "m"})
+	}
+	wards := b.table("wards.csv", list)
+	p := job.Privacy{Noise: job.NoiseShare, Rho: "0.5", Records: 2, Counts: job.CountsPublic, Owners: 3, Honest: 3, Groups: []string{wards}}
+	r := rand.New(rand.NewPCG(1, 2))
+	want, n := map[string]int64{}, map[string]int64{}
+	var tables []string
+	e := job.Encryption{IDs: []string{"ward", "sex"}, Measures: measures(t, "HR:max=200"), Privacy: p}
+	for o := range 3 {
+		rows := [][]string{{"ward", "sex", "HR"}}
+		for range 500 {
+			ward, sex, v := strconv.Itoa(r.IntN(groups/2)), string("fm"[r.IntN(2)]), 40+r.Int64N(100)
+			rows = append(rows, []string{ward, sex, strconv.FormatInt(v, 10)})
+			want[ward+sex] += v
+			n[ward+sex]++
+		}
+		out, report, err := b.tryEncrypt(b.table(fmt.Sprintf("o%d.csv", o), rows), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if report.Records != groups+500 || report.Missing["HR"] != 0 {
+			t.Errorf("%d records, %v missing", report.Records, report.Missing)
+		}
+		tables = append(tables, out)
+	}
+	fused := b.fuse("fused.cf.parquet", job.Fusion{In: tables})
+	report, err := b.open(fused, "out.csv", job.Privacy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := b.rows(b.path("out.csv"))
+	if len(rows) != groups {
+		t.Fatalf("%d groups", len(rows))
+	}
+	abs, square := 0.0, 0.0
+	for _, row := range rows {
+		key := row["ward"] + row["sex"]
+		got, _ := strconv.ParseInt(row["HR_sum"], 10, 64)
+		d := float64(got - want[key])
+		abs += math.Abs(d) / groups
+		square += d * d / groups
+		if row["HR_count"] != strconv.FormatInt(n[key], 10) {
+			t.Fatalf("group %s has the count %s, not %d", key, row["HR_count"], n[key])
+		}
+	}
+	within(t, "groups", abs, errorOf(t, report.Privacy, "HR_sum"))
+	if required := 4 * 200 * 200 / (2 * 0.5); math.Abs(square/required-1) > 0.15 {
+		t.Errorf("variance %.5g, want %.5g", square, required)
+	}
+	coarse, err := b.open(b.fuse("coarse.cf.parquet", job.Fusion{In: tables, By: []string{"sex"}}), "coarse.csv", job.Privacy{})
+	if err != nil || !coarse.Privacy.Columns[0].AtLeast {
+		t.Errorf("%+v, %v", coarse, err)
+	}
+
+	bad := func(text, groups string, want ...string) {
+		t.Helper()
+		b.options.Overwrite = true
+		x := e
+		x.Privacy.Groups = []string{b.write("groups.csv", groups)}
+		_, _, err := b.tryEncrypt(b.write("bad.csv", text), x)
+		refused(t, err, want...)
+	}
+	bad("ward,sex,HR\n1,f,60\n7,x,61\n", "ward,sex\n1,f\n", "is not in the list of --noise-groups", `7, x`)
+	bad("ward,sex,HR\n1,f,60\n", "ward,sex\n1,f\n1,f\n", "comes twice", `1, f`)
+	bad("ward,sex,HR\n1,f,60\n", "ward,gender\n1,f\n", "sex")
+}
+
+// A weight makes what one person changes larger, and so the noise at release.
+func TestNoiseOfWeights(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}
+	one, two := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), e), b.encrypt(b.write("c.csv", "id,v\n1,4\n"), e)
+	p := job.Privacy{Noise: job.NoiseRelease, Epsilon: "1", Records: 1, Budget: b.budget("100", "", "")}
+	plain := b.fuse("plain.cf.parquet", job.Fusion{In: []string{one, two}})
+	weighted := b.fuse("weighted.cf.parquet", job.Fusion{In: []string{one, two}, Weights: []job.Weight{{File: one, Weight: -3}}})
+	again := b.fuse("again.cf.parquet", job.Fusion{In: []string{weighted, two}, Weights: []job.Weight{{File: weighted, Weight: 2}}})
+	for file, factor := range map[string]float64{plain: 1, weighted: 3, again: 6} {
+		report, err := b.open(file, "out.csv", p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := report.Privacy.Columns[0].Parameter; got != factor*2*10 {
+			t.Errorf("weight %v: scale %v", factor, got)
+		}
+	}
+}
+
+// Parts of a job with noise: encryption in parts has the same noise, and a result joined of parts is charged once.
+func TestNoiseInParts(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	files, universe, sums, _ := b.owners(1, noisyRecords)
+	e := job.Encryption{Options: b.options, Key: job.KeyOf(b.key.Public()), In: files, Out: b.path("a.cf.parquet"), IDs: []string{"id"},
+		Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}, Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "10", Records: 1}}
+	b.encryptInParts(e, 50)
+	report, err := b.open(e.Out, "local.csv", job.Privacy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	abs, _ := b.errors(b.rows(b.path("local.csv")), "v_sum", sums, 10)
+	within(t, "local, in parts", abs/10, errorOf(t, report.Privacy, "v_sum"))
+
+	e.Privacy, e.Out = job.Privacy{}, b.path("plain.cf.parquet")
+	b.encryptInParts(e, 50)
+	budget := b.budget("1", "", "")
+	d := job.Decryption{Options: b.options, Key: job.KeyOf(b.key), In: e.Out, Out: b.path("parts.csv"), Privacy: job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1, Budget: budget}}
+	b.decryptInParts(d, 40)
+	abs, _ = b.errors(b.rows(d.Out), "v_sum", sums, 10)
+	within(t, "release, in parts", abs/10, 1000*math.Sqrt(2/math.Pi)/10)
+	if x, s := b.state(budget); len(x.Spent) != 1 || s.Share != 1 {
+		t.Errorf("%+v", s)
+	}
+
+	e.Privacy = job.Privacy{Noise: job.NoiseLocal, Rho: "1", Records: 1, Budget: budget}
+	if _, err := job.SurveyEncryption(context.Background(), e); err == nil || !strings.Contains(err.Error(), "cannot be charged for parts") {
+		t.Error(err)
+	}
+}
+
+// An owner's own budget.
+func TestNoiseOwnersBudget(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	budget := b.budget("", "2", "1e-6")
+	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Records: 1, Budget: budget}}
+	in := b.write("a.csv", "id,v\n1,3\n")
+	b.options.Overwrite = true
+	for i := range 3 {
+		_, report, err := b.tryEncrypt(in, e)
+		if i == 2 {
+			refused(t, err, "the budget is spent")
+			break
+		}
+		if err != nil || report.Privacy.Budget.Releases != i+1 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+	}
+	if x, _ := b.state(budget); len(x.Spent) != 2 || x.Spent[0].Place != job.NoiseLocal || x.Spent[0].SHA256 != "" {
+		t.Errorf("%+v", x.Spent)
+	}
+	// A source that is refused costs nothing.
+	e.Privacy.Budget = b.budget("1", "", "")
+	if _, _, err := b.tryEncrypt(b.write("bad.csv", "id,v\n1,11\n"), e); err == nil {
+		t.Error("a value beyond max is encrypted")
+	}
+	if x, _ := b.state(e.Privacy.Budget); len(x.Spent) != 0 {
+		t.Errorf("%+v", x.Spent)
+	}
+}
+
+// Noise makes slots wider before anything is encrypted, and what does not fit is refused then.
+func TestNoiseHeadroom(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.write("a.csv", "id,v\n1,3\n2,4\n")
+	lay := func(p job.Privacy, spec string, squares ...string) (*ctfile.Table, error) {
+		b.options.Overwrite = true
+		out, _, err := b.tryEncrypt(in, job.Encryption{IDs: []string{"id"}, Measures: measures(t, spec), Squares: squares, Privacy: p})
+		if err != nil {
+			return nil, err
+		}
+		return b.inspect(out), nil
+	}
+	quiet, err := lay(job.Privacy{}, "v:max=1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	noisy, err := lay(job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Records: 1}, "v:max=1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail, _ := new(big.Int).SetString(noisy.Noise.Quantities[0].Tail, 10)
+	bound, _ := new(big.Int).SetString(noisy.Measures[0].Bound, 10)
+	if bound.Sub(bound, tail).Int64() != 1000 || noisy.Measures[0].Width <= quiet.Measures[0].Width {
+		t.Errorf("bound %s, tail %s, slots of %d bits, without noise %d", noisy.Measures[0].Bound, tail, noisy.Measures[0].Width, quiet.Measures[0].Width)
+	}
+	// 105·ln 2 scales of 2·2·1000 hold 2^-104.
+	if scale := int64(4000); tail.Int64() < 72*scale || tail.Int64() > 74*scale {
+		t.Errorf("tail %s", tail)
+	}
+	_, err = lay(job.Privacy{Noise: job.NoiseLocal, Epsilon: "1e-9", Records: 1}, "v:max=1000000000000")
+	refused(t, err, "the noise is too large")
+	_, err = lay(job.Privacy{Noise: job.NoiseLocal, Rho: "1e-12", Records: 1}, "v:max=1000000000", "v")
+	refused(t, err, `measure "v*v": the noise is too large`)
+}
+
+// Requests that would not keep their promise are refused before anything is read.
+func TestNoiseMistakes(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.write("a.csv", "id,v,w\n1,3,5\n2,4,\n")
+	universe := b.write("u.csv", "id\n1\n2\n")
+	local := job.Privacy{Noise: job.NoiseLocal, Rho: "1", Records: 1}
+	share := job.Privacy{Noise: job.NoiseShare, Rho: "1", Records: 1, Owners: 3, Honest: 2}
+	with := func(p job.Privacy, change func(*job.Privacy)) job.Privacy {
+		change(&p)
+		return p
+	}
+	check := func(want string, p job.Privacy, change func(e *job.Encryption)) {
+		t.Helper()
+		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Universe: []string{universe}, Privacy: p}
+		if change != nil {
+			change(&e)
+		}
+		before := len(b.files())
+		_, _, err := b.tryEncrypt(in, e)
+		var u *job.UsageError
+		if !errors.As(err, &u) || !strings.Contains(err.Error(), want) || u.Hint == "" {
+			t.Errorf("want a usage error about %q, got %v", want, err)
+		}
+		if len(b.files()) != before {
+			t.Errorf("%q leaves files: %q", want, b.files())
+		}
+	}
+	set := func(p job.Privacy, change func(*job.Privacy), want string) {
+		t.Helper()
+		check(want, with(p, change), nil)
+	}
+	set(job.Privacy{}, func(p *job.Privacy) { p.Epsilon = "1" }, "--epsilon without --noise")
+	set(job.Privacy{}, func(p *job.Privacy) { p.Budget = "b.json" }, "--budget without --noise")
+	set(local, func(p *job.Privacy) { p.Noise = job.NoiseRelease }, "--noise release")
+	set(local, func(p *job.Privacy) { p.Rho = "" }, "without a guarantee")
+	set(local, func(p *job.Privacy) { p.Epsilon = "1" }, "together")
+	set(local, func(p *job.Privacy) { p.Rho = "0" }, "--rho 0")
+	set(local, func(p *job.Privacy) { p.Rho = "much" }, "--rho much")
+	set(local, func(p *job.Privacy) { p.Delta = "1" }, "--delta 1 is not below 1")
+	set(local, func(p *job.Privacy) { p.Records = 0 }, "without --person-records")
+	set(local, func(p *job.Privacy) { p.Records = -1 }, "--person-records -1")
+	set(local, func(p *job.Privacy) { p.Counts = "hidden" }, "unknown --counts hidden")
+	set(local, func(p *job.Privacy) { p.Owners = 3 }, "with --noise local")
+	set(local, func(p *job.Privacy) { p.Sensitivity = []string{"v=1"} }, "--sensitivity with --noise local")
+	set(local, func(p *job.Privacy) { p.Budget = "s3://bucket/b.json" }, "not on a disk")
+	set(share, func(p *job.Privacy) { p.Rho, p.Epsilon = "", "1" }, "--epsilon alone")
+	set(share, func(p *job.Privacy) { p.Honest = 0 }, "--honest 0")
+	set(share, func(p *job.Privacy) { p.Honest = 4 }, "--owners 3 --honest 4")
+	set(share, func(p *job.Privacy) { p.Groups = []string{universe} }, "--noise-groups with --universe")
+	set(share, func(p *job.Privacy) { p.Sensitivity = []string{"x=1"} }, "which is no measure")
+	set(share, func(p *job.Privacy) { p.Sensitivity = []string{"v=1", "v=2"} }, "two sensitivities")
+	set(share, func(p *job.Privacy) { p.Sensitivity = []string{"v=0.5"} }, "more than the measure's")
+	set(share, func(p *job.Privacy) { p.Sensitivity = []string{"v=11"} }, "more than its max")
+	set(share, func(p *job.Privacy) { p.Sensitivity = []string{"v"} }, `--sensitivity "v"`)
+	check("without a list", share, func(e *job.Encryption) { e.Universe = nil })
+	check("needs records that can be grouped", with(share, func(p *job.Privacy) { p.Groups = []string{universe} }), func(e *job.Encryption) { e.Universe, e.Layout = nil, job.Blocks })
+	check("noise needs a declared max", local, func(e *job.Encryption) { e.Measures = measures(t, "v") })
+	check("one record changes all values", local, func(e *job.Encryption) { e.Measures = measures(t, "v:tpm:decimals=2:max=1000000") })
+	check("fills values from other records", local, func(e *job.Encryption) { e.Measures = measures(t, "w:missing=mean:max=10") })
+
+	table := b.encrypt(in, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	_, err := b.open(table, "out.csv", job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1})
+	var u *job.UsageError
+	if !errors.As(err, &u) || !strings.Contains(err.Error(), "without a budget") {
+		t.Error(err)
+	}
+	_, err = b.open(table, "out.csv", job.Privacy{Noise: job.NoiseLocal, Rho: "1", Records: 1, Budget: "x"})
+	if !errors.As(err, &u) || !strings.Contains(err.Error(), "--noise local") {
+		t.Error(err)
+	}
+	for _, c := range [][3]string{{"", "", ""}, {"1", "1", ""}, {"1", "", "1e-6"}, {"", "1", "2"}, {"x", "", ""}, {"", "", "1e-6"}} {
+		if _, err := job.CreateBudget(context.Background(), job.Options{}, b.path("new.json"), "", c[0], c[1], c[2]); !errors.As(err, &u) {
+			t.Errorf("%q: %v", c, err)
+		}
+	}
+	if slices.Contains(b.files(), "new.json") {
+		t.Error("a budget without a limit")
+	}
+}
+
+// Squares and products get noise of their own bounds, and the statistics made of them are post-processing.
+func TestNoiseOfProducts(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.encrypt(b.write("a.csv", "id,v,w\n1,3,-5\n1,4,2\n1,9,7\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=10", "w:max=7"), Squares: []string{"v"}, Products: []string{"v*w"}})
+	p := job.Privacy{Noise: job.NoiseRelease, Epsilon: "1", Records: 1, Budget: b.budget("100", "", "")}
+	report, err := b.open(in, "out.csv", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const parts = 11 // v, v², n; w, n; vw, v, w, v², w², n of both
+	want := map[string]float64{"v_sum": 100, "v*v": 100 * 100, "v_count": 1, "w_sum": 7, "w_count": 1, "v*w|v&w": 700, "v|v&w": 100, "w|v&w": 7, "v*v|v&w": 100 * 100, "w*w|v&w": 49, "n|v&w": 1}
+	unit := map[string]float64{"v_sum": 10, "v*v": 100, "v*w|v&w": 10, "v|v&w": 10, "v*v|v&w": 100}
+	for _, c := range report.Privacy.Columns {
+		u := max(1, unit[c.Name])
+		if math.Abs(c.Parameter*u-parts*want[c.Name]) > 1e-6 {
+			t.Errorf("%s: scale %v, want %v", c.Name, c.Parameter*u, parts*want[c.Name])
+		}
+		delete(want, c.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("no noise on %v", want)
+	}
+	p.Sensitivity = []string{"v=1", "w=2"}
+	report, err = b.open(in, "out.csv", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range report.Privacy.Columns {
+		switch c.Name { // |vw - v'w'| <= 10·2 + 7·1 = 27, |v² - v'²| <= 2·10·1
+		case "v*w|v&w":
+			if math.Abs(c.Parameter-parts*27) > 1e-9 {
+				t.Errorf("product: %v", c.Parameter/parts)
+			}
+		case "v*v":
+			if math.Abs(c.Parameter-parts*20) > 1e-9 {
+				t.Errorf("square: %v", c.Parameter/parts)
+			}
+		case "w*w|v&w": // 2·7·2 = 28 < 49
+			if math.Abs(c.Parameter-parts*28) > 1e-9 {
+				t.Errorf("square: %v", c.Parameter/parts)
+			}
+		}
+	}
+	if row := b.rows(b.path("out.csv"))[0]; row["v_sum"] == "" || !strings.Contains(row["v_sum"], ".") {
+		t.Errorf("%v", row)
+	}
+}
+
+// The guarantee in the footer is the one that the kernels' account has for it.
+func TestNoiseFooterIsTheAccount(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	out := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"),
+		Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Delta: "1/1000", Records: 1}})
+	n := b.inspect(out).Noise
+	rho := noise.RhoFor(big.NewRat(1, 1), big.NewRat(1, 1000))
+	if n.Rho != rho.RatString() || n.Delta != "1/1000" || n.Epsilon != "" {
+		t.Errorf("%+v, ρ = %s", n, rho)
+	}
+	v, ok := new(big.Rat).SetString(n.Quantities[0].Parameter)
+	if !ok {
+		t.Fatal(n.Quantities[0].Parameter)
+	}
+	// Two numbers, each D²/(2σ²): at most ρ.
+	loss := new(big.Rat).Quo(big.NewRat(20*20, 2), v)
+	loss.Add(loss, loss)
+	if loss.Cmp(rho) > 0 || new(big.Rat).Mul(loss, big.NewRat(1_000_001, 1_000_000)).Cmp(rho) < 0 {
+		t.Errorf("σ² = %s gives ρ = %s, not %s", v, loss, rho)
+	}
+}

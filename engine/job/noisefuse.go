@@ -1,0 +1,119 @@
+package job
+
+import (
+	"slices"
+
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+)
+
+// fuseNoise says which noise the fusion of tables carries and what the largest weight is that values in it were multiplied by.
+// It refuses tables whose noise does not make the promise of any of them true for the sum.
+func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
+	weight := int64(1)
+	var out *ctfile.Noise
+	var first string
+	quiet := int64(0)
+	for _, in := range inputs {
+		w := max(in.weight, -in.weight)
+		weight = max(weight, saturatingMul(w, max(1, in.table.WeightMax)))
+		n := in.table.Noise
+		switch {
+		case n == nil:
+			quiet++
+			continue
+		case n.Place == NoiseShare && in.weight != 1:
+			return nil, 0, column.Refuse(in.file, "its noise is a share of what an unweighted sum needs; weight %d is given", in.weight).
+				WithHint("Leave out the weights, or encrypt with --noise local.")
+		case out == nil:
+			c := *n
+			c.Quantities = append([]ctfile.NoisyQuantity(nil), n.Quantities...)
+			out, first = &c, in.file
+			continue
+		}
+		if why := differentNoise(out, n); why != "" {
+			return nil, 0, column.Refuse(in.file, "its noise differs from that of %s in %s", first, why).
+				WithHint("All owners must give the same --noise, --epsilon, --delta, --rho, --person-records, --sensitivity, --counts, --owners, --honest and --noise-groups.")
+		}
+		out.Quiet = saturatingAdd(out.Quiet, n.Quiet)
+		for _, q := range n.Quantities {
+			if mine := noiseOn(out, q.Name); mine != nil {
+				mine.Tables = saturatingAdd(mine.Tables, q.Tables)
+			} else {
+				out.Quantities = append(out.Quantities, q)
+			}
+		}
+	}
+	if weight == 1 {
+		weight = 0 // the default of the footer
+	}
+	if out == nil || quiet == 0 {
+		return out, weight, nil
+	}
+	for _, in := range inputs {
+		if in.table.Noise != nil {
+			continue
+		}
+		if out.Place == NoiseLocal {
+			return nil, 0, column.Refuse(in.file, "it has no noise, but %s has", first).WithHint("With --noise local every owner adds noise, or the promise holds for some people only.")
+		}
+	}
+	out.Quiet = saturatingAdd(out.Quiet, quiet)
+	return out, weight, nil
+}
+
+// noiseOn returns the noise on a quantity, or nil.
+func noiseOn(n *ctfile.Noise, name string) *ctfile.NoisyQuantity {
+	for i := range n.Quantities {
+		if n.Quantities[i].Name == name {
+			return &n.Quantities[i]
+		}
+	}
+	return nil
+}
+
+// differentNoise names what two tables do not agree in, or "".
+func differentNoise(a, b *ctfile.Noise) string {
+	switch {
+	case a.Place != b.Place:
+		return "place"
+	case a.Mechanism != b.Mechanism:
+		return "mechanism"
+	case a.Epsilon != b.Epsilon || a.Delta != b.Delta || a.Rho != b.Rho:
+		return "guarantee"
+	case a.Records != b.Records:
+		return "the records of a person"
+	case a.Counts != b.Counts:
+		return "the treatment of counts"
+	case a.Owners != b.Owners || a.Honest != b.Honest:
+		return "the number of owners"
+	case len(a.Groups) != len(b.Groups):
+		return "groups"
+	}
+	for i := range a.Groups {
+		if a.Groups[i] != b.Groups[i] {
+			return "groups"
+		}
+	}
+	for _, q := range b.Quantities {
+		mine := noiseOn(a, q.Name)
+		if mine == nil {
+			continue
+		}
+		q.Tables = mine.Tables
+		if *mine != q {
+			return "that on " + column.Quote(q.Name)
+		}
+	}
+	return ""
+}
+
+// warnOfQuiet names the tables that have no share of the noise where others have.
+func (f *fusing) warnOfQuiet() {
+	shares := slices.ContainsFunc(f.inputs, func(in input) bool { return in.table.Noise != nil })
+	for _, in := range f.inputs {
+		if shares && in.table.Noise == nil {
+			f.Log.Warn("this table has no share of the noise: it counts as one of an owner who is not honest", "file", in.file)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package ctfile
+
+import (
+	"encoding/json"
+	"math/big"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// Noise is what was added to values for differential privacy before they were encrypted. Tables fuse only when they agree in
+// it but for numbers of tables, which add up; that is the fusing program's business, as is what the numbers mean.
+type Noise struct {
+	Place     string `json:"place"`     // "local": on every record, or "share": a part of what a sum needs
+	Mechanism string `json:"mechanism"` // "discrete-laplace" or "discrete-gaussian"
+	Epsilon   string `json:"epsilon"`   // positive decimals or fractions, "" where there is none: the guarantee,
+	Delta     string `json:"delta"`
+	Rho       string `json:"rho"`     // and in zero-concentrated differential privacy
+	Records   int64  `json:"records"` // that a person is in, at most
+	Counts    string `json:"counts"`  // "noisy" or "public"
+
+	// Of shares: the sum of those of Honest owners has the noise that the guarantee needs. Owners are expected; Quiet tables
+	// in the sum have no share.
+	Owners int64 `json:"owners,omitempty"`
+	Honest int64 `json:"honest,omitempty"`
+	Quiet  int64 `json:"quiet,omitempty"`
+	// Groups are the id columns of the groups that have a share each; none: every record has one.
+	Groups []string `json:"groups,omitempty"`
+
+	Quantities []NoisyQuantity `json:"quantities"` // those that have noise
+}
+
+// NoisyQuantity is the noise on one of the table's measures, in units of its packed integers.
+type NoisyQuantity struct {
+	Name        string `json:"name"`        // of the measure
+	Sensitivity string `json:"sensitivity"` // what one record of a person changes at most
+	Parameter   string `json:"parameter"`   // scale or σ² of one term, a decimal or a fraction
+	Tail        string `json:"tail"`        // what one term practically never exceeds; the measure's bound includes it
+	Tables      int64  `json:"tables"`      // that have this noise and are summed up here
+}
+
+// Fields of Noise and NoisyQuantity.
+var (
+	noiseFields    = []string{"place", "mechanism", "epsilon", "delta", "rho", "records", "counts", "owners", "honest", "quiet", "groups", "quantities"}
+	quantityFields = []string{"name", "sensitivity", "parameter", "tail", "tables"}
+)
+
+// knownNoise refuses unknown fields of the noise.
+func knownNoise(raw json.RawMessage) error {
+	got, err := members(raw)
+	if err != nil {
+		return refuse("the footer's noise: %w", err)
+	}
+	if err := known(got, noiseFields, " of noise"); err != nil {
+		return err
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(got["quantities"], &items); err != nil {
+		return refuse("the footer's noise has no list of quantities")
+	}
+	for _, item := range items {
+		got, err := members(item)
+		if err != nil {
+			return refuse("the footer's noise: %w", err)
+		}
+		if err := known(got, quantityFields, " of noise"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clone returns a copy that shares nothing with n.
+func (n *Noise) clone() *Noise {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	c.Groups = append([]string(nil), n.Groups...)
+	c.Quantities = append([]NoisyQuantity{}, n.Quantities...)
+	return &c
+}
+
+// numberBytesMax bounds the numbers of Noise.
+const numberBytesMax = 200
+
+func (t *Table) checkNoise() error {
+	if t.WeightMax < 0 {
+		return refuse("weight_max is %d", t.WeightMax)
+	}
+	n := t.Noise
+	if n == nil {
+		return nil
+	}
+	known := func(what, value string, have ...string) error {
+		if slices.Contains(have, value) {
+			return nil
+		}
+		return refuse("noise: the %s %s is not known", what, column.Quote(value)).WithHint("A newer cipherfold may know it.")
+	}
+	if err := known("place", n.Place, "local", "share"); err != nil {
+		return err
+	}
+	if err := known("mechanism", n.Mechanism, "discrete-laplace", "discrete-gaussian"); err != nil {
+		return err
+	}
+	if err := known("treatment of counts", n.Counts, "noisy", "public"); err != nil {
+		return err
+	}
+	if n.Records < 1 {
+		return refuse("noise: records is %d", n.Records)
+	}
+	shares := n.Place == "share"
+	if shares != (n.Honest > 0) || n.Honest > n.Owners || n.Owners < 0 || n.Quiet < 0 {
+		return refuse("noise: %d honest of %d owners, %d tables without", n.Honest, n.Owners, n.Quiet)
+	}
+	for _, id := range n.Groups {
+		if err := checkName("column", id); err != nil {
+			return err
+		}
+	}
+	numbers := map[string]string{"rho": n.Rho}
+	if n.Epsilon != "" {
+		numbers["epsilon"] = n.Epsilon
+	}
+	if n.Delta != "" {
+		numbers["delta"] = n.Delta
+	}
+	var names []string
+	for _, q := range n.Quantities {
+		if !slices.ContainsFunc(t.Measures, func(m Measure) bool { return m.Name == q.Name }) {
+			return refuse("noise on %s, which is no measure", column.Quote(q.Name))
+		}
+		if q.Tables < 1 {
+			return refuse("noise on %s of %d tables", column.Quote(q.Name), q.Tables)
+		}
+		names = append(names, q.Name)
+		numbers["sensitivity of "+q.Name], numbers["parameter of "+q.Name], numbers["tail of "+q.Name] = q.Sensitivity, q.Parameter, q.Tail
+	}
+	if len(names) == 0 {
+		return refuse("noise on no measure")
+	}
+	for what, text := range numbers {
+		x, ok := new(big.Rat), false
+		if len(text) <= numberBytesMax && strings.Trim(text, "0123456789./") == "" {
+			_, ok = x.SetString(text)
+		}
+		if !ok || x.Sign() <= 0 {
+			return refuse("noise: the %s is %s", printable(what), column.Quote(text))
+		}
+	}
+	return distinct("noise on a measure", names)
+}
+
+// printable is text that may stand in a message.
+func printable(text string) string {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return column.Quote(text)
+	}
+	return text
+}
