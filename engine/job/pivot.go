@@ -18,8 +18,9 @@ import (
 // pivot turns a long table, a row for each value, into a wide one, a row for each record: the texts of one column become the
 // names of columns, and those of another their values.
 type pivot struct {
-	name, value string   // columns of the long table
-	ids         []string // which name a record
+	name, value string    // columns of the long table
+	ids         []string  // which name a record
+	normal      []idField // how: two spellings of an id are one record
 
 	loaded bool
 	file   string
@@ -38,7 +39,14 @@ type cells struct {
 }
 
 // newPivot reads NAME_COLUMN:VALUE_COLUMN.
-func newPivot(spec string, ids []string) (*pivot, error) {
+func newPivot(spec string, columns []idColumn) (*pivot, error) {
+	p := &pivot{}
+	for _, c := range columns {
+		for _, f := range c.fields {
+			p.ids, p.normal = append(p.ids, f.column), append(p.normal, f)
+		}
+	}
+	ids := p.ids
 	name, value, ok := strings.Cut(spec, ":")
 	if !ok || name == "" || value == "" || name == value {
 		return nil, usage("Write --pivot 'Cell line:TPM': the column with the names, and the one with the values.", "--pivot %s is not NAME_COLUMN:VALUE_COLUMN", column.Quote(spec))
@@ -46,7 +54,8 @@ func newPivot(spec string, ids []string) (*pivot, error) {
 	if slices.Contains(ids, name) || slices.Contains(ids, value) {
 		return nil, usage("Name the columns of a record's id in --id, without those two.", "--pivot %s names a column of --id", column.Quote(spec))
 	}
-	return &pivot{name: name, value: value, ids: ids}, nil
+	p.name, p.value = name, value
+	return p, nil
 }
 
 const pivotNamesMax = 1 << 16
@@ -64,10 +73,13 @@ func (p *pivot) load(ctx context.Context, s source) error {
 	budget := engine.NewBudget(s.opts.Memory)
 	p.file, p.rows, p.cells, p.places, p.names = s.files[0], engine.NewGroups(budget), map[string]*cells{}, nil, nil
 	p.fields = slices.Clone(r.Schema().Fields()[:len(p.ids)])
-	for _, f := range p.fields {
+	columns := make([]idColumn, len(p.ids))
+	for k, f := range p.fields {
 		if err := checkIDType(p.file, f); err != nil {
 			return err
 		}
+		columns[k] = idColumn{name: f.Name, fields: p.normal[k : k+1]}
+		p.fields[k] = columns[k].field(p.fields[k : k+1])
 	}
 	var key []byte
 	err = each(ctx, r, func(b column.Batch) error {
@@ -75,13 +87,22 @@ func (p *pivot) load(ctx context.Context, s source) error {
 		if err := checkIDs(b, n); err != nil {
 			return err
 		}
+		ids := make([]arrow.Array, 0, n)
+		defer func() { releaseArrays(ids) }()
+		for k := range columns {
+			arr, err := columns[k].values(b, k, nil)
+			if err != nil {
+				return err
+			}
+			ids = append(ids, arr)
+		}
 		names, values := b.Column(n), b.Column(n+1)
 		kept := int64(0)
 		for i := range int(b.NumRows()) {
 			if names.IsNull(i) {
 				return b.Refuse(i, p.name, "the name is missing").WithHint("Every row names the column that its value is of.")
 			}
-			key = rowKey(key[:0], b.Columns()[:n], i)
+			key = rowKey(key[:0], ids, i)
 			row, added, err := p.rows.Index(key)
 			if err != nil {
 				return err

@@ -26,7 +26,7 @@ func (e *Encryption) prepare(ctx context.Context, src *source) error {
 		return err
 	}
 	if e.Pivot != "" {
-		if src.pivot, err = newPivot(e.Pivot, x.sources()); err != nil {
+		if src.pivot, err = newPivot(e.Pivot, x.ids); err != nil {
 			return err
 		}
 	}

@@ -253,6 +253,12 @@ func TestPivot(t *testing.T) {
 		_, _, err := b.tryEncrypt(bad, e)
 		refused(t, err, c.want)
 	}
+	versions := b.table("versions.csv", [][]string{{"Gene", "Cell line", "TPM"}, {"ENSG00000000003.1", "HeLa", "1.5"}, {"ENSG00000000003.2", "A-431", "2"}})
+	e.Pivot, e.IDs = "Cell line:TPM", []string{"Gene:as=gene:ensembl"}
+	if got := b.decrypt(b.encrypt(versions, e)); len(got) != 1 || got[0]["gene"] != "ENSG00000000003" || got[0]["HeLa_sum"] != "1.5" || got[0]["A-431_sum"] != "2.0" {
+		t.Errorf("two versions of a gene: %v", got)
+	}
+	e.IDs = []string{"Gene"}
 	for _, spec := range []string{"TPM", "Gene:TPM", "TPM:TPM", ":TPM"} {
 		e.Pivot = spec
 		if _, _, err := b.tryEncrypt(long, e); job.Explain(orNone(err)).Kind != job.Usage {
