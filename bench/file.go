@@ -22,6 +22,7 @@ type File struct {
 	Pipeline []Stage  `json:"pipeline"`
 
 	Timing []TimingCheck `json:"timing,omitempty"` // of Timing alone
+	Stores []StoresRun   `json:"stores,omitempty"` // of bench/s3fold alone
 }
 
 // Machine is where and with what a run took place.
@@ -154,6 +155,11 @@ func (f *File) check() error {
 			return fmt.Errorf("pipeline entry %d: %d bits, %d rows, %d owners, %v s", i, s.Bits, s.Rows, s.Owners, s.Seconds)
 		}
 	}
+	for i, r := range f.Stores {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("fusion on an object store %d: %w", i, err)
+		}
+	}
 	for i, c := range f.Timing {
 		if !slices.Contains(timingOperations, c.Op) || !slices.Contains(variants, c.Variant) && c.Variant != "" || !slices.Contains(roles, c.Role) {
 			return fmt.Errorf("timing check %d: no operation %q of variant %q and role %q", i, c.Op, c.Variant, c.Role)
@@ -165,7 +171,7 @@ func (f *File) check() error {
 	return nil
 }
 
-// Marshal writes the file as JSON, every field present but timing where nothing was checked, one result a line so that differences between runs can be read.
+// Marshal writes the file as JSON, every field present but timing and stores where nothing was measured of them, one result a line so that differences between runs can be read.
 func (f *File) Marshal() []byte {
 	var b bytes.Buffer
 	b.WriteString("{\"version\": ")
@@ -187,6 +193,13 @@ func (f *File) Marshal() []byte {
 		for i, c := range f.Timing {
 			b.WriteString(separator(i))
 			writeJSON(&b, c)
+		}
+	}
+	if len(f.Stores) > 0 {
+		b.WriteString("],\n \"stores\": [")
+		for i, r := range f.Stores {
+			b.WriteString(separator(i))
+			writeJSON(&b, r)
 		}
 	}
 	b.WriteString("]}\n")

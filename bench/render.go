@@ -53,6 +53,8 @@ func Render(results fs.FS) ([]byte, error) {
 		}
 		title := "Kernels"
 		switch {
+		case len(f.Stores) > 0:
+			title = "Object store: a fusion while requests fail"
 		case len(f.Timing) > 0:
 			title = "Timing: constant or not"
 		case len(f.Pipeline) > 0:
@@ -81,7 +83,7 @@ func newest(results fs.FS) ([]string, error) {
 		}
 		m := namePattern.FindStringSubmatch(e.Name())
 		if m == nil {
-			return nil, fmt.Errorf("%s: results are called kernels-, pipeline- or timing-...-TIME-COMMIT.json", e.Name())
+			return nil, fmt.Errorf("%s: results are called kernels-, pipeline-, timing- or stores-...-TIME-COMMIT.json", e.Name())
 		}
 		last[m[1]] = max(last[m[1]], e.Name()) // the time comes first in what differs
 	}
@@ -90,6 +92,10 @@ func newest(results fs.FS) ([]string, error) {
 
 // Print writes the tables of a file.
 func (f *File) Print(w io.Writer) {
+	if len(f.Stores) > 0 {
+		f.printStores(w)
+		return
+	}
 	if len(f.Timing) > 0 {
 		f.printTiming(w)
 		return
