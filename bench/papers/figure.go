@@ -33,7 +33,7 @@ func figures() []figure {
 	return []figure{
 		{2, "Execution time of data-level and feature-level fusion", "time [s]", data, seconds},
 		{3, "Memory of data-level and feature-level fusion", "peak memory of a process [MiB]", data, func(p Point) float64 { return p.PeakMiB }},
-		{4, "Execution time of Paillier and of differential privacy", "time [s]", []string{methodInsecure, methodTextbook, methodBlocks, methodCurator, methodLocal}, seconds},
+		{4, "Execution time of Paillier and of differential privacy", "time [s]", []string{methodInsecure, methodTextbook, methodBlocks, methodBoth, methodCurator, methodLocal}, seconds},
 	}
 }
 
@@ -50,6 +50,7 @@ var styles = map[string]style{
 	methodTextbook: {color.NRGBA{0xb0, 0x5a, 0x8a, 0xff}, glyph{sides: 3, turn: math.Pi / 2}, []vg.Length{6, 3}},
 	methodRecords:  {color.NRGBA{0xb8, 0x7a, 0x00, 0xff}, glyph{sides: 4, turn: math.Pi / 4}, nil},
 	methodBlocks:   {color.NRGBA{0x00, 0x5a, 0x9c, 0xff}, glyph{sides: 24, filled: true}, nil},
+	methodBoth:     {color.NRGBA{0x6a, 0x3d, 0x9a, 0xff}, glyph{sides: 24}, []vg.Length{5, 2}},
 	methodFeature:  {color.NRGBA{0x00, 0x78, 0x55, 0xff}, glyph{sides: 3, turn: math.Pi / 2, filled: true}, []vg.Length{8, 2, 2, 2}},
 	methodCurator:  {color.NRGBA{0x00, 0x78, 0x55, 0xff}, glyph{sides: 4, turn: math.Pi / 4, filled: true}, []vg.Length{8, 2, 2, 2}},
 	methodLocal:    {color.NRGBA{0x44, 0x44, 0x44, 0xff}, glyph{sides: 4, spokes: true}, []vg.Length{3, 2}},
@@ -167,7 +168,7 @@ func (f figure) panel(points []Point, axis string, bits int, embed bool) (string
 // legendTitle names a method and its key.
 func legendTitle(m method, bits int) string {
 	switch m.name {
-	case methodTextbook, methodRecords, methodBlocks:
+	case methodTextbook, methodRecords, methodBlocks, methodBoth:
 		return fmt.Sprintf("%s, %d bits", m.title, bits)
 	}
 	return m.title

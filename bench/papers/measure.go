@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"os"
 	"slices"
 
 	"github.com/cipherfold/cipherfold/bench"
@@ -65,6 +66,7 @@ const (
 	methodFeature  = "feature"
 	methodCurator  = "dp-curator"
 	methodLocal    = "dp-local"
+	methodBoth     = "paillier-dp"
 )
 
 // The noise of figures: one record of a person, whose value is 0..valueMax.
@@ -79,6 +81,7 @@ func methods() []method {
 		{methodTextbook, "data level, a ciphertext per value, math/big", 200, textbookRun(0)},
 		{methodRecords, "data level, a ciphertext per value, this program", 80_000, paillierRun(job.Records)},
 		{methodBlocks, "data level, many values per ciphertext (blocks), this program", math.MaxInt, paillierRun(job.Blocks)},
+		{methodBoth, "data level as before, with noise at release", math.MaxInt, bothRun},
 		{methodFeature, "feature level, summaries in the clear", math.MaxInt, featureRun},
 		{methodCurator, "differential privacy, curator sees all data in the clear", math.MaxInt, curatorRun},
 		{methodLocal, "differential privacy, every source adds noise, in the clear", math.MaxInt, localRun},
@@ -146,7 +149,7 @@ func (w *workshop) repeat(ctx context.Context, m method, x setting) (Point, erro
 	switch m.name {
 	case methodInsecure:
 		p.Bits = printedBits
-	case methodTextbook, methodRecords, methodBlocks:
+	case methodTextbook, methodRecords, methodBlocks, methodBoth:
 		p.Bits = x.bits
 	}
 	var seconds []float64
@@ -190,6 +193,30 @@ func paillierRun(layout string) func(*workshop, context.Context, setting) (*run,
 		r := &run{steps: steps}
 		return r, r.compare(ctx, out, valueColumn+"_sum", x, 0)
 	}
+}
+
+// bothRun is fusion in blocks, whose result is released with noise: nobody sees data of others, and the sums tell little about
+// a person. Its budget has room for all runs.
+func bothRun(w *workshop, ctx context.Context, x setting) (*run, error) {
+	_, d, err := figureNoise()
+	if err != nil {
+		return nil, err
+	}
+	budget := w.path("budget.json")
+	if _, err := os.Stat(budget); err != nil {
+		var report struct{}
+		if _, err := w.run(ctx, &report, "budget", budget, "--rho", "1000"); err != nil {
+			return nil, err
+		}
+	}
+	out := w.path("opened.parquet")
+	steps, err := w.fuse(ctx, x.in, out, fmt.Sprintf("%s:max=%d", valueColumn, valueMax), job.Blocks,
+		"--noise", "release", "--epsilon", figureEpsilon, "--delta", figureDelta, "--person-records", "1", "--counts", "public", "--budget", budget)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{steps: steps}
+	return r, r.compare(ctx, out, valueColumn+"_sum", x, d.MeanAbs(1))
 }
 
 // textbookRun measures one process that does everything; bits 0 stands for those of the setting.

@@ -77,9 +77,8 @@ func (w *workshop) secretKey(variant string) string {
 	return filepath.Join(w.path(variant), "secret.json")
 }
 
-// fuse encrypts tables, fuses them and opens the result. All steps are processes; it returns them and the report of the
-// last one.
-func (w *workshop) fuse(ctx context.Context, in []string, out, measure, layout string) ([]*bench.Process, error) {
+// fuse encrypts tables, fuses them and opens the result, with further flags. All steps are processes, which it returns.
+func (w *workshop) fuse(ctx context.Context, in []string, out, measure, layout string, decrypt ...string) ([]*bench.Process, error) {
 	var steps []*bench.Process
 	step := func(args ...string) error {
 		var report job.Report
@@ -99,7 +98,7 @@ func (w *workshop) fuse(ctx context.Context, in []string, out, measure, layout s
 	if err := step(fuse...); err != nil {
 		return nil, err
 	}
-	return steps, step("decrypt", "--key", w.secretKey(djnKeys), "--in", fused, "--out", out)
+	return steps, step(append([]string{"decrypt", "--key", w.secretKey(djnKeys), "--in", fused, "--out", out}, decrypt...)...)
 }
 
 // readColumn reads a column of a CSV file.

@@ -65,7 +65,7 @@ func writePrivacy(w io.Writer, r *job.PrivacyReport) {
 		case c.AtLeast:
 			note = ", or more: groups that have shares each are added up"
 		case c.Terms > 1:
-			note = fmt.Sprintf(", a sum of %s", count(c.Terms, "term"))
+			note = fmt.Sprintf(", a sum of up to %s", count(c.Terms, "term"))
 		case r.Place == job.NoiseShare:
 			note = ", for the sum; the error is that of one share"
 		case r.Place == job.NoiseLocal:
