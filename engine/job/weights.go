@@ -52,6 +52,14 @@ func ParseWeights(weights, variances []string, digits int) (out []Weight, all bo
 	}
 	if digits > 0 {
 		integers, ok = roundedWeights(fractions, digits), true
+	} else if all && ok {
+		common := int64(0)
+		for _, n := range integers {
+			common = gcd(n, common)
+		}
+		for i := range integers {
+			integers[i] /= max(common, 1)
+		}
 	}
 	if !ok {
 		return nil, false, usage("Round them: --weight-digits 3.", "the weights have no common whole multiple up to 2^40")
