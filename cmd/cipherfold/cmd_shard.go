@@ -14,6 +14,7 @@ import (
 )
 
 func (a *app) shardCommand() *cobra.Command {
+	var fromZero bool
 	cmd := &cobra.Command{
 		Use:   "shard JOB.toml I/N",
 		Short: "Do the I-th of N shares of a job's next steps, for schedulers",
@@ -21,7 +22,8 @@ func (a *app) shardCommand() *cobra.Command {
 the job directory, and again: what is done is not done again, and what is done twice does no harm. When all are
 done, cipherfold merge puts their parts together, and the next level of steps can begin.`,
 		Example: `  cipherfold shard nightly.toml 3/16
-  cipherfold shard nightly.toml $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT`,
+  cipherfold shard nightly.toml $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT
+  cipherfold shard nightly.toml --from-zero $JOB_COMPLETION_INDEX/16`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return &commandLineError{fmt.Errorf("which shard is missing"), "Write it as I/N, such as: cipherfold shard " + args[0] + " 3/16"}
@@ -29,7 +31,7 @@ done, cipherfold merge puts their parts together, and the next level of steps ca
 			return jobFileArgument(cmd, args[:max(0, len(args)-1)])
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			i, n, err := parseShard(args[1])
+			i, n, err := parseShard(args[1], fromZero)
 			if err != nil {
 				return err
 			}
@@ -61,16 +63,22 @@ done, cipherfold merge puts their parts together, and the next level of steps ca
 	}
 	a.unusedReceiptKeyFlag(cmd.Flags())
 	a.watchFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&fromZero, "from-zero", false, "I is from 0 to N-1, as Kubernetes and AWS Batch count")
 	return cmd
 }
 
-// parseShard reads I/N.
-func parseShard(s string) (i, n int, err error) {
+// parseShard reads I/N. The I that it returns is from 1.
+func parseShard(s string, fromZero bool) (i, n int, err error) {
 	left, right, ok := strings.Cut(s, "/")
 	i, errI := strconv.Atoi(left)
 	n, errN := strconv.Atoi(right)
+	hint := "Write it as I/N, from 1/N to N/N."
+	if fromZero {
+		i++
+		hint = "Write it as I/N, from 0/N to (N-1)/N."
+	}
 	if !ok || errI != nil || errN != nil || i < 1 || i > n {
-		return 0, 0, &commandLineError{fmt.Errorf("%q is no shard", s), "Write it as I/N, from 1/N to N/N."}
+		return 0, 0, &commandLineError{fmt.Errorf("%q is no shard", s), hint}
 	}
 	return i, n, nil
 }
