@@ -52,12 +52,15 @@ const (
 	abortLimit    = 2 * time.Second  // the same after Ctrl-C
 )
 
-// watched runs f while those watch who asked for it. f returns a report for each step that it did, also when it fails.
-func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) ([]*job.Report, error)) (err error) {
+// watched runs f while those watch who asked for it. f returns a report for each step that it did, also when it fails. What
+// is wrong with the watching is an error before the job begins, and afterwards a warning.
+func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) ([]*job.Report, error)) error {
 	var stops []func() error
 	defer func() {
 		for _, stop := range slices.Backward(stops) {
-			err = errors.Join(err, stop())
+			if err := stop(); err != nil {
+				a.log.Warn("what was asked for beside the job could not be written", "cause", err)
+			}
 		}
 	}()
 	if a.watching.profile != "" {
@@ -79,6 +82,7 @@ func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) (
 	}
 	end := func([]*job.Report, error) {}
 	if a.watching.lineage != "" {
+		var err error
 		if end, err = a.startLineage(ctx, w); err != nil {
 			return err
 		}

@@ -766,6 +766,7 @@ func TestNoiseMistakes(t *testing.T) {
 	set(local, func(p *job.Privacy) { p.Sensitivity = []string{"v=1"} }, "--sensitivity with --noise local")
 	set(local, func(p *job.Privacy) { p.Budget = "s3://bucket/b.json" }, "not on a disk")
 	set(share, func(p *job.Privacy) { p.Rho, p.Epsilon = "", "1" }, "--epsilon alone")
+	set(share, func(p *job.Privacy) { p.Rho = "1e-22" }, "below ρ = 2^-70")
 	set(share, func(p *job.Privacy) { p.Honest = 0 }, "--honest 0")
 	set(share, func(p *job.Privacy) { p.Honest = 4 }, "--owners 3 --honest 4")
 	set(share, func(p *job.Privacy) { p.Groups = []string{universe} }, "--noise-groups with --universe")

@@ -97,9 +97,15 @@ func (p *Privacy) checkFlags(places ...string) error {
 	} else if p.Owners != 0 || p.Honest != 0 || p.Groups != nil {
 		return usage("These are about the shares of several owners: --noise share.", "--owners, --honest or --noise-groups with --noise %s", p.Noise)
 	}
-	_, _, err := p.promise()
+	g, _, err := p.promise()
+	if err == nil && p.Noise == NoiseShare && g.Rho.Cmp(leastShared) < 0 {
+		return usage("Allow a larger --epsilon or --rho.", "--noise share with a guarantee below ρ = 2^-70, for which shares are not known to suffice")
+	}
 	return err
 }
+
+// leastShared is the ρ down to which noise.Share keeps it.
+var leastShared = big.NewRat(1, 1<<62).Mul(big.NewRat(1, 1<<62), big.NewRat(1, 1<<8))
 
 // promise is what the parameters guarantee, and the δ at which it is reported: nil for a pure guarantee.
 func (p *Privacy) promise() (noise.Guarantee, *big.Rat, error) {
