@@ -22,6 +22,7 @@ type File struct {
 	Pipeline []Stage  `json:"pipeline"`
 
 	Timing []TimingCheck `json:"timing,omitempty"` // of Timing alone
+	Spill  []SpillRun    `json:"spill,omitempty"`  // of Spill alone
 	Stores []StoresRun   `json:"stores,omitempty"` // of bench/s3fold alone
 }
 
@@ -106,6 +107,28 @@ type Stage struct {
 	Utilisation float64 `json:"-"` // of the cores' time, spent by the processes at all
 }
 
+// SpillRun is a fusion by group in little memory, and the same one in more than it needs.
+type SpillRun struct {
+	Rows      int     `json:"rows"` // of each owner
+	Owners    int     `json:"owners"`
+	Keys      int     `json:"keys"`   // that the rows may have
+	Groups    int     `json:"groups"` // of the result, all compared with plain sums
+	Bits      int     `json:"bits"`
+	Order     string  `json:"order"` // of the rows
+	MemoryMiB float64 `json:"memory_mib"`
+	Bounded   Fusion  `json:"bounded"` // with that budget
+	Free      Fusion  `json:"free"`    // with more than it needs
+}
+
+// Fusion is what a process did that fused.
+type Fusion struct {
+	Seconds    float64 `json:"seconds"` // wall time, start to end
+	RowsPerS   float64 `json:"rows_per_s"`
+	PeakRSSMiB float64 `json:"peak_rss_mib"`
+	SpilledMiB float64 `json:"spilled_mib"` // written to a temporary file
+	CPUSeconds float64 `json:"cpu_seconds"` // of all cores
+}
+
 // The names that the format knows.
 var (
 	operations = []string{OpEncrypt, OpDecrypt, OpFold, OpMul64, OpWeighted, OpMontMul, OpMontSqr, OpRerandomize, OpKeygen}
@@ -145,6 +168,12 @@ func (f *File) check() error {
 		}
 		if s := r.OpsPerS; r.Impl == "" || r.Bits <= 0 || r.Threads <= 0 || s.Min <= 0 || s.Min > s.Median || s.Median > s.Max {
 			return fmt.Errorf("result %d: %q with %d bits and %d threads reaches %v", i, r.Impl, r.Bits, r.Threads, s)
+		}
+	}
+	for i, s := range f.Spill {
+		if !slices.Contains(orders, s.Order) || s.Rows <= 0 || s.Owners <= 0 || s.Groups <= 0 || s.Bits <= 0 || s.MemoryMiB <= 0 || s.Bounded.Seconds <= 0 || s.Free.Seconds <= 0 {
+			return fmt.Errorf("spill entry %d: %d rows of %d owners in order %q, %d groups, %d bits, %v MiB, %v s and %v s",
+				i, s.Rows, s.Owners, s.Order, s.Groups, s.Bits, s.MemoryMiB, s.Bounded.Seconds, s.Free.Seconds)
 		}
 	}
 	for i, s := range f.Pipeline {
@@ -193,6 +222,13 @@ func (f *File) Marshal() []byte {
 		for i, c := range f.Timing {
 			b.WriteString(separator(i))
 			writeJSON(&b, c)
+		}
+	}
+	if len(f.Spill) > 0 {
+		b.WriteString("],\n \"spill\": [")
+		for i, s := range f.Spill {
+			b.WriteString(separator(i))
+			writeJSON(&b, s)
 		}
 	}
 	if len(f.Stores) > 0 {

@@ -14,7 +14,7 @@ const timeInName = "20060102T150405"
 
 // namePattern of result files: what was measured with which settings, when, with which commit. Files that differ only in
 // the last two are of one series; the newest counts.
-var namePattern = regexp.MustCompile(`^((?:kernels|pipeline|timing|stores)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
+var namePattern = regexp.MustCompile(`^((?:kernels|pipeline|timing|spill|stores)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
 
 // Name is what to call the file of a run that took place at a time.
 func (f *File) Name(at time.Time) string {
@@ -42,6 +42,16 @@ func (f *File) Name(at time.Time) string {
 		for _, bits := range f.timingSizes() {
 			add(strconv.Itoa(bits))
 		}
+	case len(f.Spill) > 0:
+		words[0] = "spill"
+		s := f.Spill[len(f.Spill)-1]
+		add(s.Order)
+		add(strconv.Itoa(s.Bits))
+		add(fmt.Sprintf("%downers", s.Owners))
+		add(fmt.Sprintf("%drows", s.Rows))
+		add(fmt.Sprintf("%dkeys", s.Keys))
+		add(fmt.Sprintf("%dmib", int(s.MemoryMiB)))
+		add(fmt.Sprintf("%dcores", f.Machine.Cores))
 	case len(f.Pipeline) == 0:
 		for _, r := range f.Results {
 			add(r.Kernel)

@@ -57,6 +57,8 @@ func Render(results fs.FS) ([]byte, error) {
 			title = "Object store: a fusion while requests fail"
 		case len(f.Timing) > 0:
 			title = "Timing: constant or not"
+		case len(f.Spill) > 0:
+			title = "Group-by in little memory: " + f.Spill[0].title()
 		case len(f.Pipeline) > 0:
 			title = "Pipeline: " + f.Pipeline[0].title()
 		}
@@ -83,7 +85,7 @@ func newest(results fs.FS) ([]string, error) {
 		}
 		m := namePattern.FindStringSubmatch(e.Name())
 		if m == nil {
-			return nil, fmt.Errorf("%s: results are called kernels-, pipeline-, timing- or stores-...-TIME-COMMIT.json", e.Name())
+			return nil, fmt.Errorf("%s: results are called kernels-, pipeline-, timing-, spill- or stores-...-TIME-COMMIT.json", e.Name())
 		}
 		last[m[1]] = max(last[m[1]], e.Name()) // the time comes first in what differs
 	}
@@ -98,6 +100,10 @@ func (f *File) Print(w io.Writer) {
 	}
 	if len(f.Timing) > 0 {
 		f.printTiming(w)
+		return
+	}
+	if len(f.Spill) > 0 {
+		f.printSpill(w)
 		return
 	}
 	if len(f.Pipeline) > 0 {
@@ -216,6 +222,21 @@ func (f *File) printPipeline(w io.Writer) {
 	t = &table{header: []string{"by", ">key, bits", ">cores", ">min /s", ">median /s", ">max /s"}}
 	for _, r := range f.Results {
 		t.add(peerTitle(r.Impl), fmt.Sprint(r.Bits), fmt.Sprint(r.Threads), quantity(r.OpsPerS.Min), quantity(r.OpsPerS.Median), quantity(r.OpsPerS.Max))
+	}
+	t.write(w)
+}
+
+func (s SpillRun) title() string {
+	return fmt.Sprintf("%s, keys of %d bits, rows in %s order", plural(s.Owners, "owner"), s.Bits, s.Order)
+}
+
+// printSpill writes fusions by group in little memory and in much.
+func (f *File) printSpill(w io.Writer) {
+	fmt.Fprint(w, "\nThe same fusion twice, with the budget and with more memory than it needs; both give the same bytes, and every group's decrypted sums\nand counts equal the plain ones.\n\n")
+	t := &table{header: []string{">rows of each owner", ">groups", ">--memory, MiB", ">seconds", ">rows /s", ">peak memory, MiB", ">in a temporary file, MiB", ">seconds in much memory", ">its peak, MiB", ">speed in little memory"}}
+	for _, s := range f.Spill {
+		t.add(grouped(int64(s.Rows)), grouped(int64(s.Groups)), quantity(s.MemoryMiB), quantity(s.Bounded.Seconds), quantity(s.Bounded.RowsPerS), quantity(s.Bounded.PeakRSSMiB),
+			quantity(s.Bounded.SpilledMiB), quantity(s.Free.Seconds), quantity(s.Free.PeakRSSMiB), percent(s.Free.Seconds/s.Bounded.Seconds))
 	}
 	t.write(w)
 }

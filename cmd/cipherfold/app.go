@@ -67,8 +67,10 @@ func (a *app) begin() error {
 	if a.memory == 0 {
 		a.memory = job.MemoryDefault
 	}
-	// The collector keeps garbage from piling up beyond the budget; what is in use is bounded by the job itself.
-	debug.SetMemoryLimit(int64(a.memory))
+	// The collector keeps garbage from piling up beyond the budget, of which the program itself takes a part, and more of it
+	// as more of it is used; what is in use is bounded by the job itself.
+	const unused = 8 << 20
+	debug.SetMemoryLimit(max(int64(a.memory)-mappedBytes()-unused, int64(a.memory)/4))
 	level := slog.LevelInfo
 	if a.quiet {
 		level = slog.LevelError

@@ -777,7 +777,8 @@ func TestBadFusions(t *testing.T) {
 			p.encrypt("a", "--max-adds 2")
 			p.encrypt("b", "--max-adds 2")
 		}, line: fuseAB,
-			cause: "a.cf.parquet: no headroom: a group takes 3 additions, a weight counting as many, and the slots have room for 2", hint: "Encrypt again with --max-adds 3 or more, for every owner alike.", at: "a.cf.parquet"},
+			cause: `b.cf.parquet: row 1, column "id": no headroom: with this row group "a" takes 3 additions or more, a weight counting as many, and the slots have room for 2`,
+			hint:  "Encrypt again with a larger --max-adds, for every owner alike: the largest group must fit, and this one has got to 3.", at: "b.cf.parquet row 1 column id"},
 		{name: "no headroom for a total", setup: setups(func(p *place) {
 			owners("records")(p)
 			p.encrypt("a", "--max-adds 5")
@@ -791,7 +792,8 @@ func TestBadFusions(t *testing.T) {
 		}, line: fuseAB + "--by ''",
 			cause: "a.cf.parquet: no headroom: the total takes 6 additions, a weight counting as many, and the slots have room for 5", hint: "Encrypt again with --max-adds 6 or more, for every owner alike.", at: "a.cf.parquet"},
 		{name: "no headroom for a weight", setup: records, line: fuseAB + "--weight @/b.cf.parquet=-1048576",
-			cause: "a.cf.parquet: no headroom: a group takes 1048577 additions, a weight counting as many, and the slots have room for 1048576", hint: "Encrypt again with --max-adds 1048577 or more, for every owner alike.", at: "a.cf.parquet"},
+			cause: `b.cf.parquet: row 1, column "id": no headroom: with this row group "a" takes 1048577 additions or more, a weight counting as many, and the slots have room for 1048576`,
+			hint:  "Encrypt again with a larger --max-adds, for every owner alike: the largest group must fit, and this one has got to 1048577.", at: "b.cf.parquet row 1 column id"},
 		{name: "no headroom whatever the slots", setup: records, line: fuseAB + "--weight @/b.cf.parquet=-9223372036854775807",
 			cause: "a.cf.parquet: no headroom: a group takes 9223372036854775807 additions, a weight counting as many, and the slots have room for 1048576", hint: "Use smaller weights or fewer records: slots can be made for 2^40 additions at most.", at: "a.cf.parquet"},
 		{name: "no headroom in the second fusion", setup: func(p *place) {

@@ -13,7 +13,7 @@ import (
 
 func (a *app) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "bench kernels|pipeline|timing|papers|biobank|render",
+		Use:   "bench kernels|pipeline|spill|timing|papers|biobank|render",
 		Short: "Measure the kernels and whole jobs on this machine, beside other libraries",
 		Long: `Measure this machine. kernels times every operation of every arithmetic kernel, and math/big, GMP and OpenSSL in
 the same run; pipeline times whole jobs from Parquet to Parquet; timing tests whether times depend on secrets; papers
@@ -22,7 +22,7 @@ from the results kept under bench/results.`,
 		Example: "  cipherfold bench kernels --bits 3072\n  cipherfold bench pipeline --rows 100000 --variant mhl",
 		RunE:    func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
-	for _, c := range []*cobra.Command{a.benchKernelsCommand(), a.benchPipelineCommand(), a.benchTimingCommand(), a.benchPapersCommand(), a.benchBiobankCommand(), a.benchRenderCommand(), a.benchPaperStepCommand()} {
+	for _, c := range []*cobra.Command{a.benchKernelsCommand(), a.benchPipelineCommand(), a.benchTimingCommand(), a.benchSpillCommand(), a.benchPapersCommand(), a.benchBiobankCommand(), a.benchRenderCommand(), a.benchPaperStepCommand()} {
 		cmd.AddCommand(c)
 	}
 	return cmd
@@ -149,6 +149,47 @@ encryptions on as many cores before and after each round.`,
 	f.StringSliceVar(&o.Variants, "variant", []string{"djn"}, "`NAME[,NAME]` key variants: djn, mhl, textbook")
 	f.IntVar(&o.Rounds, "rounds", bench.PipelineRoundsDefault, "`N` times that everything is run")
 	f.Float64Var(&o.Seconds, "seconds", bench.PeerSecondsDefault, "`S` time for each peer before and after each round")
+	return cmd
+}
+
+func (a *app) benchSpillCommand() *cobra.Command {
+	var o bench.SpillOptions
+	var out benchOutput
+	var memory bytesFlag
+	cmd := &cobra.Command{
+		Use:   "spill",
+		Short: "A fusion by group whose groups outgrow the memory, beside the same one in much memory",
+		Long: `Make owners' encrypted tables of two measures in the records layout, and fuse them by their key, with the memory of
+--budget and with more than is needed, each as a process of its own whose time and peak of memory are taken. The
+results must be the same bytes, and every group's decrypted sums and counts equal plain ones. The tables are made of
+65 536 encryptions under one key, which they repeat. For --rows 20000000 of 2 owners at 2048 bits they take 21 GB,
+and the fusion as much again for a while.`,
+		Example: `  cipherfold bench spill --rows 100000 --budget 96MiB
+  cipherfold bench spill --rows 1000000,5000000,20000000 --budget 1GiB --dir /data --json bench/results`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := out.check(a); err != nil {
+				return err
+			}
+			o.Memory, o.Threads, o.Log = int64(memory), a.threads, a.log
+			f, err := bench.Spill(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return out.write(cmd, a, f)
+		},
+	}
+	out.flag(cmd)
+	memory = 1 << 30
+	f := cmd.Flags()
+	f.IntSliceVar(&o.Rows, "rows", []int{1_000_000}, "`N[,N]` rows of each owner's table")
+	f.IntVar(&o.RowsPerKey, "rows-per-key", 4, "`N` rows of each owner for each key")
+	f.IntVar(&o.Owners, "owners", 2, "`N` owners")
+	f.IntVar(&o.Bits, "bits", 2048, "`N` size of the key")
+	f.StringVar(&o.Order, "order", bench.OrderRandom, "`NAME` of the rows: random, cyclic, sorted or skewed")
+	f.Var(&memory, "budget", "`SIZE` --memory of the fusion that is measured")
+	f.IntVar(&o.Rounds, "rounds", 1, "`N` times that everything is run")
+	f.StringVar(&o.Dir, "dir", "", "`DIR` for the tables (default: the system's directory for temporary files)")
+	f.BoolVar(&o.TestKey, "insecure-test-key", false, "allow fewer than 2048 bits")
 	return cmd
 }
 

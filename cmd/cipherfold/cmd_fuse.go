@@ -18,6 +18,7 @@ func (a *app) fuseCommand() *cobra.Command {
 		variances []string
 		digits    int
 		by        string
+		tmpDir    string
 		overwrite bool
 	)
 	cmd := &cobra.Command{
@@ -62,6 +63,7 @@ are multiplied by the weights.`,
 			}
 			report, err := a.perform(cmd, work{verb: "fuse", in: u.In, out: []string{u.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				u.Options = o
+				u.ScratchDir = tmpDir
 				return job.Fuse(ctx, u)
 			})
 			if err != nil {
@@ -72,6 +74,9 @@ are multiplied by the weights.`,
 					count(report.Ciphertexts, "ciphertext"), report.Seconds, thousands(int64(float64(report.Ciphertexts)/max(report.Seconds, 1e-9))))
 				if report.Unmatched != nil {
 					fmt.Fprintf(w, "  ids that are not in every input: %s\n", thousands(*report.Unmatched))
+				}
+				if report.Spilled > 0 {
+					fmt.Fprintf(w, "  partial sums that outgrew --memory: %s MiB in a temporary file\n", thousands(report.Spilled>>20))
 				}
 				if report.SmallGroups > 0 {
 					fmt.Fprintf(w, "  dropped below --min-group: %s\n", count(report.SmallGroups, "group"))
@@ -92,6 +97,7 @@ are multiplied by the weights.`,
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	f.Int64Var(&u.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
+	f.StringVar(&tmpDir, "tmp-dir", "", "`DIR` where to put partial sums that outgrow --memory (default: the directory of --out)")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -19,7 +19,8 @@ func (a *app) inspectCommand() *cobra.Command {
 		Use:   "inspect FILE...",
 		Short: "Show what a key file, an encrypted table or a job directory holds",
 		Long: `Show what key files and encrypted tables hold: scheme, fingerprint, columns, bounds, additions used, rows;
-and how far the job of a job directory has come. Nothing is decrypted; a secret key encrypted under a passphrase is opened to be checked.`,
+and how far the job of a job directory has come. Nothing is decrypted; a secret key encrypted under a passphrase is
+opened to be checked.`,
 		Example: `  cipherfold inspect keys/public.json a.cf.parquet
   cipherfold inspect jobs/nightly
   cipherfold inspect keys/public.json --export public.jwk`,

@@ -35,7 +35,7 @@ func TestMetricsFile(t *testing.T) {
 	owners("records")(p)
 	p.ok(fuseAB + "--metrics-file @/m.prom")
 	for name, want := range map[string]string{
-		"cipherfold_running": "0", "cipherfold_exit_code": "0", "cipherfold_ciphertexts_total": "6", "cipherfold_values_total": "12", `cipherfold_records_total{stage="fuse"}`: "6",
+		"cipherfold_running": "0", "cipherfold_exit_code": "0", "cipherfold_ciphertexts_total": "6", "cipherfold_values_total": "12", `cipherfold_records_total{stage="merge"}`: "6",
 	} {
 		if got := p.metric("m.prom", name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -7,44 +7,63 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
 // aligned fuses blocks: row i of every input holds the same records.
 func (f *fusing) aligned(ctx context.Context) (engine.Stats, error) {
-	m, err := merge(f.inputs)
+	m, err := f.alignedTable()
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	adds := int64(0)
-	for _, in := range f.inputs {
-		adds = saturatingAdd(adds, in.adds())
-		if in.table.Rows != f.inputs[0].table.Rows {
-			return engine.Stats{}, column.Refuse(in.file, "%d records, but %s has %d", in.table.Rows, f.inputs[0].file, f.inputs[0].table.Rows).
-				WithHint("Blocks fuse record by record. Give every owner the same --universe, or encrypt with --layout records.")
-		}
-	}
-	if err := headroom(&m.table, f.inputs, adds, "the fusion"); err != nil {
-		return engine.Stats{}, err
-	}
-	rows := tableRows(len(m.table.Columns), f.pk.CiphertextSize())
-	readers := make([]column.Reader, len(f.inputs))
-	for i, in := range f.inputs {
-		if readers[i], err = f.reader(ctx, in, rows); err != nil {
-			return engine.Stats{}, err
-		}
-		defer readers[i].Close()
-	}
-	m.table.JobID = newTable(f.pk).JobID
 	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, m.table, f.inputs[0].ids)
 	if err != nil {
 		return engine.Stats{}, err
 	}
 	defer out.Close()
+	stats, err := f.foldBlocks(ctx, m, Range{0, f.partRows()}, func(ctx context.Context, s sealed) error {
+		return writeSealed(ctx, out, s, 0, false)
+	})
+	if err != nil {
+		return stats, err
+	}
+	f.report.Records = m.table.Rows
+	return stats, out.Commit(ctx)
+}
+
+// alignedTable lays out the result, as far as the footers decide it.
+func (f *fusing) alignedTable() (*merger, error) {
+	m, err := merge(f.inputs)
+	if err != nil {
+		return nil, err
+	}
+	adds := int64(0)
+	for _, in := range f.inputs {
+		adds = sums.AddUp(adds, in.adds())
+		if in.table.Rows != f.inputs[0].table.Rows {
+			return nil, column.Refuse(in.file, "%d records, but %s has %d", in.table.Rows, f.inputs[0].file, f.inputs[0].table.Rows).
+				WithHint("Blocks fuse record by record. Give every owner the same --universe, or encrypt with --layout records.")
+		}
+	}
+	m.table.JobID = f.jobID()
+	return m, headroom(&m.table, f.inputs, adds, "the fusion")
+}
+
+// foldBlocks folds a range of blocks of all inputs and puts them in order.
+func (f *fusing) foldBlocks(ctx context.Context, m *merger, r Range, put func(context.Context, sealed) error) (stats engine.Stats, err error) {
+	rows := tableRows(len(m.table.Columns), f.pk.CiphertextSize())
+	readers := make([]column.Reader, len(f.inputs))
+	for i := range f.inputs {
+		if readers[i], err = f.open(ctx, stretch{i, r.From, r.To}, column.ReadOptions{Threads: f.Threads, BatchRows: rows}); err != nil {
+			return stats, err
+		}
+		defer readers[i].Close()
+	}
 	defer f.Watch("fuse", &f.progress)()
-	f.progress.Total.Store(m.table.Rows)
-	stats, err := engine.Run(ctx, engine.Pipeline[lockstep, sealed]{
+	f.progress.Total.Store(min(m.table.Rows, (r.To-r.From)*int64(m.table.BlockRecords)))
+	return engine.Run(ctx, engine.Pipeline[lockstep, sealed]{
 		Source: engine.Source[lockstep]{Name: "read", Next: func(ctx context.Context) (lockstep, error) { return f.readLockstep(ctx, readers) }},
 		Stages: engine.Stage[lockstep, sealed]{Name: "fold", Workers: f.Threads, Discard: lockstep.release, New: func(int) (engine.Work[lockstep, sealed], error) {
 			evaluator := f.pk.NewEvaluator()
@@ -52,14 +71,9 @@ func (f *fusing) aligned(ctx context.Context) (engine.Stats, error) {
 		}},
 		Sink: engine.Sink[sealed]{Name: "write", Discard: sealed.release, Put: func(ctx context.Context, s sealed) error {
 			defer s.release()
-			return writeSealed(ctx, out, s, 0, false)
+			return put(ctx, s)
 		}},
 	})
-	if err != nil {
-		return stats, err
-	}
-	f.report.Records = m.table.Rows
-	return stats, out.Commit(ctx)
 }
 
 // lockstep is the same rows of all inputs.

@@ -2,6 +2,9 @@ package job
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -51,11 +55,11 @@ func (in input) adds() int64 {
 	if w < 0 {
 		w = -w
 	}
-	return saturatingMul(w, in.table.AddsUsed)
+	return sums.Times(w, in.table.AddsUsed)
 }
 
-// Fuse writes the sum of the inputs. Whether it can overflow is decided from the footers, and the group sizes, before
-// anything is multiplied.
+// Fuse writes the sum of the inputs. What could overflow is refused: by the footers, before anything is multiplied, or,
+// where that depends on the size of groups, at the first row that does not fit.
 func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	start := time.Now()
 	f, err := u.begin(ctx)
@@ -86,12 +90,7 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if err != nil {
 		return nil, unwrapStage(err)
 	}
-	f.report.Ciphertexts = f.ciphertexts.Load()
-	for _, in := range f.inputs {
-		f.report.Inputs = append(f.report.Inputs, InputReport{in.file, in.table.Rows})
-		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
-	}
-	f.report.finish(start, stats)
+	f.finish(start, stats)
 	return f.report, nil
 }
 
@@ -250,26 +249,23 @@ func headroom(t *ctfile.Table, inputs []input, adds int64, what string) error {
 	return e.WithHint("Encrypt again with --max-adds %d or more, for every owner alike.", adds)
 }
 
-func saturatingAdd(a, b int64) int64 {
-	if s := a + b; s >= a {
-		return s
-	}
-	return 1<<63 - 1
-}
-
-func saturatingMul(a, b int64) int64 {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	if p := a * b; p/b == a && p > 0 {
-		return p
-	}
-	return 1<<63 - 1
-}
-
 // reader opens an input with the named columns, none meaning all, in batches of `rows` rows.
 func (f *fusing) reader(ctx context.Context, in input, rows int, columns ...string) (column.Reader, error) {
 	return in.set.open(ctx, f.Options, rows, columns...)
+}
+
+// jobID names the result: the same for the same fusion, unless that makes random numbers.
+func (f *fusing) jobID() string {
+	if f.refresh {
+		return newTable(f.pk).JobID
+	}
+	var inputs []string
+	for _, in := range f.inputs {
+		inputs = append(inputs, fmt.Sprintf("%s*%d", in.table.JobID, in.weight))
+	}
+	slices.Sort(inputs)
+	digest := sha256.Sum256(fmt.Appendf(nil, "%q by %q from %d", inputs, f.By, f.MinGroup))
+	return hex.EncodeToString(digest[:8])
 }
 
 // columnBytes returns the ciphertexts of an input's c-th ciphertext column in a batch.

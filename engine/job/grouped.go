@@ -4,421 +4,353 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
-	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// grouped fuses tables with one record per row: all rows with the same key go into one.
+// grouped fuses tables with one record per row: all rows with the same key go into one. The result is in the order of the
+// keys, whatever the order of the inputs.
 //
-// A first pass over the ids alone finds the groups and their sizes, so that headroom, --min-group and memory are decided
-// before anything is multiplied. The second pass multiplies every row into its group. Weights cost nothing per row: each
-// weight has its own accumulators, whose results are raised to it at the end.
+// Every row is read once. Inputs that are in the order of the keys are merged as they are; the others go through a table in
+// memory, and what that has no room for through runs in a file (package sums). Weights cost nothing per row: each weight
+// has its own sums, which are raised to it at the end.
 func (f *fusing) grouped(ctx context.Context) (engine.Stats, error) {
+	g, err := f.newGrouping()
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	defer g.close()
+	out, err := g.create(ctx)
+	if err != nil {
+		return engine.Stats{}, err
+	}
+	defer out.Close()
+	sources, stats, err := g.gather(ctx, g.stretches(Range{0, f.rows()}))
+	if err != nil {
+		return stats, err
+	}
+	more, err := g.write(ctx, out, sources)
+	return joinStats(stats, more), err
+}
+
+// joinStats is the account of two runs, one after the other.
+func joinStats(a, b engine.Stats) engine.Stats {
+	return engine.Stats{Wall: a.Wall + b.Wall, Stages: append(slices.Clone(a.Stages), b.Stages...)}
+}
+
+// grouping is a fusion by group under way.
+type grouping struct {
+	*fusing
+	m       *merger
+	fields  []arrow.Field // of the columns of --by
+	weights []int64       // different ones
+	shape   sums.Shape    // slots: for each weight, the columns
+	memory  fuseMemory
+	pool    *sums.Pool
+	runs    *sums.Runs
+
+	kept, small int64 // groups that are kept, and that are too small
+}
+
+// newGrouping decides what the footers alone decide.
+func (f *fusing) newGrouping() (*grouping, error) {
 	if f.By == nil {
 		f.By = f.inputs[0].table.IDs
 	}
 	m, err := merge(f.inputs)
 	if err != nil {
-		return engine.Stats{}, err
+		return nil, err
 	}
-	budget := engine.NewBudget(f.Memory)
-	g, err := f.findGroups(ctx, &m.table, budget)
-	if err != nil {
-		return engine.Stats{}, err
-	}
-	sums, err := newGroupSums(f, g, len(m.table.Columns), budget)
-	if err != nil {
-		return engine.Stats{}, err
-	}
-	m.table.IDs, m.table.Rows, m.table.JobID = f.By, int64(g.kept), newTable(f.pk).JobID
-	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, m.table, g.fields)
-	if err != nil {
-		return engine.Stats{}, err
-	}
-	defer out.Close()
-	stats, err := f.addUp(ctx, m, g, sums)
-	if err != nil {
-		return stats, err
-	}
-	if err := f.writeGroups(ctx, out, g, sums); err != nil {
-		return stats, err
-	}
-	f.report.Records = int64(g.kept)
-	f.report.SmallGroups = int64(g.index.Len() - g.kept)
-	return stats, out.Commit(ctx)
-}
-
-// groups are the keys of a fusion and which of them are kept.
-type groups struct {
-	index  *engine.Groups
-	fields []arrow.Field // of the columns of --by
-	rank   []int32       // per group: its place among those kept, or -1
-	kept   int
-}
-
-// findGroups reads the keys of all inputs.
-func (f *fusing) findGroups(ctx context.Context, t *ctfile.Table, budget *engine.Budget) (*groups, error) {
-	g := &groups{index: engine.NewGroups(budget)}
+	g := &grouping{fusing: f, m: m}
 	for _, name := range f.By {
-		i := slices.Index(t.IDs, name)
-		if i < 0 && len(t.IDs) == 0 {
+		i := slices.Index(m.table.IDs, name)
+		if i < 0 && len(m.table.IDs) == 0 {
 			return nil, column.Refuse(f.inputs[0].file, "there are no ids to group by: the records were added up before").
 				WithHint("Group the tables that this one was made of.")
 		}
 		if i < 0 {
-			return nil, column.MissingColumn(f.inputs[0].file, name, t.IDs)
+			return nil, column.MissingColumn(f.inputs[0].file, name, m.table.IDs)
 		}
 		g.fields = append(g.fields, f.inputs[0].ids[i])
 	}
-	var adds, records []int64
-	if len(f.By) == 0 {
-		if _, _, err := g.index.Index(nil); err != nil {
+	total := int64(0)
+	for _, in := range f.inputs {
+		if !slices.Contains(g.weights, in.weight) {
+			g.weights = append(g.weights, in.weight)
+		}
+		total = sums.AddUp(total, sums.Times(in.adds(), in.table.Rows))
+		if f.MinGroup <= 1 && in.table.Rows > 0 && in.adds() > m.table.MaxAdds {
+			return nil, headroom(&m.table, f.inputs, in.adds(), "a group")
+		}
+	}
+	if len(f.By) == 0 && f.records() >= f.MinGroup {
+		if err := headroom(&m.table, f.inputs, total, "a group"); err != nil {
 			return nil, err
 		}
-		adds, records = []int64{0}, []int64{0}
-		for _, in := range f.inputs {
-			adds[0] = saturatingAdd(adds[0], saturatingMul(in.adds(), in.table.Rows))
-			records[0] += in.table.Rows
-		}
-	} else {
-		progress := &engine.Progress{}
-		for _, in := range f.inputs {
-			progress.Total.Add(in.table.Rows)
-		}
-		done := f.Watch("find groups", progress)
-		defer done()
-		for _, in := range f.inputs {
-			r, err := f.reader(ctx, in, readRows, f.By...)
-			if err != nil {
-				return nil, err
-			}
-			var key []byte
-			err = each(ctx, r, func(b column.Batch) error {
-				for i := range int(b.NumRows()) {
-					key = rowKey(key[:0], b.Columns(), i)
-					n, added, err := g.index.Index(key)
-					if err != nil {
-						return err
-					}
-					if added {
-						if err := budget.Keep("the sizes of the groups", 20); err != nil {
-							return err
-						}
-						adds, records = append(adds, 0), append(records, 0)
-					}
-					adds[n] = saturatingAdd(adds[n], in.adds())
-					records[n]++
-				}
-				progress.Done.Add(b.NumRows())
-				return nil
-			})
-			r.Close()
-			if err != nil {
-				return nil, err
-			}
-		}
 	}
-	g.rank = make([]int32, len(records))
-	most := int64(0)
-	for i, n := range records {
-		g.rank[i] = -1
-		if n >= f.MinGroup {
-			g.rank[i] = int32(g.kept)
-			g.kept++
-			most = max(most, adds[i])
-		}
-	}
-	if g.kept == 0 {
-		return nil, column.Refuse(f.inputs[0].file, "no group has %d records or more", f.MinGroup).WithHint("Lower --min-group, or group by fewer columns.")
-	}
-	return g, headroom(t, f.inputs, most, "a group")
-}
-
-// of returns the kept group of row i, or -1 for one that is dropped. It is not found when the first pass did not see its
-// key: the file has changed since. key is scratch.
-func (g *groups) of(key []byte, by []arrow.Array, i int) (group int32, scratch []byte, found bool) {
-	key = rowKey(key[:0], by, i)
-	n, found := g.index.Lookup(key)
-	if !found {
-		return -1, key, false
-	}
-	return g.rank[n], key, true
-}
-
-// groupSums is the state of the groups: for every weight and column, a product of ciphertexts per group, striped so that
-// several workers add at once.
-type groupSums struct {
-	weights []int64
-	stripes []*engine.Stripes[[]*paillier.Accumulator] // per weight; an accumulator per column
-}
-
-// stripesPerWorker keeps workers from waiting for each other.
-const stripesPerWorker = 8
-
-func newGroupSums(f *fusing, g *groups, columns int, budget *engine.Budget) (*groupSums, error) {
-	s := &groupSums{}
-	for _, in := range f.inputs {
-		if !slices.Contains(s.weights, in.weight) {
-			s.weights = append(s.weights, in.weight)
-		}
-	}
-	perGroup := int64(f.pk.CiphertextSize()+paillier.AccumulatorOverhead) * int64(columns) * int64(len(s.weights))
-	need := perGroup*int64(g.kept) + int64(f.Threads)*4*batchBytes
-	if err := budget.Keep(fmt.Sprintf("the sums of %d groups", g.kept), need); err != nil {
+	slices.Sort(g.weights)
+	g.shape = sums.Shape{Key: f.pk, Slots: len(g.weights) * len(m.table.Columns)}
+	if g.memory, err = f.divide(len(m.table.Columns), g.shape); err != nil {
 		return nil, err
 	}
-	parts := min(f.Threads*stripesPerWorker, g.kept)
-	for range s.weights {
-		s.stripes = append(s.stripes, engine.NewStripes(parts, func(part int) []*paillier.Accumulator {
-			out := make([]*paillier.Accumulator, columns)
-			for c := range out {
-				out[c] = f.pk.NewAccumulator((g.kept - part + parts - 1) / parts)
-			}
-			return out
-		}))
-	}
-	return s, nil
+	g.pool = g.memory.pool
+	g.runs = sums.NewRuns(g.shape, f.Disk, f.scratchDir(), g.pool)
+	return g, nil
 }
 
-// weighted is a batch on its way to the sums of its input's weight.
-type weighted struct {
-	column.Batch
-	input int
+func (g *grouping) close() { _ = g.runs.Close() }
+
+// create begins the result.
+func (g *grouping) create(ctx context.Context) (tableWriter, error) {
+	t := g.m.table
+	t.IDs, t.Rows, t.AddsUsed, t.JobID = g.By, 0, 0, g.jobID()
+	return g.createTable(ctx, g.Out, g.RowsPerFile, t, g.fields)
 }
 
-func (w weighted) release() { w.Release() }
+// over says that a group has more additions than fit, and will not be dropped for being small.
+func (g *grouping) over(records, adds int64) bool {
+	return adds > g.m.table.MaxAdds && records >= g.MinGroup
+}
 
-// addUp is the second pass.
-func (f *fusing) addUp(ctx context.Context, m *merger, g *groups, sums *groupSums) (engine.Stats, error) {
-	defer f.Watch("fuse", &f.progress)()
-	for _, in := range f.inputs {
-		f.progress.Total.Add(in.table.Rows)
+// keep notes a group that is complete, and says whether it is large enough.
+func (g *grouping) keep(records, _ int64) bool {
+	if records < g.MinGroup {
+		g.small++
+		return false
 	}
-	at := -1
-	var r column.Reader
-	defer func() {
-		if r != nil {
-			r.Close()
-		}
-	}()
-	next := func(ctx context.Context) (weighted, error) {
-		for {
-			if r == nil {
-				if at++; at == len(f.inputs) {
-					return weighted{}, io.EOF
-				}
-				var err error
-				in := f.inputs[at]
-				if r, err = f.reader(ctx, in, tableRows(len(in.table.Columns), f.pk.CiphertextSize())); err != nil {
-					return weighted{}, err
-				}
-			}
-			b, err := r.Read(ctx)
-			if err == nil {
-				return weighted{b, at}, nil
-			}
-			if err != io.EOF {
-				return weighted{}, err
-			}
-			if err := r.Close(); err != nil {
-				return weighted{}, err
-			}
-			r = nil
+	g.kept++
+	return true
+}
+
+// refuseOver names the row of a batch with which a group took more additions than fit.
+func (g *grouping) refuseOver(b column.Batch, ids []arrow.Array, row int, adds int64) error {
+	what, name := "the total", ""
+	if len(ids) > 0 {
+		what, name = "group "+keyText(ids, row), g.By[0]
+	}
+	e := b.Refuse(row, name, "no headroom: with this row %s takes %d additions or more, a weight counting as many, and the slots have room for %d", what, adds, g.m.table.MaxAdds)
+	if adds > maxAddsLimit {
+		return e.WithHint("Use smaller weights or fewer records: slots can be made for 2^40 additions at most.")
+	}
+	return e.WithHint("Encrypt again with a larger --max-adds, for every owner alike: the largest group must fit, and this one has got to %d.", adds)
+}
+
+// slot is where column c of the result is for inputs of a weight.
+func (g *grouping) slot(weight int64, c int) int {
+	return slices.Index(g.weights, weight)*len(g.m.table.Columns) + c
+}
+
+// slotColumns returns the column of an input that goes into each slot, or -1.
+func (g *grouping) slotColumns(i int) []int {
+	out := make([]int, g.shape.Slots)
+	for slot := range out {
+		out[slot] = -1
+	}
+	for c, at := range g.m.columns[i] {
+		out[g.slot(g.inputs[i].weight, c)] = at
+	}
+	return out
+}
+
+// keyColumns returns the columns of --by of a batch of an input that begins with its ids.
+func (g *grouping) keyColumns(b column.Batch, i int) []arrow.Array {
+	by := make([]arrow.Array, len(g.By))
+	for k, name := range g.By {
+		by[k] = b.Column(slices.Index(g.inputs[i].table.IDs, name))
+	}
+	return by
+}
+
+// appendKeys adds the keys of a batch's rows.
+func (g *grouping) appendKeys(keys *sums.Keys, b column.Batch, by []arrow.Array) error {
+	for i := range int(b.NumRows()) {
+		before := len(keys.Data)
+		keys.Data = rowKey(keys.Data, by, i)
+		keys.End()
+		if n := len(keys.Data) - before; n > sums.KeyBytesMax {
+			return b.Refuse(i, g.By[0], "an id of %d bytes; to be grouped by, ids may have %d", n, sums.KeyBytesMax).
+				WithHint("Group by a shorter column.")
 		}
 	}
-	stats, err := engine.ForEach(ctx, engine.Loop[weighted]{
-		Source: engine.Source[weighted]{Name: "read", Next: next},
-		Stages: engine.Stage[weighted, engine.None]{Name: "fold", Workers: f.Threads, Discard: weighted.release, New: func(worker int) (engine.Work[weighted, engine.None], error) {
-			a := &adder{fusing: f, m: m, g: g, sums: sums, worker: worker}
-			return func(ctx context.Context, w weighted) (engine.None, error) {
-				defer w.release()
-				return engine.None{}, a.add(w)
+	return nil
+}
+
+// rowsOf are the rows of a batch of an input as sums has them. columns are those of slotColumns.
+func (g *grouping) rowsOf(keys *sums.Keys, b column.Batch, i int, columns []int) *sums.Rows {
+	r := &sums.Rows{Keys: keys, Adds: g.inputs[i].adds(), Sums: make([][]byte, g.shape.Slots), Size: g.pk.CiphertextSize()}
+	ids := len(g.inputs[i].table.IDs)
+	for slot, at := range columns {
+		if at >= 0 {
+			r.Sums[slot] = columnBytes(b, ids, at)
+		}
+	}
+	return r
+}
+
+// place gives an error of package sums about a row of a batch of an input its place.
+func (g *grouping) place(err error, b column.Batch, i int, columns []int) error {
+	var bad *sums.SumError
+	if errors.As(err, &bad) {
+		return refuseCiphertext(b, g.inputs[i].table.Columns[columns[bad.Slot]], bad.Err)
+	}
+	var over *sums.OverError
+	if errors.As(err, &over) {
+		return g.refuseOver(b, g.keyColumns(b, i), over.Row, over.Adds)
+	}
+	return err
+}
+
+// gather reads stretches of the inputs and returns what is to be merged: the inputs that are in order, and what the table
+// made of the others.
+func (g *grouping) gather(ctx context.Context, all []stretch) ([]sums.Source, engine.Stats, error) {
+	chains, rest, err := g.findChains(ctx, all)
+	if err != nil {
+		return nil, engine.Stats{}, err
+	}
+	threads := 0 // that decode for each chain
+	if len(chains) > 0 {
+		threads = max(1, min(g.memory.chains, g.Threads)/len(chains))
+	}
+	most := g.memory.merge(threads * len(chains))
+	var sources []sums.Source
+	var stats engine.Stats
+	if len(rest) > 0 {
+		if sources, stats, err = g.tabulate(ctx, rest, most); err != nil {
+			return nil, stats, err
+		}
+	}
+	g.pool.Shrink(most)
+	for _, c := range chains {
+		sources = append(sources, g.chainSource(c, threads))
+	}
+	sources, err = g.runs.Consolidate(ctx, sources, g.pool, g.Threads)
+	return sources, stats, err
+}
+
+// count counts the ciphertexts of a batch.
+func (g *grouping) count(b inputBatch) {
+	n := b.NumRows() * int64(len(g.inputs[b.input].table.Columns))
+	g.ciphertexts.Add(n)
+	g.progress.Items.Add(n)
+}
+
+// tabulate adds the rows of stretches up in a table, and returns what it holds, in no more memory than `most` bytes.
+func (g *grouping) tabulate(ctx context.Context, rest []stretch, most int64) ([]sums.Source, engine.Stats, error) {
+	defer g.Watch("fuse", &g.progress)()
+	for _, s := range rest {
+		g.progress.Total.Add(s.to - s.from)
+	}
+	table := sums.NewTable(g.shape, g.pool, g.runs, g.Threads, g.over)
+	in := g.readStretches(rest, g.memory.readers)
+	defer in.close()
+	stats, err := engine.ForEach(ctx, engine.Loop[inputBatch]{
+		Source: engine.Source[inputBatch]{Name: "read", Next: in.next},
+		Stages: engine.Stage[inputBatch, engine.None]{Name: "fold", Workers: g.Threads, Discard: inputBatch.Release, New: func(int) (engine.Work[inputBatch, engine.None], error) {
+			worker := table.NewWorker()
+			keys := &sums.Keys{}
+			columns := make([][]int, len(g.inputs))
+			return func(ctx context.Context, b inputBatch) (engine.None, error) {
+				defer b.Release()
+				if columns[b.input] == nil {
+					columns[b.input] = g.slotColumns(b.input)
+				}
+				keys.Reset()
+				if err := g.appendKeys(keys, b.Batch, g.keyColumns(b.Batch, b.input)); err != nil {
+					return engine.None{}, err
+				}
+				if err := worker.Add(ctx, g.rowsOf(keys, b.Batch, b.input, columns[b.input])); err != nil {
+					return engine.None{}, g.place(err, b.Batch, b.input, columns[b.input])
+				}
+				g.count(b)
+				g.progress.Done.Add(b.NumRows())
+				return engine.None{}, nil
 			}, nil
 		}},
 	})
-	return stats, err
-}
-
-// adder is one worker of the second pass.
-type adder struct {
-	*fusing
-	m      *merger
-	g      *groups
-	sums   *groupSums
-	worker int
-	key    []byte
-	local  [][]int32 // per stripe: the groups of its rows,
-	rows   [][]int   // which rows they are,
-	ct     []byte    // and their ciphertexts
-}
-
-func (a *adder) add(w weighted) error {
-	in := a.inputs[w.input]
-	ids := len(in.table.IDs)
-	stripes := a.sums.stripes[slices.Index(a.sums.weights, in.weight)]
-	if a.local == nil {
-		a.local, a.rows = make([][]int32, stripes.Len()), make([][]int, stripes.Len())
-	}
-	for p := range a.local {
-		a.local[p], a.rows[p] = a.local[p][:0], a.rows[p][:0]
-	}
-	by := make([]arrow.Array, len(a.By))
-	for i, name := range a.By {
-		by[i] = w.Column(slices.Index(in.table.IDs, name))
-	}
-	for i := range int(w.NumRows()) {
-		var group int32
-		var found bool
-		if group, a.key, found = a.g.of(a.key, by, i); !found {
-			return w.Refuse(i, a.By[0], "the record was not there when the groups were counted").
-				WithHint("The file changed while it was being fused. Run the same command again.")
-		}
-		if group >= 0 {
-			part, local := stripes.Locate(group)
-			a.local[part], a.rows[part] = append(a.local[part], local), append(a.rows[part], i)
-		}
-	}
-	size := a.pk.CiphertextSize()
-	err := stripes.Visit(a.worker*stripesPerWorker, func(part int, accumulators []*paillier.Accumulator) error {
-		if len(a.rows[part]) == 0 {
-			return nil
-		}
-		for c, accumulator := range accumulators {
-			at := a.m.columns[w.input][c]
-			if at < 0 {
-				continue
-			}
-			ct := columnBytes(w.Batch, ids, at)
-			a.ct = a.ct[:0]
-			for _, i := range a.rows[part] {
-				a.ct = append(a.ct, ct[i*size:(i+1)*size]...)
-			}
-			if err := accumulator.Add(a.local[part], a.ct); err != nil {
-				return a.refuse(err, w, part, in.table.Columns[at])
-			}
-			a.ciphertexts.Add(int64(len(a.rows[part])))
-			a.progress.Items.Add(int64(len(a.rows[part])))
-		}
-		return nil
-	})
-	a.progress.Done.Add(w.NumRows())
-	return err
-}
-
-// refuse names the row of a ciphertext that an accumulator refused.
-func (a *adder) refuse(err error, w weighted, part int, name string) error {
-	var bad *paillier.CiphertextError
-	if errors.As(err, &bad) {
-		return refuseCiphertext(w.Batch, name, &paillier.CiphertextError{Index: a.rows[part][bad.Index], Reason: bad.Reason})
-	}
-	return err
-}
-
-// writeGroups finishes the sums and writes them with their keys, in the order in which the groups first came.
-func (f *fusing) writeGroups(ctx context.Context, out tableWriter, g *groups, sums *groupSums) error {
-	parts := sums.stripes[0].Len()
-	columns := out.Schema().NumFields() - len(f.By)
-	size := f.pk.CiphertextSize()
-	each := (tableRows(columns, size) + parts - 1) / parts // groups of each stripe in a batch
-	keys := newKeyBuilder(g.fields)
-	group := int32(-1) // the last one whose key was written
-	first := 0
-	progress := &engine.Progress{}
-	progress.Total.Store(int64(g.kept))
-	defer f.Watch("finish", progress)()
-	_, err := engine.Run(ctx, engine.Pipeline[span, sealed]{
-		Source: engine.Source[span]{Name: "groups", Next: func(context.Context) (span, error) {
-			if first >= g.kept {
-				return span{}, io.EOF
-			}
-			s := span{first: first, rows: min(each*parts, g.kept-first)}
-			first += s.rows
-			for range s.rows {
-				for group++; g.rank[group] < 0; group++ {
-				}
-				keys.append(g.index.Key(group))
-			}
-			s.ids = keys.arrays()
-			return s, nil
-		}},
-		Stages: engine.Stage[span, sealed]{Name: "finish", Workers: f.Threads, Discard: span.release, New: func(worker int) (engine.Work[span, sealed], error) {
-			evaluator := f.pk.NewEvaluator()
-			return func(ctx context.Context, s span) (sealed, error) { return f.finishGroups(evaluator, sums, s, columns) }, nil
-		}},
-		Sink: engine.Sink[sealed]{Name: "write", Discard: sealed.release, Put: func(ctx context.Context, s sealed) error {
-			defer s.release()
-			progress.Done.Add(int64(s.rows))
-			return writeSealed(ctx, out, s, 0, false)
-		}},
-	})
 	if err != nil {
-		if culprit := f.findCulprit(ctx, err); culprit != nil {
-			return culprit
-		}
+		return nil, stats, err
 	}
-	return err
+	sources, err := table.Sources(ctx, g.Threads, most)
+	return sources, stats, err
 }
 
-// span is some consecutive kept groups: their keys, and where they are in every stripe.
-type span struct {
-	first, rows int
-	ids         []arrow.Array
+// write merges sources into the result.
+func (g *grouping) write(ctx context.Context, out tableWriter, sources []sums.Source) (engine.Stats, error) {
+	progress := &engine.Progress{}
+	defer g.Watch("merge", progress)()
+	rows := tableRows(len(g.m.table.Columns), g.pk.CiphertextSize())
+	w := newGroupWriter(out, g.fields, rows)
+	defer w.release()
+	stats, err := sums.Merge[*finished]{
+		Shape: g.shape, Sources: sources, Pool: g.pool, Threads: g.Threads, Name: "finish", Progress: progress, RowsMax: rows,
+		Over: g.over, Refuse: g.refuseMerged, Keep: g.keep,
+		Emit: func() (func(context.Context, *sums.Merged) (*finished, error), error) {
+			e := &groupEmitter{grouping: g, finisher: sums.NewFinisher(g.shape), evaluator: g.pk.NewEvaluator()}
+			return e.emit, nil
+		},
+		Put: w.put,
+	}.Run(ctx)
+	if err == nil {
+		err = w.flush(ctx)
+	}
+	if err != nil {
+		return stats, g.culprit(ctx, err)
+	}
+	if g.kept == 0 {
+		return stats, column.Refuse(g.inputs[0].file, "no group has %d records or more", g.MinGroup).WithHint("Lower --min-group, or group by fewer columns.")
+	}
+	out.Table().Rows = g.kept
+	g.report.Records, g.report.SmallGroups, g.report.Spilled = g.kept, g.small, g.runs.Bytes()
+	return stats, out.Commit(ctx)
 }
 
-func (s span) release() { releaseArrays(s.ids) }
+// refuseMerged is refuseOver for a row met in a merge: of an input, or sums that have no place.
+func (g *grouping) refuseMerged(over *sums.OverError) error {
+	if b, ok := over.Origin.(inputBatch); ok {
+		return g.refuseOver(b.Batch, g.keyColumns(b.Batch, b.input), over.Row, over.Adds)
+	}
+	return headroom(&g.m.table, g.inputs, over.Adds, "a group")
+}
 
-func (f *fusing) finishGroups(evaluator *paillier.Evaluator, sums *groupSums, s span, columns int) (sealed, error) {
-	size := f.pk.CiphertextSize()
-	out := sealed{ids: s.ids, rows: s.rows, free: s.release}
-	fail := func(err error) (sealed, error) {
-		s.release()
-		return sealed{}, err
+// groupEmitter makes rows of the result of groups and their sums.
+type groupEmitter struct {
+	*grouping
+	finisher  *sums.Finisher
+	evaluator *paillier.Evaluator
+}
+
+func (e *groupEmitter) emit(_ context.Context, m *sums.Merged) (*finished, error) {
+	size := e.pk.CiphertextSize()
+	out := &finished{}
+	for i := range m.Len() {
+		out.keys.Data = append(out.keys.Data, m.Key(i)...)
+		out.keys.End()
+		_, adds := m.Counts(i)
+		out.most = max(out.most, adds)
 	}
-	byWeight := make([][][]byte, len(sums.weights)) // [weight][column]
-	for w, stripes := range sums.stripes {
-		byWeight[w] = make([][]byte, columns)
-		for c := range byWeight[w] {
-			byWeight[w][c] = make([]byte, s.rows*size)
-		}
-		parts := stripes.Len()
-		scratch := make([]byte, (s.rows+parts-1)/parts*size)
-		err := stripes.Visit(0, func(part int, accumulators []*paillier.Accumulator) error {
-			n := (s.rows - part + parts - 1) / parts // spans start at a multiple of the number of stripes
-			for c, a := range accumulators {
-				if err := a.Sums(scratch[:n*size], s.first/parts); err != nil {
-					return err
-				}
-				for i := range n {
-					copy(byWeight[w][c][(i*parts+part)*size:][:size], scratch[i*size:])
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return fail(err)
-		}
-	}
-	for c := range columns {
-		dst := byWeight[0][c]
-		if len(sums.weights) > 1 || sums.weights[0] != 1 {
-			var cts [][]byte
-			for w := range sums.weights {
-				cts = append(cts, byWeight[w][c])
-			}
-			if err := evaluator.WeightedFold(dst, sums.weights, cts...); err != nil {
-				return fail(err)
+	for c := range e.m.table.Columns {
+		byWeight := make([][]byte, len(e.weights))
+		for w, weight := range e.weights {
+			byWeight[w] = make([]byte, m.Len()*size)
+			if err := e.finisher.Finish(byWeight[w], m, e.slot(weight, c)); err != nil {
+				return nil, err
 			}
 		}
-		if f.refresh {
-			if err := evaluator.Rerandomize(dst, dst); err != nil {
-				return fail(err)
+		dst := byWeight[0]
+		if len(e.weights) > 1 || e.weights[0] != 1 {
+			if err := e.evaluator.WeightedFold(dst, e.weights, byWeight...); err != nil {
+				return nil, err
+			}
+		}
+		if e.refresh {
+			if err := e.evaluator.Rerandomize(dst, dst); err != nil {
+				return nil, err
 			}
 		}
 		out.ct = append(out.ct, dst)
@@ -426,12 +358,11 @@ func (f *fusing) finishGroups(evaluator *paillier.Evaluator, sums *groupSums, s 
 	return out, nil
 }
 
-// findCulprit names the ciphertext that made a group's product no unit, by reading the inputs once more. It returns nil
-// when that was not the error.
-func (f *fusing) findCulprit(ctx context.Context, err error) error {
+// culprit names the ciphertext that made a group's product no unit, by reading the inputs once more, if that was the error.
+func (f *fusing) culprit(ctx context.Context, err error) error {
 	var bad *paillier.CiphertextError
 	if !errors.As(err, &bad) {
-		return nil
+		return err
 	}
 	evaluator := f.pk.NewEvaluator()
 	for _, in := range f.inputs {
@@ -452,5 +383,5 @@ func (f *fusing) findCulprit(ctx context.Context, err error) error {
 			return err
 		}
 	}
-	return nil
+	return fmt.Errorf("partial sums went wrong on the way: %w", err)
 }

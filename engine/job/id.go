@@ -1,8 +1,11 @@
 package job
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -11,8 +14,14 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Keys are record ids, or the columns of --by, as bytes: for each column the value's length as a varint and its bytes.
-// Equal keys are equal ids, and a key can be turned back into values of the columns' types (keyBuilder).
+// Keys are record ids, or the columns of --by, as bytes, one column after the other. Equal keys are equal ids, the order of
+// keys (bytes.Compare) is that of the ids, column by column, numbers by value and text by its bytes, and a key can be
+// turned back into values of the columns' types (keyBuilder).
+//
+//   - Numbers, dates, time stamps and booleans are 8 bytes, big-endian, with the sign bit of signed ones inverted.
+//   - Text and binary values are their bytes, with a byte 255 after every byte 0, and end with two bytes 0: nothing that
+//     goes on after the same beginning has less than that.
+//   - Binary values of a fixed length are as they are.
 
 // idTypes are the types an id column may have: those whose values are equal when their bytes are.
 func checkIDType(file string, f arrow.Field) error {
@@ -33,20 +42,59 @@ func checkIDType(file string, f arrow.Field) error {
 func appendKey(key []byte, arr arrow.Array, i int) []byte {
 	switch a := arr.(type) {
 	case *array.String:
-		return appendBytes(key, a.Value(i))
+		return appendText(key, a.Value(i))
 	case *array.LargeString:
-		return appendBytes(key, a.Value(i))
+		return appendText(key, a.Value(i))
 	case *array.Binary:
-		return appendBytes(key, string(a.Value(i)))
+		return appendText(key, string(a.Value(i)))
 	case *array.FixedSizeBinary:
-		return appendBytes(key, string(a.Value(i)))
+		return append(key, a.Value(i)...)
 	}
-	key = append(key, 8)
-	return binary.LittleEndian.AppendUint64(key, integerID(arr, i))
+	v := integerID(arr, i)
+	if signedID(arr.DataType()) {
+		v ^= signBit
+	}
+	return binary.BigEndian.AppendUint64(key, v)
 }
 
-func appendBytes(key []byte, s string) []byte {
-	return append(binary.AppendUvarint(key, uint64(len(s))), s...)
+const signBit = 1 << 63
+
+// signedID says that ids of a type that integerID reads may be negative.
+func signedID(t arrow.DataType) bool {
+	switch t.ID() {
+	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.DATE32, arrow.TIMESTAMP:
+		return true
+	}
+	return false
+}
+
+// appendText appends a value of any length.
+func appendText(key []byte, s string) []byte {
+	for {
+		zero := strings.IndexByte(s, 0)
+		if zero < 0 {
+			return append(append(key, s...), 0, 0)
+		}
+		key = append(append(key, s[:zero+1]...), 255)
+		s = s[zero+1:]
+	}
+}
+
+// cutText is the inverse of appendText: the value at the beginning of a key, and what follows it.
+func cutText(key []byte) (value, rest []byte, ok bool) {
+	at := 0
+	for {
+		n := bytes.IndexByte(key[at:], 0)
+		if n < 0 || at+n+1 == len(key) {
+			return nil, nil, false
+		}
+		zero := at + n
+		if key[zero+1] == 0 {
+			return append(value, key[at:zero]...), key[zero+2:], true
+		}
+		value = append(value, key[at:zero+1]...)
+		at = zero + 2
+	}
 }
 
 // integerID is the value of an id that is a number, sign-extended.
@@ -114,14 +162,31 @@ func newKeyBuilder(fields []arrow.Field) *keyBuilder {
 	return b
 }
 
-func (b *keyBuilder) append(key []byte) {
+var errKey = errors.New("a key is not one of these columns")
+
+// append adds a row. A key that is none of the columns is an error, after which the builder is not to be used.
+func (b *keyBuilder) append(key []byte) error {
 	for _, builder := range b.builders {
-		n, size := binary.Uvarint(key)
-		value := key[size : size+int(n)]
-		key = key[size+int(n):]
+		var value []byte
 		var v uint64
-		if n == 8 {
-			v = binary.LittleEndian.Uint64(value)
+		ok := true
+		switch t := builder.Type().(type) {
+		case *arrow.StringType, *arrow.LargeStringType, *arrow.BinaryType:
+			value, key, ok = cutText(key)
+		case *arrow.FixedSizeBinaryType:
+			if ok = len(key) >= t.ByteWidth; ok {
+				value, key = key[:t.ByteWidth], key[t.ByteWidth:]
+			}
+		default:
+			if ok = len(key) >= 8; ok {
+				v, key = binary.BigEndian.Uint64(key), key[8:]
+			}
+			if signedID(t) {
+				v ^= signBit
+			}
+		}
+		if !ok {
+			return errKey
 		}
 		switch x := builder.(type) {
 		case *array.StringBuilder:
@@ -156,6 +221,10 @@ func (b *keyBuilder) append(key []byte) {
 			x.Append(arrow.Timestamp(v))
 		}
 	}
+	if len(key) > 0 {
+		return errKey
+	}
+	return nil
 }
 
 // arrays returns the columns built so far and starts anew.

@@ -92,6 +92,7 @@ type Report struct {
 	Unlisted    int64            `json:"unlisted,omitempty"`     // records outside the universe, dropped on request
 	Unmatched   *int64           `json:"unmatched,omitempty"`    // ids that are not in every input of a fusion, when they were counted
 	SmallGroups int64            `json:"small_groups,omitempty"` // groups below the minimum, dropped on request
+	Spilled     int64            `json:"spilled,omitempty"`      // bytes written to a temporary file, for want of memory
 	Privacy     *PrivacyReport   `json:"privacy,omitempty"`      // the noise of the output
 	Stages      []StageReport    `json:"stages,omitempty"`
 }

@@ -3,6 +3,7 @@ package job
 import (
 	"slices"
 
+	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
@@ -16,7 +17,7 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 	quiet := int64(0)
 	for _, in := range inputs {
 		w := max(in.weight, -in.weight)
-		weight = max(weight, saturatingMul(w, max(1, in.table.WeightMax)))
+		weight = max(weight, sums.Times(w, max(1, in.table.WeightMax)))
 		n := in.table.Noise
 		switch {
 		case n == nil:
@@ -35,10 +36,10 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 			return nil, 0, column.Refuse(in.file, "its noise differs from that of %s in %s", first, why).
 				WithHint("All owners must give the same --noise, --epsilon, --delta, --rho, --person-records, --sensitivity, --counts, --owners, --honest and --noise-groups.")
 		}
-		out.Quiet = saturatingAdd(out.Quiet, n.Quiet)
+		out.Quiet = sums.AddUp(out.Quiet, n.Quiet)
 		for _, q := range n.Quantities {
 			if mine := noiseOn(out, q.Name); mine != nil {
-				mine.Tables = saturatingAdd(mine.Tables, q.Tables)
+				mine.Tables = sums.AddUp(mine.Tables, q.Tables)
 			} else {
 				out.Quantities = append(out.Quantities, q)
 			}
@@ -58,7 +59,7 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 			return nil, 0, column.Refuse(in.file, "it has no noise, but %s has", first).WithHint("With --noise local every owner adds noise, or the promise holds for some people only.")
 		}
 	}
-	out.Quiet = saturatingAdd(out.Quiet, quiet)
+	out.Quiet = sums.AddUp(out.Quiet, quiet)
 	return out, weight, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/noise"
@@ -149,7 +150,7 @@ func tableNoise(file string, t *ctfile.Table) (*PrivacyReport, error) {
 		if err != nil {
 			return nil, bad(fmt.Errorf("%s: %w", column.Quote(m.Name), err))
 		}
-		terms := max(1, saturatingMul(t.AddsUsed, max(1, t.WeightMax))) // a weight w counts w² times, of which |w| are in AddsUsed
+		terms := max(1, sums.Times(t.AddsUsed, max(1, t.WeightMax))) // a weight w counts w² times, of which |w| are in AddsUsed
 		if n.Groups != nil {
 			terms = q.Tables
 		}

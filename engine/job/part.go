@@ -1,8 +1,18 @@
 package job
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/engine/job/sums"
+	"github.com/cipherfold/cipherfold/io/column"
 )
 
 // Range is some consecutive rows of all inputs of a fusion, one input after the other in the order given: From is the
@@ -16,24 +26,170 @@ func FuseRows(ctx context.Context, u Fusion) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	rows := int64(0)
+	return f.partRows(), nil
+}
+
+// partRows is the number of rows that parts are ranges of.
+func (f *fusing) partRows() int64 {
+	if f.inputs[0].table.Layout == Blocks && !f.wantsTotal() {
+		return f.inputs[0].table.FileRows()
+	}
+	return f.rows()
+}
+
+// FuseRun folds the rows of a range into a run file on u.Disk, in place of one that there may be: partial sums in the order
+// of their keys, with all that FuseRuns needs to know that they belong together. u.Out is not written. Values that are
+// re-randomized block by block are so in the run; the rest is done by FuseRuns.
+func FuseRun(ctx context.Context, u Fusion, part Range, out string) (*Report, error) {
+	start := time.Now()
+	f, err := u.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n := f.partRows(); part.From < 0 || part.From >= part.To || part.To > n {
+		return nil, usage("Ask for rows that there are.", "rows %d to %d of a fusion of %d", part.From, part.To, n)
+	}
+	f.report.Out = out
+	var stats engine.Stats
+	switch {
+	case f.inputs[0].table.Layout == Records:
+		stats, err = f.groupPart(ctx, part, out)
+	case f.wantsTotal():
+		stats, err = f.totalPart(ctx, part, out)
+	default:
+		stats, err = f.alignedPart(ctx, part, out)
+	}
+	if err != nil {
+		return nil, unwrapStage(err)
+	}
+	f.report.Ciphertexts = f.ciphertexts.Load()
+	f.report.finish(start, stats)
+	return f.report, nil
+}
+
+// FuseRuns merges the run files of ranges that together are all rows, in any order, into u.Out. The result is the one of
+// Fuse, byte by byte but for what is random. A range that is there twice counts once.
+func FuseRuns(ctx context.Context, u Fusion, runs []string) (*Report, error) {
+	start := time.Now()
+	f, err := u.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var stats engine.Stats
+	switch {
+	case f.inputs[0].table.Layout == Records:
+		stats, err = f.groupRuns(ctx, runs)
+	case f.wantsTotal():
+		stats, err = f.totalRuns(ctx, runs)
+	default:
+		stats, err = f.alignedRuns(ctx, runs)
+	}
+	if err != nil {
+		return nil, unwrapStage(err)
+	}
+	f.finish(start, stats)
+	return f.report, nil
+}
+
+// finish completes the report of a fusion of everything.
+func (f *fusing) finish(start time.Time, stats engine.Stats) {
+	f.report.Ciphertexts = f.ciphertexts.Load()
 	for _, in := range f.inputs {
-		rows += in.table.FileRows()
-		if in.table.Layout == Blocks && !f.wantsTotal() {
-			break
+		f.report.Inputs = append(f.report.Inputs, InputReport{in.file, in.table.Rows})
+		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
+	}
+	f.report.finish(start, stats)
+}
+
+// describe says what a run of a range is a part of. keys and slots are for people; the plan is what counts.
+func (f *fusing) describe(part Range, keys, slots []string) (sums.Description, error) {
+	type planned struct {
+		Footer any
+		Weight int64
+	}
+	plan := struct {
+		Inputs   []planned
+		By       []string
+		MinGroup int64
+		Refresh  bool
+		Sums     []string
+	}{By: f.By, MinGroup: f.MinGroup, Refresh: f.refresh, Sums: slots}
+	for _, in := range f.inputs {
+		plan.Inputs = append(plan.Inputs, planned{in.table, in.weight})
+	}
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return sums.Description{}, fmt.Errorf("describing a part of a fusion: %w", err)
+	}
+	digest := sha256.Sum256(text)
+	return sums.Description{
+		Fingerprint: f.pk.Fingerprint(), Plan: hex.EncodeToString(digest[:]), Keys: keys, Sums: slots, Size: f.pk.CiphertextSize(),
+		From: part.From, To: part.To,
+	}, nil
+}
+
+// openRuns opens run files, in the order of their ranges. It refuses those of another fusion, and ranges that are not all
+// rows.
+func (f *fusing) openRuns(ctx context.Context, runs []string, want sums.Description) (files []*sums.File, err error) {
+	defer func() {
+		if err != nil {
+			closeRuns(files)
+			files = nil
+		}
+	}()
+	names := map[*sums.File]string{}
+	for _, name := range runs {
+		file, err := sums.OpenFile(ctx, f.Disk, name)
+		if err != nil {
+			return files, err
+		}
+		files = append(files, file)
+		names[file] = name
+		switch d := file.Description; {
+		case d.Fingerprint != want.Fingerprint:
+			return files, column.Refuse(name, "a part of a fusion under key %s, not %s", short(d.Fingerprint), short(want.Fingerprint)).WithHint(foreignRun)
+		case d.Plan != want.Plan:
+			return files, column.Refuse(name, "a part of another fusion, or of other inputs").WithHint(foreignRun)
 		}
 	}
-	return rows, nil
+	slices.SortStableFunc(files, func(a, b *sums.File) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	})
+	for i := 1; i < len(files); {
+		if files[i].From == files[i-1].From && files[i].To == files[i-1].To {
+			_ = files[i].Close()
+			files = slices.Delete(files, i, i+1)
+			continue
+		}
+		i++
+	}
+	at := int64(0)
+	for _, file := range files {
+		switch {
+		case file.From > at:
+			return files, f.missing(Range{at, file.From})
+		case file.From < at || file.To <= file.From:
+			return files, column.Refuse(names[file], "rows %d to %d are in another part, too", file.From, at).WithHint("Give the parts of one cut only.")
+		}
+		at = file.To
+	}
+	if n := f.partRows(); at < n {
+		return files, f.missing(Range{at, n})
+	} else if at > n {
+		return files, column.Refuse(names[files[len(files)-1]], "it has rows up to %d of a fusion of %d", at, n).WithHint(foreignRun)
+	}
+	return files, nil
 }
 
-var errNoRuns = errors.New("fusing in parts is not built yet")
+const foreignRun = "Give the parts that were made of these inputs, with the same options."
 
-// FuseRun folds the rows of a range into a sorted run of partial sums, the file out on u.Disk.
-func FuseRun(ctx context.Context, u Fusion, part Range, out string) (*Report, error) {
-	return nil, errNoRuns
+// missing refuses parts between which there are others.
+func (f *fusing) missing(r Range) error {
+	return column.Refuse(f.inputs[0].file, "the part of rows %d to %d is missing", r.From, r.To).WithHint("Run the part that makes it, and merge again.")
 }
 
-// FuseRuns merges the runs of ranges that cover all rows into u.Out. The result is the one of Fuse.
-func FuseRuns(ctx context.Context, u Fusion, runs []string) (*Report, error) {
-	return nil, errNoRuns
+func closeRuns(files []*sums.File) {
+	for _, file := range files {
+		_ = file.Close()
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/codec"
@@ -36,7 +37,7 @@ func (f *fusing) totalTable() (*ctfile.Table, []totalColumn, error) {
 		if err := checkTuples(in.table); err != nil {
 			return nil, nil, column.Refuse(in.file, "no total can be made of this layout: %w", err).WithHint(foreignFooter)
 		}
-		adds = saturatingAdd(adds, saturatingMul(in.adds(), max(1, in.table.Rows)))
+		adds = sums.AddUp(adds, sums.Times(in.adds(), max(1, in.table.Rows)))
 		t.MaxAdds = min(t.MaxAdds, in.table.MaxAdds)
 		for _, m := range in.table.Measures {
 			offset := m.Offset
@@ -65,7 +66,20 @@ func (f *fusing) totalTable() (*ctfile.Table, []totalColumn, error) {
 			had.Bound = larger(had.Bound, m.Bound)
 		}
 	}
+	if records := f.records(); records < f.MinGroup {
+		return nil, nil, column.Refuse(f.inputs[0].file, "the total is of %d records, fewer than --min-group %d", records, f.MinGroup).
+			WithHint("Lower --min-group, or add more tables.")
+	}
 	return &t, columns, headroom(&t, f.inputs, adds, "the total")
+}
+
+// records is the number of records of all inputs.
+func (f *fusing) records() int64 {
+	n := int64(0)
+	for _, in := range f.inputs {
+		n += in.table.Rows
+	}
+	return n
 }
 
 // checkTuples refuses a layout that the format allows but of which the total cannot be read (codec.Total): the slots of a
@@ -118,62 +132,72 @@ func (f *fusing) total(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	if f.MinGroup > 0 {
-		records := int64(0)
-		for _, in := range f.inputs {
-			records += in.table.Rows
-		}
-		if records < f.MinGroup {
-			return engine.Stats{}, column.Refuse(f.inputs[0].file, "the total is of %d records, fewer than --min-group %d", records, f.MinGroup).
-				WithHint("Lower --min-group, or add more tables.")
-		}
-	}
 	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, *t, nil)
 	if err != nil {
 		return engine.Stats{}, err
 	}
 	defer out.Close()
+	result, stats, err := f.sumStretches(ctx, columns, f.stretches(Range{0, f.rows()}))
+	if err != nil {
+		return stats, err
+	}
+	return stats, f.writeTotal(ctx, out, columns, result)
+}
+
+// sumStretches multiplies all ciphertexts of stretches, column by column of the total and raised to the inputs' weights;
+// nil where they have none.
+func (f *fusing) sumStretches(ctx context.Context, columns []totalColumn, list []stretch) (result [][]byte, stats engine.Stats, err error) {
 	defer f.Watch("fuse", &f.progress)()
-	for _, in := range f.inputs {
-		f.progress.Total.Add(in.table.Rows)
+	for _, s := range list {
+		t := f.inputs[s.input].table
+		f.progress.Total.Add(min(t.Rows, (s.to-s.from)*int64(t.BlockRecords)))
 	}
-	size := f.pk.CiphertextSize()
 	evaluator := f.pk.NewEvaluator()
-	result := make([][]byte, len(columns))
-	for c := range result {
-		result[c] = trivial(1, size)
-	}
-	var stats engine.Stats
-	for i, in := range f.inputs {
-		sums, s, err := f.sumInput(ctx, i, in, columns)
+	result = make([][]byte, len(columns))
+	for _, s := range list {
+		sums, more, err := f.sumStretch(ctx, s, columns)
 		if err != nil {
-			return s, err
+			return nil, more, err
 		}
-		stats = s
+		stats = more
 		for c, sum := range sums {
 			if sum == nil {
 				continue
 			}
-			if err := evaluator.WeightedFold(result[c], []int64{1, in.weight}, result[c], sum); err != nil {
-				return s, err
+			if result[c] == nil {
+				result[c] = trivial(1, len(sum))
+			}
+			if err := evaluator.WeightedFold(result[c], []int64{1, f.inputs[s.input].weight}, result[c], sum); err != nil {
+				return nil, stats, err
 			}
 		}
 	}
-	if err := f.mask(t, columns, result); err != nil {
-		return stats, err
+	return result, stats, nil
+}
+
+// writeTotal masks sums and writes them as the result.
+func (f *fusing) writeTotal(ctx context.Context, out tableWriter, columns []totalColumn, result [][]byte) error {
+	for c := range result {
+		if result[c] == nil {
+			result[c] = trivial(1, f.pk.CiphertextSize())
+		}
+	}
+	if err := f.mask(out.Table(), columns, result); err != nil {
+		return err
 	}
 	rec := ctRecord(out.Schema(), nil, result, 1)
 	defer rec.Release()
 	if err := out.Write(ctx, column.Batch{Record: rec}); err != nil {
-		return stats, err
+		return err
 	}
 	f.report.Records = 1
-	return stats, out.Commit(ctx)
+	return out.Commit(ctx)
 }
 
-// sumInput multiplies all ciphertexts of one input, column by column of the total; nil where the input has none.
-func (f *fusing) sumInput(ctx context.Context, i int, in input, columns []totalColumn) ([][]byte, engine.Stats, error) {
-	r, err := f.reader(ctx, in, tableRows(len(in.table.Columns), f.pk.CiphertextSize()))
+// sumStretch multiplies all ciphertexts of a stretch, column by column of the total; nil where the input has none.
+func (f *fusing) sumStretch(ctx context.Context, s stretch, columns []totalColumn) ([][]byte, engine.Stats, error) {
+	in := f.inputs[s.input]
+	r, err := f.open(ctx, s, column.ReadOptions{Threads: f.Threads, BatchRows: tableRows(len(in.table.Columns), f.pk.CiphertextSize())})
 	if err != nil {
 		return nil, engine.Stats{}, err
 	}
@@ -184,7 +208,7 @@ func (f *fusing) sumInput(ctx context.Context, i int, in input, columns []totalC
 		defer b.Release()
 		out := make([][]byte, len(columns))
 		for c, col := range columns {
-			for _, name := range col.from[i] {
+			for _, name := range col.from[s.input] {
 				at := slices.Index(in.table.Columns, name)
 				dst := make([]byte, size)
 				if err := evaluator.Sum(dst, columnBytes(b, ids, at)); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -196,8 +198,8 @@ func (w *Writer) Commit(ctx context.Context) error {
 	if err != nil {
 		return w.wrap(err)
 	}
-	for key, value := range footer {
-		w.out.SetMetadata(key, value)
+	for _, key := range slices.Sorted(maps.Keys(footer)) { // in one order, so that equal tables are equal files
+		w.out.SetMetadata(key, footer[key])
 	}
 	if err := w.out.Close(); err != nil {
 		return w.wrap(err)

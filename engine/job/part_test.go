@@ -1,0 +1,193 @@
+package job_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// fuseInParts fuses by runs of ranges that end at `cuts`, in random order, some twice, and returns the result.
+func fuseInParts(b *bench, random *rand.Rand, u job.Fusion, cuts []int64) (string, error) {
+	b.Helper()
+	ctx := context.Background()
+	n, err := job.FuseRows(ctx, u)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var runs []string
+	from := int64(0)
+	for _, to := range append(cuts, n) {
+		name := b.path(fmt.Sprintf("run-%d", from))
+		if _, err := job.FuseRun(ctx, u, job.Range{From: from, To: to}, name); err != nil {
+			b.Fatal(err)
+		}
+		runs = append(runs, name)
+		if random.IntN(2) == 0 { // again, beside it: a shard that was retried
+			if _, err := job.FuseRun(ctx, u, job.Range{From: from, To: to}, name+"-again"); err != nil {
+				b.Fatal(err)
+			}
+			if !bytes.Equal(readFile(b, name), readFile(b, name+"-again")) && u.Rerandomize != "always" && (len(u.Weights) == 0 || u.Rerandomize == "never") {
+				b.Errorf("rows %d to %d folded twice give two files", from, to)
+			}
+			runs = append(runs, name+"-again")
+		}
+		from = to
+	}
+	random.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
+	u.Out = b.path("merged.cf.parquet")
+	_, err = job.FuseRuns(ctx, u, runs)
+	for _, name := range runs {
+		os.Remove(name)
+	}
+	return u.Out, err
+}
+
+// However a fusion is cut into parts, merging them gives the file of the fusion in one step.
+func TestFuseInParts(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	random := rand.New(rand.NewPCG(3, 4))
+	x, y := newStock(b, "x"), newStock(b, "y", "z")
+	rows := func(n int, sorted bool) []stockRow {
+		list := make([]stockRow, n)
+		for i := range list {
+			list[i] = stockRow{random.Int64N(2000), random.IntN(256)}
+		}
+		if sorted {
+			return sortedRows(list)
+		}
+		return list
+	}
+	records := []string{x.write(b, "x1", rows(3000, false)), x.write(b, "x2", rows(2500, true)), y.write(b, "y1", rows(1500, false))}
+	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=100"), Layout: job.Blocks, MaxAdds: 5000, Key: job.KeyOf(b.key)}
+	var blocks []string
+	for owner := range 3 {
+		table := [][]string{{"id", "v"}}
+		for i := range 701 {
+			table = append(table, []string{fmt.Sprintf("p%03d", i), fmt.Sprint((i*(owner+3))%100 - 50)})
+		}
+		blocks = append(blocks, b.encrypt(b.table(fmt.Sprintf("b%d.csv", owner), table), e))
+	}
+	for name, u := range map[string]job.Fusion{
+		"by id":               {In: records, By: []string{"id"}},
+		"by both":             {In: records},
+		"by name":             {In: records, By: []string{"name"}, MinGroup: 10},
+		"everything":          {In: records, By: []string{}},
+		"weighted":            {In: records, By: []string{"id"}, Weights: []job.Weight{{File: records[1], Weight: -3}}, Rerandomize: "never"},
+		"blocks":              {In: blocks},
+		"blocks, rerandomize": {In: blocks, Rerandomize: "always"},
+		"blocks, weighted":    {In: blocks, Weights: []job.Weight{{File: blocks[2], Weight: 5}}, Rerandomize: "never"},
+		"total of blocks":     {In: blocks, By: []string{}, Weights: []job.Weight{{File: blocks[0], Weight: 2}}},
+		"weighted, refreshed": {In: records, By: []string{"id"}, Weights: []job.Weight{{File: records[0], Weight: 2}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u.Options = job.Options{Overwrite: true, Threads: 2}
+			u.Out = b.path("whole.cf.parquet")
+			if _, err := job.Fuse(context.Background(), u); err != nil {
+				t.Fatal(err)
+			}
+			n, err := job.FuseRows(context.Background(), u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			random := rand.New(rand.NewPCG(5, uint64(len(name))))
+			for _, cuts := range [][]int64{{}, {1, n / 3, n - 1}} {
+				out, err := fuseInParts(b, random, u, cuts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				isRandom := u.Rerandomize == "always" || u.Weights != nil && u.Rerandomize == "" || strings.HasPrefix(name, "total")
+				if !isRandom && !bytes.Equal(readFile(t, out), readFile(t, u.Out)) {
+					t.Fatalf("cut at %d: another file than in one step", cuts)
+				}
+				got, want := b.decrypt(out), b.decrypt(u.Out)
+				if fmt.Sprint(got) != fmt.Sprint(want) || len(want) == 0 {
+					t.Fatalf("cut at %d: other sums than in one step", cuts)
+				}
+			}
+		})
+	}
+}
+
+// Parts that do not belong together, that are damaged or that are not all are refused, and nothing is written.
+func TestFuseRunsRefuses(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	s := newStock(b, "x")
+	in := []string{s.write(b, "one", []stockRow{{3, 1}, {1, 2}, {2, 3}, {1, 4}}), s.write(b, "two", []stockRow{{3, 1}, {9, 2}})}
+	u := job.Fusion{In: in, By: []string{"id"}, Options: job.Options{Overwrite: true}, Out: b.path("out.cf.parquet")}
+	run := func(u job.Fusion, from, to int64) string {
+		t.Helper()
+		name := b.path(fmt.Sprintf("run-%d-%d-%d", from, to, len(u.By)))
+		if _, err := job.FuseRun(context.Background(), u, job.Range{From: from, To: to}, name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	first, second, third := run(u, 0, 2), run(u, 2, 5), run(u, 5, 6)
+	refuse := func(name, message string, u job.Fusion, runs ...string) {
+		t.Helper()
+		_, err := job.FuseRuns(context.Background(), u, runs)
+		f := job.Explain(err)
+		if err == nil || !strings.Contains(f.Message, message) || f.Hint == "" {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if _, err := os.Stat(u.Out); !os.IsNotExist(err) {
+			t.Errorf("%s: there is an output", name)
+		}
+	}
+	refuse("the first is missing", "rows 0 to 2 is missing", u, second, third)
+	refuse("one in the middle is missing", "rows 2 to 5 is missing", u, third, first)
+	refuse("the last is missing", "rows 5 to 6 is missing", u, first, second)
+	refuse("none", "rows 0 to 6 is missing", u)
+	refuse("two cuts", "are in another part, too", u, first, second, third, run(u, 1, 3))
+	other := u
+	other.By = nil
+	refuse("grouped by something else", "a part of another fusion", u, run(other, 0, 6))
+	other = u
+	other.In = []string{in[1], in[0]}
+	refuse("inputs in another order", "a part of another fusion", other, first, second, third)
+	other = u
+	other.MinGroup = 2
+	refuse("another --min-group", "a part of another fusion", other, first, second, third)
+	s.write(b, "more", []stockRow{{3, 1}, {9, 2}, {9, 3}})
+	whole := readFile(t, in[1])
+	if err := os.Rename(b.path("more"), in[1]); err != nil {
+		t.Fatal(err)
+	}
+	refuse("an input was changed", "a part of another fusion", u, first, second, third)
+	if err := os.WriteFile(in[1], whole, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refuse("not a run", "not a run file", u, first, second, in[0])
+	good := readFile(t, second)
+	for i := 0; i < len(good); i += 1 + len(good)/60 {
+		bad := slices.Clone(good)
+		bad[i] ^= 4
+		if err := os.WriteFile(second, bad, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		refuse(fmt.Sprintf("byte %d of %d changed", i, len(good)), "", u, first, second, third)
+		if err := os.WriteFile(second, good[:i], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		refuse(fmt.Sprintf("cut off at %d of %d", i, len(good)), "damaged", u, first, second, third)
+	}
+	if err := os.WriteFile(second, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := job.FuseRuns(context.Background(), u, []string{third, first, second}); err != nil {
+		t.Error(err)
+	}
+	for _, r := range []job.Range{{From: -1, To: 2}, {From: 3, To: 3}, {From: 0, To: 7}, {From: 4, To: 2}} {
+		if _, err := job.FuseRun(context.Background(), u, r, b.path("run")); job.Explain(err).Kind != job.Usage {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}
