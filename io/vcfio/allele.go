@@ -78,12 +78,16 @@ func trim(ref, alt []byte) (r, a []byte, shift int) {
 	return ref, alt, shift
 }
 
-// chromName is the name of a chromosome as it is delivered.
+// chromName is the name of a chromosome as it is delivered. With Strip the mitochondrial one is MT, whether it was chrM, M
+// or MT.
 func (o *Options) chromName(name string) string {
-	if o.ChromPrefix != Strip || len(name) <= 3 || name[:3] != "chr" {
+	if o.ChromPrefix != Strip {
 		return name
 	}
-	if name = name[3:]; name == "M" {
+	if len(name) > 3 && name[:3] == "chr" {
+		name = name[3:]
+	}
+	if name == "M" {
 		return "MT"
 	}
 	return name

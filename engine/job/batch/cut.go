@@ -31,8 +31,11 @@ type cut struct {
 // partBytes is how many ciphertexts a part holds, in bytes: some seconds' work.
 const partBytes = 64 << 20
 
+// partsMax is how many parts a step may have: each is a file.
+const partsMax = 1 << 20
+
 // newCut divides rows, of which `align` stay together and have so many bytes of ciphertext. partRows is what the user
-// wishes, or 0; there are at least `shards` parts, if there are so many rows.
+// wishes, or 0; there are at least `shards` parts, if there are so many rows, and at most partsMax.
 func newCut(rows, align, bytes, partRows int64, shards int) *cut {
 	if partRows == 0 {
 		partRows = max(1, partBytes/max(1, bytes)) * align
@@ -40,6 +43,7 @@ func newCut(rows, align, bytes, partRows int64, shards int) *cut {
 	if shards > 0 {
 		partRows = min(partRows, max(1, rows/int64(shards)))
 	}
+	partRows = max(partRows, (rows+partsMax-1)/partsMax)
 	partRows = (partRows + align - 1) / align * align
 	return &cut{Rows: rows, PartRows: partRows, Shards: shards}
 }
@@ -48,7 +52,10 @@ func newCut(rows, align, bytes, partRows int64, shards int) *cut {
 func (c *cut) ranges() []job.Range {
 	var out []job.Range
 	for from := int64(0); from < c.Rows; from += c.PartRows {
-		out = append(out, job.Range{From: from, To: min(c.Rows, from+c.PartRows)})
+		out = append(out, job.Range{From: from, To: from + min(c.PartRows, c.Rows-from)})
+		if c.Rows-from <= c.PartRows { // so that nothing overflows
+			break
+		}
 	}
 	if len(out) == 0 {
 		out = append(out, job.Range{})
@@ -75,7 +82,7 @@ func readCut(ctx context.Context, disk blob.Disk, name string) (*cut, error) {
 	c := &cut{}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil || c.Rows < 0 || c.PartRows < 1 {
+	if err := d.Decode(c); err != nil || c.Rows < 0 || c.PartRows < 1 || (c.Rows-1)/c.PartRows >= partsMax {
 		return nil, column.Refuse(name, "the file is damaged: %w", errors.Join(err, errSizes)).WithHint(hintAnew)
 	}
 	sum := sha256.Sum256(data)

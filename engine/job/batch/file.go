@@ -19,6 +19,10 @@ import (
 // FileBytesMax is far above the size of any job file.
 const FileBytesMax = 4 << 20
 
+// bracketsMax is far above the number of brackets in any job file. Lists in lists need stack for every level: millions of
+// brackets would end the program.
+const bracketsMax = 100_000
+
 // File is a job file: TOML with version = 1, a table [job], and for every step a table [[encrypt]], [[fuse]] or
 // [[decrypt]]. What the keys mean is not decided here, but by the flags of the verbs, which have the same names.
 type File struct {
@@ -65,6 +69,9 @@ var stepTables = []string{"encrypt", "fuse", "decrypt"}
 // their line. ${NAME} in a text stands for the environment variable NAME, which must be set. Errors are *job.UsageError.
 func ParseFile(name string, text []byte, schemas map[string]Schema, lookupEnv func(string) (string, bool)) (*File, error) {
 	p := &parser{name: name, text: string(text), schemas: schemas, lookupEnv: lookupEnv}
+	if n := strings.Count(p.text, "[") + strings.Count(p.text, "{"); n > bracketsMax || len(text) > FileBytesMax {
+		return nil, p.refuse(0, "Check the name of the file.", "%d bytes and %d brackets are too many for a job file", len(text), n)
+	}
 	var doc map[string]any
 	if _, err := toml.Decode(p.text, &doc); err != nil {
 		const hint = "Job files are TOML; docs/operations.md has examples."
@@ -132,6 +139,7 @@ type parser struct {
 	name, text string
 	schemas    map[string]Schema
 	lookupEnv  func(string) (string, bool)
+	lines      map[place]int // nil: not needed yet
 }
 
 func (p *parser) refuse(line int, hint, format string, args ...any) error {
@@ -217,29 +225,48 @@ func (p *parser) expand(line int, key, text string) (string, error) {
 	return out, err
 }
 
-// line finds the line of a key in the n-th table of a name, or of the table's head when the key is "". Keys of no table have
-// the name "". It returns 0 where the file is not written as one key on a line below its head.
+// place is a key in the n-th table of a name, or with "" the table's head. Keys of no table have the name "".
+type place struct {
+	table string
+	n     int
+	key   string
+}
+
+// line finds the line of a place. It returns 0 where the file is not written as one key on a line below its head.
 func (p *parser) line(table string, n int, key string) int {
-	in := table == ""
-	for i, text := range strings.Split(p.text, "\n") {
+	if p.lines == nil {
+		p.lines = findLines(p.text)
+	}
+	return p.lines[place{table, n, key}]
+}
+
+// findLines finds the first line of every place.
+func findLines(text string) map[place]int {
+	lines := map[place]int{}
+	first := func(at place, line int) {
+		if _, ok := lines[at]; !ok {
+			lines[at] = line
+		}
+	}
+	seen := map[string]int{}
+	in := place{}
+	line := 0
+	for text := range strings.SplitSeq(text, "\n") {
+		line++
 		text = strings.TrimSpace(text)
 		if strings.HasPrefix(text, "[") {
 			head, _, _ := strings.Cut(strings.TrimLeft(text, "[ \t"), "]")
 			head = strings.Trim(head, " \t\"'")
-			if table == "" && head == key {
-				return i + 1
-			}
-			if in = head == table; in {
-				if n--; n == 0 && key == "" {
-					return i + 1
-				}
-			}
+			first(place{key: head}, line)
+			seen[head]++
+			in = place{table: head, n: seen[head]}
+			first(in, line)
 			continue
 		}
-		at, _, ok := strings.Cut(text, "=")
-		if ok && in && n == 0 && strings.Trim(strings.TrimSpace(at), `"'`) == key {
-			return i + 1
+		if key, _, ok := strings.Cut(text, "="); ok {
+			in.key = strings.Trim(strings.TrimSpace(key), `"'`)
+			first(in, line)
 		}
 	}
-	return 0
+	return lines
 }
