@@ -43,7 +43,7 @@ func newCut(rows, align, bytes, partRows int64, shards int) *cut {
 	if shards > 0 {
 		partRows = min(partRows, max(1, rows/int64(shards)))
 	}
-	partRows = max(partRows, (rows+partsMax-1)/partsMax)
+	partRows = min(max(partRows, (rows+partsMax-1)/partsMax), max(1, rows))
 	partRows = (partRows + align - 1) / align * align
 	return &cut{Rows: rows, PartRows: partRows, Shards: shards}
 }
@@ -51,11 +51,10 @@ func newCut(rows, align, bytes, partRows int64, shards int) *cut {
 // ranges are the parts. There is one at least.
 func (c *cut) ranges() []job.Range {
 	var out []job.Range
-	for from := int64(0); from < c.Rows; from += c.PartRows {
-		out = append(out, job.Range{From: from, To: from + min(c.PartRows, c.Rows-from)})
-		if c.Rows-from <= c.PartRows { // so that nothing overflows
-			break
-		}
+	for from := int64(0); from < c.Rows; {
+		to := from + min(c.PartRows, c.Rows-from)
+		out = append(out, job.Range{From: from, To: to})
+		from = to
 	}
 	if len(out) == 0 {
 		out = append(out, job.Range{})

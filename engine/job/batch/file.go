@@ -19,9 +19,9 @@ import (
 // FileBytesMax is far above the size of any job file.
 const FileBytesMax = 4 << 20
 
-// bracketsMax is far above the number of brackets in any job file. Lists in lists need stack for every level: millions of
-// brackets would end the program.
-const bracketsMax = 100_000
+// nestingMax is far above how deep anything is in a job file, by brackets or by dots. The TOML library takes memory for
+// the square of it, and stack.
+const nestingMax = 16
 
 // File is a job file: TOML with version = 1, a table [job], and for every step a table [[encrypt]], [[fuse]] or
 // [[decrypt]]. What the keys mean is not decided here, but by the flags of the verbs, which have the same names.
@@ -69,8 +69,11 @@ var stepTables = []string{"encrypt", "fuse", "decrypt"}
 // their line. ${NAME} in a text stands for the environment variable NAME, which must be set. Errors are *job.UsageError.
 func ParseFile(name string, text []byte, schemas map[string]Schema, lookupEnv func(string) (string, bool)) (*File, error) {
 	p := &parser{name: name, text: string(text), schemas: schemas, lookupEnv: lookupEnv}
-	if n := strings.Count(p.text, "[") + strings.Count(p.text, "{"); n > bracketsMax || len(text) > FileBytesMax {
-		return nil, p.refuse(0, "Check the name of the file.", "%d bytes and %d brackets are too many for a job file", len(text), n)
+	if len(text) > FileBytesMax {
+		return nil, p.refuse(0, "Check the name of the file.", "%d bytes are too many for a job file", len(text))
+	}
+	if line := tooDeep(p.text); line > 0 {
+		return nil, p.refuse(line, "Job files are TOML; docs/operations.md has examples.", "brackets or keys are nested more than %d deep", nestingMax)
 	}
 	var doc map[string]any
 	if _, err := toml.Decode(p.text, &doc); err != nil {
@@ -119,6 +122,63 @@ func ParseFile(name string, text []byte, schemas map[string]Schema, lookupEnv fu
 		return nil, p.refuse(0, "Write [[encrypt]], [[fuse]] or [[decrypt]].", "the job has no steps")
 	}
 	return f, nil
+}
+
+// tooDeep returns the line in which brackets, or keys of keys, go deeper than nestingMax; 0 when none does. It need not know
+// where what is no TOML ends: nobody reads on from there.
+func tooDeep(text string) int {
+	line, brackets, dots := 1, 0, 0
+	for text != "" {
+		skip := 1
+		switch c := text[0]; c {
+		case '\n':
+			line, dots = line+1, 0
+		case '#':
+			if skip = strings.IndexByte(text, '\n'); skip < 0 {
+				return 0
+			}
+		case '"', '\'':
+			skip = stringLen(text)
+			line += strings.Count(text[:skip], "\n")
+		case '[', '{':
+			brackets, dots = brackets+1, 0
+		case ']', '}':
+			brackets = max(0, brackets-1)
+		case ',', '=':
+			dots = 0
+		case '.':
+			dots++
+		}
+		if max(brackets, dots) > nestingMax {
+			return line
+		}
+		text = text[skip:]
+	}
+	return 0
+}
+
+// stringLen is the length of the string of TOML that a text begins with, up to the end of the text when it is not closed.
+func stringLen(text string) int {
+	quote, long := text[:1], strings.HasPrefix(text, strings.Repeat(text[:1], 3))
+	end := quote
+	if long {
+		end = strings.Repeat(quote, 3)
+	}
+	for i := len(end); i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && quote == `"`:
+			i++
+		case strings.HasPrefix(text[i:], end):
+			i += len(end)
+			for n := 0; long && n < 2 && strings.HasPrefix(text[i:], quote); n++ { // which belong to the string
+				i++
+			}
+			return i
+		case text[i] == '\n' && !long:
+			return i
+		}
+	}
+	return len(text)
 }
 
 // Refuse is an error about a key of the table, or with "" about the table.
