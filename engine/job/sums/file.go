@@ -273,6 +273,7 @@ type fileSource struct {
 	runSource
 	of   *File
 	rows int64
+	last []byte // key
 }
 
 func (s *fileSource) Next(ctx context.Context) (*Block, error) {
@@ -285,6 +286,14 @@ func (s *fileSource) Next(ctx context.Context) (*Block, error) {
 	}
 	if b != nil {
 		s.rows += int64(b.n)
+		for i := range b.n {
+			if key := b.Key(i); bytes.Compare(key, s.last) >= 0 {
+				s.last = append(s.last[:0], key...)
+				continue
+			}
+			b.Release()
+			return nil, s.of.refuse(fmt.Errorf("%w: its keys are not in order", ErrDamaged))
+		}
 	}
 	return b, err
 }
