@@ -164,7 +164,8 @@ func (t *blockText) fill(n int) error {
 
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
 
-// inflate decompresses the group's blocks, which take has found whole.
+// inflate decompresses the group's blocks, which take has found whole. With an error, text is that of the blocks before the
+// damaged one.
 func (g *group) inflate() {
 	size := 0
 	for raw := g.raw; len(raw) > 0; {
@@ -181,6 +182,7 @@ func (g *group) inflate() {
 	z := inflaters.Get().(io.ReadCloser)
 	defer inflaters.Put(z)
 	at := 0
+	defer func() { g.text = g.text[:at] }()
 	for raw := g.raw; len(raw) > 0; {
 		n, _ := blockSize(raw)
 		data := g.text[at : at+int(binary.LittleEndian.Uint32(raw[n-4:]))]

@@ -26,9 +26,7 @@ func (s *sampleScanner) scanDosages(samples []byte) *column.InputError {
 		ploidy := 2
 		if s.gt >= 0 {
 			g, _ := field(cell, s.gt)
-			if ploidy = 1 + bytes.Count(g, []byte{'/'}) + bytes.Count(g, []byte{'|'}); string(g) == "." {
-				ploidy = 2 // says nothing about the ploidy
-			}
+			ploidy = ploidyOf(g)
 		}
 		text, ok := field(cell, s.ds)
 		present := ok && !allDots(text)
@@ -59,6 +57,18 @@ func (s *sampleScanner) scanDosages(samples []byte) *column.InputError {
 		}
 	}
 	return nil
+}
+
+// ploidyOf returns the number of alleles of a genotype, called or not. A single dot says nothing, and stands for two.
+func ploidyOf(g []byte) int {
+	if string(g) == "." {
+		return 2
+	}
+	n := 1 + bytes.Count(g, []byte{'/'}) + bytes.Count(g, []byte{'|'})
+	if len(g) > 0 && (g[0] == '/' || g[0] == '|') { // how the first allele is phased
+		n--
+	}
+	return n
 }
 
 // allDots says whether a DS is missing: ".", or ".,." for two alleles.

@@ -64,26 +64,36 @@ var codes = func() (t [256]uint8) {
 }()
 
 // setFormat finds GT and DS in a FORMAT.
-func (s *sampleScanner) setFormat(format []byte) {
+func (s *sampleScanner) setFormat(format []byte) *column.InputError {
 	if s.format != nil && bytes.Equal(s.format, format) {
-		return
+		return nil
 	}
-	s.format = append(make([]byte, 0, len(format)), format...)
-	s.gt, s.ds = -1, -1
+	gt, ds := -1, -1
 	for i, key := range bytes.Split(format, []byte{':'}) {
-		switch {
-		case string(key) == GT && s.gt < 0:
-			s.gt = i
-		case string(key) == DS && s.ds < 0:
-			s.ds = i
+		at := &gt
+		switch string(key) {
+		case GT:
+		case DS:
+			at = &ds
+		default:
+			continue
 		}
+		if *at >= 0 {
+			return column.Refuse("", "FORMAT %s has %s twice", column.Quote(string(format[:min(len(format), 100)])), key).InColumn("FORMAT").
+				WithHint("Which of them holds cannot be known. Make the file anew.")
+		}
+		*at = i
 	}
+	s.format, s.gt, s.ds = bytes.Clone(format), gt, ds
+	return nil
 }
 
 // scan reads all sample columns of a record with the given number of alternative alleles. Its errors have no file and
 // line.
 func (s *sampleScanner) scan(format, samples []byte, alleles int) *column.InputError {
-	s.setFormat(format)
+	if err := s.setFormat(format); err != nil {
+		return err
+	}
 	s.alleles = alleles
 	s.reset(alleles, s.outputs)
 	if s.opts.Dosage == DS {

@@ -42,7 +42,7 @@ func readHeader(l *lines) (*header, error) {
 		at := l.line
 		line, err := l.oneLine()
 		if err == io.EOF && first {
-			return nil, column.Refuse("", "%w", column.ErrEmptyFile).WithHint("Check that the export that wrote it ran to its end.")
+			return nil, column.Refuse("", "%w", column.ErrEmptyFile).AtLine(1).WithHint("Check that the export that wrote it ran to its end.")
 		}
 		if err == io.EOF {
 			return nil, column.Refuse("", "%w: there is no line #CHROM", column.ErrTruncated).AtLine(at).

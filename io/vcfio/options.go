@@ -56,7 +56,7 @@ type Options struct {
 	// in upper case either way.
 	Alleles string
 
-	// ChromPrefix is Keep (default) or Strip: chr1 becomes 1, chrM becomes MT.
+	// ChromPrefix is Keep (default) or Strip: chr1 becomes 1, chrM and M become MT.
 	ChromPrefix string
 
 	// Filter keeps records with at least one of these in FILTER; none keeps all.

@@ -66,7 +66,7 @@ func Open(ctx context.Context, fs blob.FS, name string, o Options, opts column.R
 
 func (r *Reader) open(name string, o Options) error {
 	if r.file.Size() == 0 {
-		return column.Refuse(name, "%w", column.ErrEmptyFile).WithHint("Check that the export that wrote it ran to its end.")
+		return column.Refuse(name, "%w", column.ErrEmptyFile).AtLine(1).WithHint("Check that the export that wrote it ran to its end.")
 	}
 	var err error
 	if r.text, err = openText(r.file, r.opts.Threads); err != nil {
