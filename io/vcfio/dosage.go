@@ -21,7 +21,10 @@ func (s *sampleScanner) scanDosages(samples []byte) *column.InputError {
 			WithHint("Leave --dosage DS out to count genotypes (GT).")
 	}
 	for i, name := range s.header.samples {
-		cell, rest := s.cell(samples, i)
+		cell, rest, err := s.cell(samples, i)
+		if err != nil {
+			return err
+		}
 		samples = rest
 		ploidy := 2
 		if s.gt >= 0 {

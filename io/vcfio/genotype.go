@@ -38,8 +38,9 @@ type sampleScanner struct {
 	*plan
 	counts
 	alleles int    // alternative alleles of the record
-	format  []byte // the FORMAT that gt and ds are of
+	format  []byte // the FORMAT that gt, ds and colons are of
 	gt, ds  int    // index of the field among those of FORMAT, or -1
+	colons  int    // of FORMAT, and of a sample at most
 	pairs   [pairCodes * pairCodes]uint32
 	called  []int32
 	values  []int64
@@ -63,6 +64,8 @@ var codes = func() (t [256]uint8) {
 	return t
 }()
 
+var colon = []byte{':'}
+
 // setFormat finds GT and DS in a FORMAT.
 func (s *sampleScanner) setFormat(format []byte) *column.InputError {
 	if s.format != nil && bytes.Equal(s.format, format) {
@@ -84,7 +87,7 @@ func (s *sampleScanner) setFormat(format []byte) *column.InputError {
 		}
 		*at = i
 	}
-	s.format, s.gt, s.ds = bytes.Clone(format), gt, ds
+	s.format, s.gt, s.ds, s.colons = bytes.Clone(format), gt, ds, bytes.Count(format, colon)
 	return nil
 }
 
@@ -233,7 +236,10 @@ func (s *sampleScanner) scanGenotypes(samples []byte) *column.InputError {
 			samples = rest
 			continue
 		}
-		cell, rest := s.cell(samples, i)
+		cell, rest, err := s.cell(samples, i)
+		if err != nil {
+			return err
+		}
 		samples = rest
 		g, _ := field(cell, s.gt)
 		complete, err := s.genotype(g, i)
@@ -258,7 +264,7 @@ func (s *sampleScanner) pair(samples []byte, i int) (rest []byte, ok bool) {
 	}
 	end := 3
 	if samples[3] == ':' {
-		if end = bytes.IndexByte(samples, '\t'); end < 0 {
+		if end = bytes.IndexByte(samples, '\t'); end < 0 || bytes.Count(samples[:end], colon) > s.colons {
 			return nil, false
 		}
 	}
@@ -290,14 +296,20 @@ func (s *sampleScanner) pair(samples []byte, i int) (rest []byte, ok bool) {
 }
 
 // cell returns the column of the i-th sample and what comes after it.
-func (s *sampleScanner) cell(samples []byte, i int) (cell, rest []byte) {
+func (s *sampleScanner) cell(samples []byte, i int) (cell, rest []byte, err *column.InputError) {
 	end := bytes.IndexByte(samples, '\t')
 	if last := i == len(s.header.samples)-1; last != (end < 0) {
 		panic("vcfio: a record was not checked for its number of columns")
 	} else if last {
-		return samples, nil
+		cell = samples
+	} else {
+		cell, rest = samples[:end], samples[end+1:]
 	}
-	return samples[:end], samples[end+1:]
+	if n := bytes.Count(cell, colon); n > s.colons {
+		return nil, nil, column.Refuse("", "%d fields, but FORMAT %s has %d", n+1, column.Quote(string(s.format[:min(len(s.format), 100)])), s.colons+1).
+			InColumn(s.header.samples[i]).WithHint("A sample may leave out its last fields, but not have more than FORMAT names. Check the columns of the record.")
+	}
+	return cell, rest, nil
 }
 
 // field returns a field of a sample's column; the last ones may have been left out.
