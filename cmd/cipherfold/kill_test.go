@@ -153,8 +153,44 @@ func (p *place) night() (names []string, results map[string]string) {
 	return slices.Sorted(maps.Keys(files)), results
 }
 
-// The job is killed at random moments and resumed until it is done, again and again. Its results are those of an
-// undisturbed run, and no other file is left. CIPHERFOLD_KILLS sets how often it is killed.
+// killer kills programs at random moments.
+type killer struct {
+	random *rand.Rand
+	within time.Duration // of their start
+	killed int
+}
+
+// run runs a program, again whenever it was killed, until it ends by itself, which must be well.
+func (k *killer) run(p *place, args ...string) {
+	p.t.Helper()
+	for {
+		cmd, out := p.program(append(args, "--quiet")...)
+		if err := cmd.Start(); err != nil {
+			p.t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		var err error
+		select {
+		case err = <-ended:
+		case <-time.After(time.Duration(k.random.Int64N(int64(k.within)))):
+			_ = cmd.Process.Kill() // it may be over just now
+			err = <-ended
+		}
+		if err == nil {
+			return
+		}
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Exited() {
+			p.t.Fatalf("%v\n%s", err, out)
+		}
+		k.killed++
+	}
+}
+
+// The job is killed at random moments and resumed until it is done, again and again: as one run, and as shards that are
+// merged. Its results are those of an undisturbed run, and no other file is left. CIPHERFOLD_KILLS sets how often it is
+// killed.
 func TestKills(t *testing.T) {
 	t.Parallel()
 	kills := 10
@@ -169,49 +205,44 @@ func TestKills(t *testing.T) {
 	undisturbed.runNight()
 	took := time.Since(start)
 	wantNames, wantResults := undisturbed.night()
-	random := rand.New(rand.NewPCG(5, 5))
-	killed, nights := 0, 0
-	for killed < kills {
-		p := newNight(t)
-		mine := 0
-		for {
-			cmd, out := p.program("run", "job.toml", "--quiet", "--resume")
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+	k := &killer{random: rand.New(rand.NewPCG(5, 5))}
+	inShards, nights := 0, 0
+	for ; k.killed < kills; nights++ {
+		p, before := newNight(t), k.killed
+		receipt := p.path("jobs/nightly/receipt.json")
+		if nights%2 == 0 {
+			k.within = took / 2
+			k.run(p, "run", "job.toml", "--resume")
+		} else {
+			k.within = took / 4
+			for levels := 0; ; levels++ {
+				if _, err := os.Stat(receipt); err == nil {
+					break
+				} else if levels == 3 {
+					t.Fatalf("not done after %d levels: %v", levels, err)
+				}
+				k.run(p, "shard", "job.toml", "2/2")
+				k.run(p, "shard", "job.toml", "1/2")
+				k.run(p, "merge", "job.toml")
 			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			var err error
-			select {
-			case err = <-ended:
-			case <-time.After(time.Duration(random.Int64N(int64(took) / 2))):
-				_ = cmd.Process.Kill() // it may be over just now
-				err = <-ended
-			}
-			if err == nil {
-				break
-			}
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.Exited() {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			killed++
-			mine++
+			inShards += k.killed - before
 		}
 		names, results := p.night()
+		names = slices.DeleteFunc(names, func(name string) bool { // every attempt of a shard has a journal of its own
+			return strings.HasPrefix(name, "jobs/nightly/journal.")
+		})
 		if !maps.Equal(results, wantResults) {
-			t.Errorf("killed %d times: the results differ", mine)
+			t.Errorf("killed %d times: the results differ", k.killed-before)
 		}
 		if !slices.Equal(names, wantNames) {
-			t.Errorf("killed %d times: files %q, want %q", mine, names, wantNames)
+			t.Errorf("killed %d times: files %q, want %q", k.killed-before, names, wantNames)
 		}
-		p.ok("verify " + p.path("jobs/nightly/receipt.json") + " --base " + p.dir)
+		p.ok("verify " + receipt + " --base " + p.dir)
 		if t.Failed() {
 			return
 		}
-		nights++
 	}
-	t.Logf("%d kills in %d jobs, each resumed until it was done", killed, nights)
+	t.Logf("%d kills in %d jobs, %d of them of shards and merges; each was resumed until it was done", k.killed, nights, inShards)
 }
 
 // SIGTERM and SIGINT end a job with exit code 4 within seconds, and it goes on where it was.
