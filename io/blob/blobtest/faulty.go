@@ -18,7 +18,7 @@ var ErrInjected = errors.New("blobtest: injected failure")
 type Mode int
 
 const (
-	Fail       Mode = iota // it fails with ErrInjected; a write writes half before
+	Fail       Mode = iota // it fails with a *blob.Error of its file and ErrInjected; a write writes half before
 	Short                  // a read ends half way with io.EOF, as of a file that became shorter, and a write with io.ErrShortWrite; others fail
 	Delay                  // it takes 20 ms longer
 	Crash                  // it and all later operations fail: the process was killed before it
@@ -61,7 +61,7 @@ func (f *Faulty) hit() bool {
 func (f *Faulty) last() bool { return f.Mode == CrashAfter && f.ops.Load() == f.FailAt }
 
 // do does an operation without bytes. A handle that it returned is closed when it is spoilt.
-func do[T any](f *Faulty, op func() (T, error), undo func(T)) (T, error) {
+func do[T any](f *Faulty, name string, op func() (T, error), undo func(T)) (T, error) {
 	var none T
 	if !f.hit() {
 		return op()
@@ -71,15 +71,18 @@ func do[T any](f *Faulty, op func() (T, error), undo func(T)) (T, error) {
 			undo(x)
 		}
 	}
-	return none, ErrInjected
+	return none, injected(name)
 }
 
-func (f *Faulty) run(op func() error) error {
-	_, err := do(f, func() (struct{}, error) { return struct{}{}, op() }, nil)
+// injected is the failure of an operation on a file, as a disk would tell it.
+func injected(name string) error { return &blob.Error{Path: name, Err: ErrInjected} }
+
+func (f *Faulty) run(name string, op func() error) error {
+	_, err := do(f, name, func() (struct{}, error) { return struct{}{}, op() }, nil)
 	return err
 }
 
-func (f *Faulty) readAt(r io.ReaderAt, p []byte, off int64) (int, error) {
+func (f *Faulty) readAt(name string, r io.ReaderAt, p []byte, off int64) (int, error) {
 	if !f.hit() {
 		return r.ReadAt(p, off)
 	}
@@ -90,10 +93,10 @@ func (f *Faulty) readAt(r io.ReaderAt, p []byte, off int64) (int, error) {
 		}
 		return n, err
 	}
-	return 0, ErrInjected
+	return 0, injected(name)
 }
 
-func (f *Faulty) write(w io.Writer, p []byte) (int, error) {
+func (f *Faulty) write(name string, w io.Writer, p []byte) (int, error) {
 	if !f.hit() {
 		return w.Write(p)
 	}
@@ -105,9 +108,9 @@ func (f *Faulty) write(w io.Writer, p []byte) (int, error) {
 		n, err = w.Write(p[:len(p)/2])
 	}
 	if f.Mode == Short {
-		return n, errors.Join(io.ErrShortWrite, err)
+		return n, errors.Join(&blob.Error{Path: name, Err: io.ErrShortWrite}, err)
 	}
-	return n, errors.Join(ErrInjected, err)
+	return n, errors.Join(injected(name), err)
 }
 
 func (f *Faulty) disk() (blob.Disk, error) {
@@ -120,39 +123,43 @@ func (f *Faulty) disk() (blob.Disk, error) {
 
 // Open opens a file.
 func (f *Faulty) Open(ctx context.Context, name string) (blob.File, error) {
-	file, err := do(f, func() (blob.File, error) { return f.FS.Open(ctx, name) }, func(x blob.File) { x.Close() })
+	file, err := do(f, name, func() (blob.File, error) { return f.FS.Open(ctx, name) }, func(x blob.File) { x.Close() })
 	if err != nil {
 		return nil, err
 	}
-	return &faultyFile{File: file, fs: f}, nil
+	return &faultyFile{File: file, fs: f, name: name}, nil
 }
 
 type faultyFile struct {
 	blob.File
-	fs *Faulty
+	fs   *Faulty
+	name string
 }
 
-func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) { return f.fs.readAt(f.File, p, off) }
+func (f *faultyFile) ReadAt(p []byte, off int64) (int, error) {
+	return f.fs.readAt(f.name, f.File, p, off)
+}
 
 // Create begins a file.
 func (f *Faulty) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
-	up, err := do(f, func() (blob.Upload, error) { return f.FS.Create(ctx, name, opts) }, func(x blob.Upload) { x.Abort() })
+	up, err := do(f, name, func() (blob.Upload, error) { return f.FS.Create(ctx, name, opts) }, func(x blob.Upload) { x.Abort() })
 	if err != nil {
 		return nil, err
 	}
-	return &faultyUpload{Upload: up, fs: f}, nil
+	return &faultyUpload{Upload: up, fs: f, name: name}, nil
 }
 
 type faultyUpload struct {
 	blob.Upload
-	fs *Faulty
+	fs   *Faulty
+	name string
 }
 
 // Write fails after half of p is written, as a full disk would.
-func (u *faultyUpload) Write(p []byte) (int, error) { return u.fs.write(u.Upload, p) }
+func (u *faultyUpload) Write(p []byte) (int, error) { return u.fs.write(u.name, u.Upload, p) }
 
 func (u *faultyUpload) Commit(ctx context.Context) error {
-	err := u.fs.run(func() error { return u.Upload.Commit(ctx) })
+	err := u.fs.run(u.name, func() error { return u.Upload.Commit(ctx) })
 	if err != nil {
 		return errors.Join(err, u.Upload.Abort())
 	}
@@ -161,7 +168,7 @@ func (u *faultyUpload) Commit(ctx context.Context) error {
 
 // List lists files.
 func (f *Faulty) List(ctx context.Context, pattern string) ([]string, error) {
-	return do(f, func() ([]string, error) { return f.FS.List(ctx, pattern) }, nil)
+	return do(f, pattern, func() ([]string, error) { return f.FS.List(ctx, pattern) }, nil)
 }
 
 // Scratch makes an anonymous file.
@@ -170,22 +177,23 @@ func (f *Faulty) Scratch(ctx context.Context, dir string) (blob.Scratch, error) 
 	if err != nil {
 		return nil, err
 	}
-	s, err := do(f, func() (blob.Scratch, error) { return d.Scratch(ctx, dir) }, func(x blob.Scratch) { x.Close() })
+	s, err := do(f, dir, func() (blob.Scratch, error) { return d.Scratch(ctx, dir) }, func(x blob.Scratch) { x.Close() })
 	if err != nil {
 		return nil, err
 	}
-	return &faultyScratch{Scratch: s, fs: f}, nil
+	return &faultyScratch{Scratch: s, fs: f, dir: dir}, nil
 }
 
 type faultyScratch struct {
 	blob.Scratch
-	fs *Faulty
+	fs  *Faulty
+	dir string
 }
 
-func (s *faultyScratch) Write(p []byte) (int, error) { return s.fs.write(s.Scratch, p) }
+func (s *faultyScratch) Write(p []byte) (int, error) { return s.fs.write(s.dir, s.Scratch, p) }
 
 func (s *faultyScratch) ReadAt(p []byte, off int64) (int, error) {
-	return s.fs.readAt(s.Scratch, p, off)
+	return s.fs.readAt(s.dir, s.Scratch, p, off)
 }
 
 // Append opens a file for appending.
@@ -194,24 +202,25 @@ func (f *Faulty) Append(ctx context.Context, name string) (blob.Appender, error)
 	if err != nil {
 		return nil, err
 	}
-	a, err := do(f, func() (blob.Appender, error) { return d.Append(ctx, name) }, func(x blob.Appender) { x.Close() })
+	a, err := do(f, name, func() (blob.Appender, error) { return d.Append(ctx, name) }, func(x blob.Appender) { x.Close() })
 	if err != nil {
 		return nil, err
 	}
-	return &faultyAppender{Appender: a, fs: f}, nil
+	return &faultyAppender{Appender: a, fs: f, name: name}, nil
 }
 
 type faultyAppender struct {
 	blob.Appender
-	fs *Faulty
+	fs   *Faulty
+	name string
 }
 
-func (a *faultyAppender) Write(p []byte) (int, error) { return a.fs.write(a.Appender, p) }
+func (a *faultyAppender) Write(p []byte) (int, error) { return a.fs.write(a.name, a.Appender, p) }
 
-func (a *faultyAppender) Sync() error { return a.fs.run(a.Appender.Sync) }
+func (a *faultyAppender) Sync() error { return a.fs.run(a.name, a.Appender.Sync) }
 
 func (a *faultyAppender) Truncate(size int64) error {
-	return a.fs.run(func() error { return a.Appender.Truncate(size) })
+	return a.fs.run(a.name, func() error { return a.Appender.Truncate(size) })
 }
 
 // Remove removes a file or an empty directory.
@@ -220,7 +229,7 @@ func (f *Faulty) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return f.run(func() error { return d.Remove(ctx, name) })
+	return f.run(name, func() error { return d.Remove(ctx, name) })
 }
 
 // MakeDir makes a directory.
@@ -229,7 +238,7 @@ func (f *Faulty) MakeDir(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return f.run(func() error { return d.MakeDir(ctx, name) })
+	return f.run(name, func() error { return d.MakeDir(ctx, name) })
 }
 
 // ReadDir returns the names in a directory.
@@ -238,5 +247,5 @@ func (f *Faulty) ReadDir(ctx context.Context, name string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return do(f, func() ([]string, error) { return d.ReadDir(ctx, name) }, nil)
+	return do(f, name, func() ([]string, error) { return d.ReadDir(ctx, name) }, nil)
 }

@@ -85,16 +85,17 @@ var _ blob.DirFS = (*Faulty)(nil)
 
 // CreateDir begins a directory of part files.
 func (f *Faulty) CreateDir(ctx context.Context, name string, opts blob.CreateOptions) (blob.DirUpload, error) {
-	u, err := do(f, func() (blob.DirUpload, error) { return blob.CreateDir(ctx, f.FS, name, opts) }, func(x blob.DirUpload) { x.Abort() })
+	u, err := do(f, name, func() (blob.DirUpload, error) { return blob.CreateDir(ctx, f.FS, name, opts) }, func(x blob.DirUpload) { x.Abort() })
 	if err != nil {
 		return nil, err
 	}
-	return &faultyDir{Faulty: f, DirUpload: u}, nil
+	return &faultyDir{Faulty: f, DirUpload: u, name: name}, nil
 }
 
 type faultyDir struct {
 	*Faulty
 	blob.DirUpload
+	name string
 }
 
 // Open opens a file.
@@ -109,15 +110,15 @@ func (u *faultyDir) List(ctx context.Context, pattern string) ([]string, error) 
 
 // Create begins a file of the directory.
 func (u *faultyDir) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
-	up, err := do(u.Faulty, func() (blob.Upload, error) { return u.DirUpload.Create(ctx, name, opts) }, func(x blob.Upload) { x.Abort() })
+	up, err := do(u.Faulty, name, func() (blob.Upload, error) { return u.DirUpload.Create(ctx, name, opts) }, func(x blob.Upload) { x.Abort() })
 	if err != nil {
 		return nil, err
 	}
-	return &faultyUpload{Upload: up, fs: u.Faulty}, nil
+	return &faultyUpload{Upload: up, fs: u.Faulty, name: name}, nil
 }
 
 func (u *faultyDir) Commit(ctx context.Context) error {
-	if err := u.run(func() error { return u.DirUpload.Commit(ctx) }); err != nil {
+	if err := u.run(u.name, func() error { return u.DirUpload.Commit(ctx) }); err != nil {
 		return errors.Join(err, u.DirUpload.Abort())
 	}
 	return nil
