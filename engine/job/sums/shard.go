@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -66,6 +67,9 @@ func (s *shard) at(ref uint32) []byte {
 func (s *shard) room(n int) (ref uint32, ok bool) {
 	last := len(s.pieces) - 1
 	if last < 0 || len(s.pieces[last])-s.used < n {
+		if len(s.pieces) == math.MaxUint32/(s.pool.size/unit) { // references go no further
+			return 0, false
+		}
 		piece := s.pool.tryGet()
 		if piece == nil {
 			return 0, false
