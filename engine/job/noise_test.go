@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -529,6 +530,52 @@ func TestNoiseSharesOfSome(t *testing.T) {
 	}
 	_, err = b.open(b.fuse("two.cf.parquet", job.Fusion{In: tables[1:]}), "two.csv", job.Privacy{})
 	refused(t, err, "the noise of 1 table")
+}
+
+// A share that is added twice is one share under twice the data: a copy of a table, or of a part of it, does not stand for
+// another owner, nor does a table that a fused one has already.
+func TestNoiseSharesCountOnce(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	universe := b.write("u.csv", "id\n1\n2\n")
+	p := job.Privacy{Noise: job.NoiseShare, Rho: "8", Records: 1, Owners: 3, Honest: 2}
+	encrypt := func(name string, o job.Privacy, rowsPerFile int64) string {
+		return b.encrypt(b.write(name, "id,v\n1,5\n2,6\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Universe: []string{universe}, Privacy: o, RowsPerFile: rowsPerFile})
+	}
+	first, second := encrypt("a.csv", p, 0), encrypt("b.csv", p, 0)
+	data, err := os.ReadFile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := b.write("copy.cf.parquet", string(data))
+	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: []string{first, again}})
+	refused(t, err, "copy.cf.parquet: the share of noise of table")
+
+	both := b.fuse("both.cf.parquet", job.Fusion{In: []string{first, second}})
+	if shares := b.inspect(both).Noise.Shares; len(shares) != 2 || shares[0] == shares[1] {
+		t.Errorf("shares of %q", shares)
+	}
+	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: []string{both, again}})
+	refused(t, err, "both.cf.parquet too")
+	if _, err := b.open(both, "both.csv", job.Privacy{}); err != nil {
+		t.Error(err)
+	}
+
+	parts := encrypt("c.csv", p, 1)
+	files, err := filepath.Glob(filepath.Join(parts, "*.parquet"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: files})
+	refused(t, err, "it is part 1 of a table with shares of noise")
+	if got := b.inspect(b.fuse("three.cf.parquet", job.Fusion{In: []string{both, parts}})).Noise; len(got.Shares) != 3 || got.Quantities[0].Tables != 3 {
+		t.Errorf("%+v", got)
+	}
+	local := p
+	local.Noise, local.Owners, local.Honest = job.NoiseLocal, 0, 0
+	one := encrypt("d.csv", local, 0) // every table is private by itself, however often it is added
+	if got := b.inspect(b.fuse("twice.cf.parquet", job.Fusion{In: []string{one}})).Noise; got.Shares != nil {
+		t.Errorf("%+v", got)
+	}
 }
 
 // Shares for groups: each group of a public list gets one share of every owner, however many records it has, and none.

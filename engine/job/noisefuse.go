@@ -1,6 +1,7 @@
 package job
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/cipherfold/cipherfold/engine/job/sums"
@@ -15,6 +16,7 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 	var out *ctfile.Noise
 	var first string
 	quiet := int64(0)
+	shares := map[string]string{} // job ids of the tables that they are of: the input that has it
 	for _, in := range inputs {
 		w := max(in.weight, -in.weight)
 		weight = max(weight, sums.Times(w, max(1, in.table.WeightMax)))
@@ -26,6 +28,12 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 		case n.Place == NoiseShare && in.weight != 1:
 			return nil, 0, column.Refuse(in.file, "its noise is a share of what an unweighted sum needs; weight %d is given", in.weight).
 				WithHint("Leave out the weights, or encrypt with --noise local.")
+		case n.Place == NoiseShare:
+			if err := countShares(shares, in); err != nil {
+				return nil, 0, err
+			}
+		}
+		switch {
 		case out == nil:
 			c := *n
 			c.Quantities = append([]ctfile.NoisyQuantity(nil), n.Quantities...)
@@ -48,6 +56,9 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 	if weight == 1 {
 		weight = 0 // the default of the footer
 	}
+	if out != nil {
+		out.Shares = slices.Sorted(maps.Keys(shares))
+	}
 	if out == nil || quiet == 0 {
 		return out, weight, nil
 	}
@@ -61,6 +72,28 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 	}
 	out.Quiet = sums.AddUp(out.Quiet, quiet)
 	return out, weight, nil
+}
+
+// countShares notes of which tables an input has the shares. It refuses a share that is there already: added twice it is one
+// owner's noise under twice that owner's data, and would count as two. A part of a table has its owner's share of some records
+// only.
+func countShares(seen map[string]string, in input) error {
+	if in.table.Part > 1 || in.table.Part == 1 && !in.table.LastPart {
+		return column.Refuse(in.file, "it is part %d of a table with shares of noise, which every record needs", in.table.Part).
+			WithHint("Give the directory with all parts of the table.")
+	}
+	ids := in.table.Noise.Shares
+	if len(ids) == 0 {
+		ids = []string{in.table.JobID}
+	}
+	for _, id := range ids {
+		if first, ok := seen[id]; ok {
+			return column.Refuse(in.file, "the share of noise of table %s is in %s too", id, first).
+				WithHint("Give every owner's table once: a copy brings its data again, but no noise of its own.")
+		}
+		seen[id] = in.file
+	}
+	return nil
 }
 
 // noiseOn returns the noise on a quantity, or nil.

@@ -27,6 +27,8 @@ type Noise struct {
 	Owners int64 `json:"owners,omitempty"`
 	Honest int64 `json:"honest,omitempty"`
 	Quiet  int64 `json:"quiet,omitempty"`
+	// Shares are the job ids of the tables whose shares are summed up here, so that none is counted twice; none: this one's.
+	Shares []string `json:"shares,omitempty"`
 	// Groups are the id columns of the groups that have a share each; none: every record has one.
 	Groups []string `json:"groups,omitempty"`
 
@@ -44,7 +46,7 @@ type NoisyQuantity struct {
 
 // Fields of Noise and NoisyQuantity.
 var (
-	noiseFields    = []string{"place", "mechanism", "epsilon", "delta", "rho", "records", "counts", "owners", "honest", "quiet", "groups", "quantities"}
+	noiseFields    = []string{"place", "mechanism", "epsilon", "delta", "rho", "records", "counts", "owners", "honest", "quiet", "shares", "groups", "quantities"}
 	quantityFields = []string{"name", "sensitivity", "parameter", "tail", "tables"}
 )
 
@@ -79,6 +81,7 @@ func (n *Noise) clone() *Noise {
 		return nil
 	}
 	c := *n
+	c.Shares = append([]string(nil), n.Shares...)
 	c.Groups = append([]string(nil), n.Groups...)
 	c.Quantities = append([]NoisyQuantity{}, n.Quantities...)
 	return &c
@@ -116,6 +119,17 @@ func (t *Table) checkNoise() error {
 	shares := n.Place == "share"
 	if shares != (n.Honest > 0) || n.Honest > n.Owners || n.Owners < 0 || n.Quiet < 0 {
 		return refuse("noise: %d honest of %d owners, %d tables without", n.Honest, n.Owners, n.Quiet)
+	}
+	if len(n.Shares) > 0 && !shares {
+		return refuse("noise: shares of noise that is %s", n.Place)
+	}
+	for _, id := range n.Shares {
+		if err := checkName("share", id); err != nil {
+			return err
+		}
+	}
+	if err := distinct("shares", n.Shares); err != nil {
+		return err
 	}
 	for _, id := range n.Groups {
 		if err := checkName("column", id); err != nil {

@@ -11,7 +11,7 @@ import (
 // noised is noise as a footer has it.
 func noised() object {
 	return object{"place": "share", "mechanism": "discrete-gaussian", "epsilon": "", "delta": "1/1000000", "rho": "1/2", "records": 3, "counts": "noisy",
-		"owners": 5, "honest": 4, "quiet": 1, "groups": []string{"gene"},
+		"owners": 5, "honest": 4, "quiet": 1, "shares": []string{"0123456789abcdef", "a1"}, "groups": []string{"gene"},
 		"quantities": []any{
 			object{"name": "tpm", "sensitivity": "1000000", "parameter": "123/7", "tail": "12345", "tables": 4},
 			object{"name": "tpm_count", "sensitivity": "1", "parameter": "9", "tail": "100", "tables": 4, "x_note": "ignored"},
@@ -28,12 +28,12 @@ func TestNoise(t *testing.T) {
 	defer r.Close()
 	table := r.Table()
 	want := &Noise{Place: "share", Mechanism: "discrete-gaussian", Delta: "1/1000000", Rho: "1/2", Records: 3, Counts: "noisy", Owners: 5, Honest: 4, Quiet: 1,
-		Groups: []string{"gene"}, Quantities: []NoisyQuantity{{"tpm", "1000000", "123/7", "12345", 4}, {"tpm_count", "1", "9", "100", 4}}}
+		Shares: []string{"0123456789abcdef", "a1"}, Groups: []string{"gene"}, Quantities: []NoisyQuantity{{"tpm", "1000000", "123/7", "12345", 4}, {"tpm_count", "1", "9", "100", 4}}}
 	if !reflect.DeepEqual(table.Noise, want) || table.WeightMax != 7 {
 		t.Errorf("%+v, weight %d", table.Noise, table.WeightMax)
 	}
 	c := table.clone()
-	c.Noise.Quantities[0].Name, c.Noise.Groups[0] = "other", "other"
+	c.Noise.Quantities[0].Name, c.Noise.Groups[0], c.Noise.Shares[0] = "other", "other", "other"
 	if !reflect.DeepEqual(table.Noise, want) {
 		t.Error("a clone shares its noise")
 	}
@@ -54,6 +54,9 @@ func TestNoiseRefused(t *testing.T) {
 		{`4 honest of 5 owners`, func(n object) { n["place"] = "local" }},
 		{`-1 tables without`, func(n object) { n["quiet"] = -1 }},
 		{`has control characters`, func(n object) { n["groups"] = []string{"a\nb"} }},
+		{`two are called "a1"`, func(n object) { n["shares"] = []string{"a1", "b2", "a1"} }},
+		{`has control characters`, func(n object) { n["shares"] = []string{"a\x01"} }},
+		{`shares of noise that is local`, func(n object) { n["place"] = "local"; delete(n, "honest"); delete(n, "owners") }},
 		{`the rho is ""`, func(n object) { n["rho"] = "" }},
 		{`the rho is "0/1"`, func(n object) { n["rho"] = "0/1" }},
 		{`the delta is "1e-6"`, func(n object) { n["delta"] = "1e-6" }},
