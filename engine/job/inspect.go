@@ -43,6 +43,9 @@ func Inspect(ctx context.Context, o Options, name string, passphrase func() ([]b
 	magic := make([]byte, len(parquetMagic))
 	_, err = io.ReadFull(io.NewSectionReader(f, 0, f.Size()), magic)
 	f.Close()
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
 	if err != nil {
 		return nil, column.Refuse(name, "neither a key file nor an encrypted table: it has %d bytes", f.Size()).WithHint("Name a key file or a .cf.parquet.")
 	}

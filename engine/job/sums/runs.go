@@ -150,7 +150,7 @@ func (r *Runs) sources(pool *Pool) []Source {
 }
 
 func (r *Runs) source(run *run, pool *Pool) *runSource {
-	return &runSource{shape: r.shape, pool: pool, file: r.file, spans: run.spans, bytes: run.bytes}
+	return &runSource{shape: r.shape, pool: pool, file: r.file, where: "a temporary file in " + r.dir, spans: run.spans, bytes: run.bytes}
 }
 
 // runSource reads a run.
@@ -158,6 +158,7 @@ type runSource struct {
 	shape Shape
 	pool  *Pool
 	file  io.ReaderAt
+	where string // for people; "" where the caller tells
 	spans []span
 	bytes int64
 }
@@ -177,6 +178,9 @@ func (s *runSource) Next(ctx context.Context) (*Block, error) {
 	b, err := readBlock(s.shape, s.file, at, piece, free)
 	if err != nil {
 		free()
+		if s.where != "" {
+			err = fmt.Errorf("%s: %w", s.where, err)
+		}
 		return nil, err
 	}
 	return b, nil
@@ -191,7 +195,9 @@ func readBlock(s Shape, file io.ReaderAt, at span, piece []byte, free func()) (*
 		return nil, fmt.Errorf("%w: a block of %d bytes", ErrDamaged, at.bytes)
 	}
 	buf := piece[:at.bytes]
-	if _, err := file.ReadAt(buf, at.at); err != nil {
+	if _, err := file.ReadAt(buf, at.at); err == io.EOF {
+		return nil, fmt.Errorf("%w: it ends too early", ErrDamaged)
+	} else if err != nil {
 		return nil, fmt.Errorf("reading back partial sums: %w", err)
 	}
 	rows, n, err := decode(s, buf)

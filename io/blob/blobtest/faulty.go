@@ -20,7 +20,7 @@ type Mode int
 const (
 	Fail       Mode = iota // it fails with a *blob.Error of its file and ErrInjected; a write writes half before
 	Short                  // a read ends half way with io.EOF, as of a file that became shorter, and a write with io.ErrShortWrite; others fail
-	Delay                  // it takes 20 ms longer
+	Delay                  // it takes 5 ms longer
 	Crash                  // it and all later operations fail: the process was killed before it
 	CrashAfter             // it is done, and fails like all later operations: the process was killed after it
 )
@@ -51,7 +51,7 @@ func (f *Faulty) hit() bool {
 		return f.FailAt > 0 && at >= f.FailAt
 	}
 	if at == f.FailAt && f.Mode == Delay {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond)
 		return false
 	}
 	return at == f.FailAt

@@ -1,0 +1,203 @@
+package job_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
+)
+
+// A chore is a small job of one verb, on a disk where all that it needs is there.
+type chore struct {
+	name  string
+	out   []string // what it makes
+	exact bool     // the same bytes every time
+	do    func(o job.Options) error
+}
+
+// chores are small jobs of all verbs and ways, and the disk on which they can be done.
+func chores(t testing.TB, rows int) (*blobtest.Mem, []chore) {
+	t.Helper()
+	ctx := context.Background()
+	sk := testKey(t, paillier.DJN)
+	disk := &blobtest.Mem{}
+	var a, b strings.Builder
+	a.WriteString("id,ward,x\n")
+	b.WriteString("id,ward,x\n")
+	for i := range rows {
+		fmt.Fprintf(&a, "%d,w%d,%d\n", i, i%3, i-5)
+		fmt.Fprintf(&b, "%d,w%d,%d\n", rows-1-i, i%2, 2*i)
+	}
+	disk.Put("a.csv", []byte(a.String()))
+	disk.Put("b.csv", []byte(b.String()))
+	encrypt := func(from, layout string, out string, key job.Key) func(job.Options) error {
+		return func(o job.Options) error {
+			e := job.Encryption{Options: o, Key: key, In: []string{from}, Out: out, IDs: []string{"id"}, Measures: measures(t, "x:max=1000"), Layout: layout}
+			if layout == job.Records {
+				e.IDs = append(e.IDs, "ward")
+			}
+			_, err := job.Encrypt(ctx, e)
+			return err
+		}
+	}
+	fuse := func(in, out string, by []string) func(job.Options) error {
+		return func(o job.Options) error {
+			_, err := job.Fuse(ctx, job.Fusion{Options: o, In: []string{in}, Out: out, By: by})
+			return err
+		}
+	}
+	decrypt := func(in, out string) func(job.Options) error {
+		return func(o job.Options) error {
+			_, err := job.Decrypt(ctx, job.Decryption{Options: o, Key: job.KeyOf(sk), In: in, Out: out})
+			return err
+		}
+	}
+	public, secret := job.KeyOf(sk.Public()), job.KeyOf(sk)
+	sound := job.Options{FS: disk, Disk: disk, Threads: 1}
+	const halves = "half-0 half-1"
+	u := job.Fusion{In: []string{"records-?"}, Out: "merged", By: []string{"id"}}
+	run := func(k int, out string) func(job.Options) error {
+		return func(o job.Options) error {
+			u := u
+			u.Options = o
+			n, err := job.FuseRows(ctx, u)
+			if err != nil {
+				return err
+			}
+			_, err = job.FuseRun(ctx, u, job.Range{From: int64(k) * n / 2, To: int64(k+1) * n / 2}, out)
+			return err
+		}
+	}
+	for _, step := range []func(job.Options) error{
+		encrypt("a.csv", job.Records, "records-a", public), encrypt("b.csv", job.Records, "records-b", secret), encrypt("a.csv", job.Blocks, "blocks-a", public), encrypt("a.csv", job.Blocks, "blocks-c", secret),
+		fuse("records-?", "fused", []string{"id"}), fuse("blocks-?", "fused-blocks", nil), run(0, "half-0"), run(1, "half-1"),
+	} {
+		if err := step(sound); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return disk, []chore{
+		{"encrypt, records", []string{"out"}, false, encrypt("a.csv", job.Records, "out", public)},
+		{"encrypt, blocks", []string{"out"}, false, encrypt("a.csv", job.Blocks, "out", secret)},
+		{"fuse, by record", []string{"out"}, true, fuse("records-?", "out", []string{"id"})},
+		{"fuse, by group", []string{"out"}, true, fuse("records-?", "out", []string{"ward"})},
+		{"fuse, total", []string{"out"}, true, fuse("records-?", "out", []string{})},
+		{"fuse, blocks", []string{"out"}, true, fuse("blocks-?", "out", nil)},
+		{"fuse, one part", []string{"out"}, true, run(1, "out")},
+		{"fuse, merge parts", []string{"merged"}, true, func(o job.Options) error {
+			u := u
+			u.Options = o
+			_, err := job.FuseRuns(ctx, u, strings.Fields(halves))
+			return err
+		}},
+		{"decrypt, records", []string{"out.csv"}, true, decrypt("fused", "out.csv")},
+		{"decrypt, blocks", []string{"out.csv"}, true, decrypt("fused-blocks", "out.csv")},
+		{"decrypt to Parquet", []string{"out.parquet"}, true, decrypt("fused", "out.parquet")},
+		{"inspect", nil, true, func(o job.Options) error {
+			_, err := job.Inspect(ctx, o, "fused", nil)
+			return err
+		}},
+	}
+}
+
+// noGoroutines fails the test when more goroutines run than before, some moments later.
+func noGoroutines(t testing.TB, before int, what string) {
+	t.Helper()
+	for range 500 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	stacks := make([]byte, 1<<16)
+	t.Fatalf("%s: %d goroutines, %d before:\n%s", what, runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+}
+
+// Every operation on a file fails, is cut short or takes longer, one after the other, in a small job of each verb: the job
+// succeeds, with the same result, or fails with an error that names the file; then there is no output, and no other file,
+// handle or goroutine is left.
+func TestFaultsOfEveryVerb(t *testing.T) {
+	step := int64(1)
+	if testing.Short() {
+		step = 5
+	}
+	disk, all := chores(t, 12)
+	before := disk.Names()
+	for _, c := range all {
+		if err := c.do(job.Options{FS: disk, Disk: disk, Threads: 1}); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		whole := map[string][]byte{}
+		for _, name := range c.out {
+			whole[name], _ = disk.Get(name)
+		}
+		remove := func() {
+			for _, name := range c.out {
+				if err := disk.Remove(t.Context(), name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		remove()
+		var counts []string
+		for mode, name := range map[blobtest.Mode]string{blobtest.Fail: "failed", blobtest.Short: "cut short", blobtest.Delay: "late"} {
+			succeeded, refused := 0, 0
+			for at := int64(1); ; at += step {
+				goroutines := runtime.NumGoroutine()
+				faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: mode}
+				err := c.do(job.Options{FS: faulty, Disk: faulty, Threads: 1 + int(at)%2})
+				where := fmt.Sprintf("%s, operation %d %s", c.name, at, name)
+				noGoroutines(t, goroutines, where)
+				if n := disk.Handles(); n != 0 {
+					t.Fatalf("%s: %d files are left open", where, n)
+				}
+				if !faulty.Failed() {
+					if err != nil {
+						t.Fatalf("%s, without a fault: %v", c.name, err)
+					}
+					remove()
+					break
+				}
+				names := disk.Names()
+				if err == nil {
+					succeeded++
+					for name, data := range whole {
+						if got, _ := disk.Get(name); c.exact && !bytes.Equal(got, data) {
+							t.Errorf("%s: another result", where)
+						}
+					}
+					remove()
+					names = disk.Names()
+				} else {
+					refused++
+					message := job.Explain(err).Message
+					named := slices.ContainsFunc(append(slices.Clone(before), c.out...), func(name string) bool { return strings.Contains(message, name) })
+					if !named && !strings.Contains(message, "records-?") && !strings.Contains(message, "blocks-?") {
+						t.Errorf("%s: %q names no file", where, message)
+					}
+					if mode == blobtest.Fail && !errors.Is(err, blobtest.ErrInjected) {
+						t.Errorf("%s: %v does not tell why", where, err)
+					}
+				}
+				if !slices.Equal(names, before) {
+					t.Fatalf("%s: %v; files %q, before %q", where, err, names, before)
+				}
+			}
+			if mode == blobtest.Delay && refused > 0 {
+				t.Errorf("%s: %d jobs failed of slowness alone", c.name, refused)
+			}
+			counts = append(counts, fmt.Sprintf("%s %d (%d succeeded)", name, succeeded+refused, succeeded))
+		}
+		slices.Sort(counts)
+		t.Logf("%s: %s", c.name, strings.Join(counts, ", "))
+	}
+}
