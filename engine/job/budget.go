@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -275,10 +276,14 @@ func charge(ctx context.Context, file string, r Release) (*Budget, error) {
 	if err := localBudget(file); err != nil {
 		return nil, err
 	}
+	lock := file + ".lock"
+	if target, err := filepath.EvalSymlinks(file); err == nil { // by whatever links, there is one lock
+		lock = target + ".lock"
+	}
 	var unlock func() error
 	for begin := time.Now(); ; {
 		var err error
-		unlock, err = blob.Local{}.Lock(ctx, file+".lock")
+		unlock, err = blob.Local{}.Lock(ctx, lock)
 		if err == nil {
 			break
 		}

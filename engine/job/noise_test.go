@@ -260,17 +260,22 @@ func TestNoiseInMetadata(t *testing.T) {
 	}
 }
 
-// Many programs at a time charge a budget exactly as often as it has room.
+// Many programs at a time charge a budget exactly as often as it has room, whatever links they know it by.
 func TestBudgetIsChargedOnce(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
 	budget := b.budget("0.3", "", "")
+	link := b.path("link.json")
+	if err := os.Symlink(budget, link); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{budget, link}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	done := 0
 	for i := range 6 {
 		wg.Go(func() {
-			_, err := b.open(in, fmt.Sprintf("out%d.csv", i), job.Privacy{Noise: job.NoiseRelease, Rho: "0.1", Records: 1, Budget: budget})
+			_, err := b.open(in, fmt.Sprintf("out%d.csv", i), job.Privacy{Noise: job.NoiseRelease, Rho: "0.1", Records: 1, Budget: names[i%2]})
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -288,6 +293,9 @@ func TestBudgetIsChargedOnce(t *testing.T) {
 	outputs := slices.DeleteFunc(b.files(), func(name string) bool { return !strings.HasPrefix(name, "out") })
 	if len(outputs) != 3 {
 		t.Errorf("%q", outputs)
+	}
+	if _, err := os.Stat(link + ".lock"); err == nil {
+		t.Error("a link to the budget has a lock of its own")
 	}
 }
 
@@ -875,22 +883,23 @@ func TestNoiseOfProducts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range report.Privacy.Columns {
-		switch c.Name { // |vw - v'w'| <= 10·2 + 7·1 = 27, |v² - v'²| <= 2·10·1
-		case "v*w|v&w":
-			if math.Abs(c.Parameter-parts*27) > 1e-9 {
-				t.Errorf("product: %v", c.Parameter/parts)
-			}
-		case "v*v":
-			if math.Abs(c.Parameter-parts*20) > 1e-9 {
-				t.Errorf("square: %v", c.Parameter/parts)
-			}
-		case "w*w|v&w": // 2·7·2 = 28 < 49
-			if math.Abs(c.Parameter-parts*28) > 1e-9 {
-				t.Errorf("square: %v", c.Parameter/parts)
+	// |vw - v'w'| <= 10·2 + 7·1 = 27, |v² - v'²| <= 2·10·1, |w² - w'²| <= 2·7·2. What is summed up where the other measure is
+	// present, too, can lose all of its value with that one.
+	check := func(report *job.Report, parts float64, want map[string]float64) {
+		t.Helper()
+		for _, c := range report.Privacy.Columns {
+			if w, ok := want[c.Name]; ok && math.Abs(c.Parameter-parts*w) > 1e-9 {
+				t.Errorf("%s: %v, want %v", c.Name, c.Parameter/parts, w)
 			}
 		}
 	}
+	check(report, parts, map[string]float64{"v_sum": 1, "w_sum": 2, "v*w|v&w": 27, "v*v": 20, "v|v&w": 10, "w|v&w": 7, "v*v|v&w": 100, "w*w|v&w": 49})
+	p.Counts = job.CountsPublic // then it is no secret, and stays
+	report, err = b.open(in, "public.csv", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(report, parts-3, map[string]float64{"v_sum": 1, "w_sum": 2, "v*w|v&w": 27, "v*v": 20, "v|v&w": 1, "w|v&w": 2, "v*v|v&w": 20, "w*w|v&w": 28})
 	if row := b.rows(b.path("out.csv"))[0]; row["v_sum"] == "" || !strings.Contains(row["v_sum"], ".") {
 		t.Errorf("%v", row)
 	}

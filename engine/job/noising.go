@@ -74,7 +74,7 @@ func newNoising(p Privacy, measures []ctfile.Measure, weight int64) (*noising, e
 			continue
 		}
 		parts++
-		if x.sensitivity, err = sensitivity(m, bounds, given, p.Noise == NoiseLocal); err != nil {
+		if x.sensitivity, err = p.sensitivity(m, bounds, given); err != nil {
 			return nil, err
 		}
 	}
@@ -97,7 +97,7 @@ func newNoising(p Privacy, measures []ctfile.Measure, weight int64) (*noising, e
 // sensitivity is what one record of a person changes a quantity by at most. Where the person can be in the data or not, a
 // record is there or missing: that is the bound of its value, or less where the person is only a part of the value (given).
 // For local noise it is the distance of any two values that the record could have.
-func sensitivity(m ctfile.Measure, bounds, given map[string]*big.Int, local bool) (*big.Int, error) {
+func (p *Privacy) sensitivity(m ctfile.Measure, bounds, given map[string]*big.Int) (*big.Int, error) {
 	bound, ok := new(big.Int).SetString(m.Bound, 10)
 	if !ok {
 		return nil, errors.New("a bound that is no number")
@@ -105,13 +105,17 @@ func sensitivity(m ctfile.Measure, bounds, given map[string]*big.Int, local bool
 	if len(m.Terms) == 0 {
 		return big.NewInt(1), nil
 	}
-	if local {
+	if p.Noise == NoiseLocal {
 		if len(m.Terms) == 2 && m.Terms[0] == m.Terms[1] { // squares are not negative
 			return bound, nil
 		}
 		return bound.Lsh(bound, 1), nil
 	}
 	if slices.ContainsFunc(m.Terms, func(name string) bool { return given[name] == nil }) {
+		return bound, nil
+	}
+	// A person can make a value missing that the number needs and does not contain: then all of the record is gone from it.
+	if p.Counts != CountsPublic && slices.ContainsFunc(m.Given, func(name string) bool { return !slices.Contains(m.Terms, name) }) {
 		return bound, nil
 	}
 	if len(m.Terms) == 1 {
