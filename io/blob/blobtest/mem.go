@@ -259,7 +259,7 @@ func (u *memUpload) Abort() error {
 }
 
 // List returns the file of that name, those whose names match the glob, or
-// those directly below it as a directory.
+// those directly below it as a directory, without hidden ones as on a disk.
 func (m *Mem) List(ctx context.Context, pattern string) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -275,7 +275,8 @@ func (m *Mem) List(ctx context.Context, pattern string) ([]string, error) {
 		if err != nil {
 			return nil, &blob.Error{Path: pattern, Kind: blob.ErrBadPattern, Err: err}
 		}
-		if match || path.Dir(name) == path.Clean(pattern) {
+		base := path.Base(name)
+		if match && blob.Matches(path.Base(pattern), base) || path.Dir(name) == path.Clean(pattern) && !blob.Hidden(base) {
 			names = append(names, name)
 		}
 	}
