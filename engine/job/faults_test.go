@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/internal/leaktest"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
@@ -21,15 +23,27 @@ type chore struct {
 	name  string
 	out   []string // what it makes
 	exact bool     // the same bytes every time
-	do    func(o job.Options) error
+	do    func(ctx context.Context, o job.Options) error
 }
 
-// chores are small jobs of all verbs and ways, and the disk on which they can be done.
-func chores(t testing.TB, rows int) (*blobtest.Mem, []chore) {
+// chores are small jobs of all verbs and ways, and puts on a disk what they need. Its files are named with a prefix.
+func chores(t testing.TB, disk blob.Disk, prefix string, rows int) []chore {
 	t.Helper()
-	ctx := context.Background()
 	sk := testKey(t, paillier.DJN)
-	disk := &blobtest.Mem{}
+	in := func(name string) string { return prefix + name }
+	put := func(name, text string) {
+		u, err := disk.Create(t.Context(), in(name), blob.CreateOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer u.Abort()
+		if _, err := u.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := u.Commit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var a, b strings.Builder
 	a.WriteString("id,ward,x\n")
 	b.WriteString("id,ward,x\n")
@@ -37,11 +51,11 @@ func chores(t testing.TB, rows int) (*blobtest.Mem, []chore) {
 		fmt.Fprintf(&a, "%d,w%d,%d\n", i, i%3, i-5)
 		fmt.Fprintf(&b, "%d,w%d,%d\n", rows-1-i, i%2, 2*i)
 	}
-	disk.Put("a.csv", []byte(a.String()))
-	disk.Put("b.csv", []byte(b.String()))
-	encrypt := func(from, layout string, out string, key job.Key) func(job.Options) error {
-		return func(o job.Options) error {
-			e := job.Encryption{Options: o, Key: key, In: []string{from}, Out: out, IDs: []string{"id"}, Measures: measures(t, "x:max=1000"), Layout: layout}
+	put("a.csv", a.String())
+	put("b.csv", b.String())
+	encrypt := func(from, layout string, out string, key job.Key) func(context.Context, job.Options) error {
+		return func(ctx context.Context, o job.Options) error {
+			e := job.Encryption{Options: o, Key: key, In: []string{in(from)}, Out: in(out), IDs: []string{"id"}, Measures: measures(t, "x:max=1000"), Layout: layout}
 			if layout == job.Records {
 				e.IDs = append(e.IDs, "ward")
 			}
@@ -49,43 +63,42 @@ func chores(t testing.TB, rows int) (*blobtest.Mem, []chore) {
 			return err
 		}
 	}
-	fuse := func(in, out string, by []string) func(job.Options) error {
-		return func(o job.Options) error {
-			_, err := job.Fuse(ctx, job.Fusion{Options: o, In: []string{in}, Out: out, By: by})
+	fuse := func(from, out string, by []string) func(context.Context, job.Options) error {
+		return func(ctx context.Context, o job.Options) error {
+			_, err := job.Fuse(ctx, job.Fusion{Options: o, In: []string{in(from)}, Out: in(out), By: by})
 			return err
 		}
 	}
-	decrypt := func(in, out string) func(job.Options) error {
-		return func(o job.Options) error {
-			_, err := job.Decrypt(ctx, job.Decryption{Options: o, Key: job.KeyOf(sk), In: in, Out: out})
+	decrypt := func(from, out string) func(context.Context, job.Options) error {
+		return func(ctx context.Context, o job.Options) error {
+			_, err := job.Decrypt(ctx, job.Decryption{Options: o, Key: job.KeyOf(sk), In: in(from), Out: in(out)})
 			return err
 		}
 	}
 	public, secret := job.KeyOf(sk.Public()), job.KeyOf(sk)
 	sound := job.Options{FS: disk, Disk: disk, Threads: 1}
-	const halves = "half-0 half-1"
-	u := job.Fusion{In: []string{"records-?"}, Out: "merged", By: []string{"id"}}
-	run := func(k int, out string) func(job.Options) error {
-		return func(o job.Options) error {
+	u := job.Fusion{In: []string{in("records-?")}, Out: in("merged"), By: []string{"id"}}
+	run := func(k int, out string) func(context.Context, job.Options) error {
+		return func(ctx context.Context, o job.Options) error {
 			u := u
 			u.Options = o
 			n, err := job.FuseRows(ctx, u)
 			if err != nil {
 				return err
 			}
-			_, err = job.FuseRun(ctx, u, job.Range{From: int64(k) * n / 2, To: int64(k+1) * n / 2}, out)
+			_, err = job.FuseRun(ctx, u, job.Range{From: int64(k) * n / 2, To: int64(k+1) * n / 2}, in(out))
 			return err
 		}
 	}
-	for _, step := range []func(job.Options) error{
+	for _, step := range []func(context.Context, job.Options) error{
 		encrypt("a.csv", job.Records, "records-a", public), encrypt("b.csv", job.Records, "records-b", secret), encrypt("a.csv", job.Blocks, "blocks-a", public), encrypt("a.csv", job.Blocks, "blocks-c", secret),
 		fuse("records-?", "fused", []string{"id"}), fuse("blocks-?", "fused-blocks", nil), run(0, "half-0"), run(1, "half-1"),
 	} {
-		if err := step(sound); err != nil {
+		if err := step(t.Context(), sound); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return disk, []chore{
+	return []chore{
 		{"encrypt, records", []string{"out"}, false, encrypt("a.csv", job.Records, "out", public)},
 		{"encrypt, blocks", []string{"out"}, false, encrypt("a.csv", job.Blocks, "out", secret)},
 		{"fuse, by record", []string{"out"}, true, fuse("records-?", "out", []string{"id"})},
@@ -93,33 +106,20 @@ func chores(t testing.TB, rows int) (*blobtest.Mem, []chore) {
 		{"fuse, total", []string{"out"}, true, fuse("records-?", "out", []string{})},
 		{"fuse, blocks", []string{"out"}, true, fuse("blocks-?", "out", nil)},
 		{"fuse, one part", []string{"out"}, true, run(1, "out")},
-		{"fuse, merge parts", []string{"merged"}, true, func(o job.Options) error {
+		{"fuse, merge parts", []string{"merged"}, true, func(ctx context.Context, o job.Options) error {
 			u := u
 			u.Options = o
-			_, err := job.FuseRuns(ctx, u, strings.Fields(halves))
+			_, err := job.FuseRuns(ctx, u, []string{in("half-0"), in("half-1")})
 			return err
 		}},
 		{"decrypt, records", []string{"out.csv"}, true, decrypt("fused", "out.csv")},
 		{"decrypt, blocks", []string{"out.csv"}, true, decrypt("fused-blocks", "out.csv")},
 		{"decrypt to Parquet", []string{"out.parquet"}, true, decrypt("fused", "out.parquet")},
-		{"inspect", nil, true, func(o job.Options) error {
-			_, err := job.Inspect(ctx, o, "fused", nil)
+		{"inspect", nil, true, func(ctx context.Context, o job.Options) error {
+			_, err := job.Inspect(ctx, o, in("fused"), nil)
 			return err
 		}},
 	}
-}
-
-// noGoroutines fails the test when more goroutines run than before, some moments later.
-func noGoroutines(t testing.TB, before int, what string) {
-	t.Helper()
-	for range 500 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	stacks := make([]byte, 1<<16)
-	t.Fatalf("%s: %d goroutines, %d before:\n%s", what, runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 }
 
 // Every operation on a file fails, is cut short or takes longer, one after the other, in a small job of each verb: the job
@@ -130,10 +130,11 @@ func TestFaultsOfEveryVerb(t *testing.T) {
 	if testing.Short() {
 		step = 5
 	}
-	disk, all := chores(t, 12)
+	disk := &blobtest.Mem{}
+	all := chores(t, disk, "", 12)
 	before := disk.Names()
 	for _, c := range all {
-		if err := c.do(job.Options{FS: disk, Disk: disk, Threads: 1}); err != nil {
+		if err := c.do(t.Context(), job.Options{FS: disk, Disk: disk, Threads: 1}); err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		whole := map[string][]byte{}
@@ -152,11 +153,11 @@ func TestFaultsOfEveryVerb(t *testing.T) {
 		for mode, name := range map[blobtest.Mode]string{blobtest.Fail: "failed", blobtest.Short: "cut short", blobtest.Delay: "late"} {
 			succeeded, refused := 0, 0
 			for at := int64(1); ; at += step {
-				goroutines := runtime.NumGoroutine()
+				leaks := leaktest.Take()
 				faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: mode}
-				err := c.do(job.Options{FS: faulty, Disk: faulty, Threads: 1 + int(at)%2})
+				err := c.do(t.Context(), job.Options{FS: faulty, Disk: faulty, Threads: 1 + int(at)%2})
 				where := fmt.Sprintf("%s, operation %d %s", c.name, at, name)
-				noGoroutines(t, goroutines, where)
+				leaks.Check(t, where)
 				if n := disk.Handles(); n != 0 {
 					t.Fatalf("%s: %d files are left open", where, n)
 				}
@@ -199,5 +200,76 @@ func TestFaultsOfEveryVerb(t *testing.T) {
 		}
 		slices.Sort(counts)
 		t.Logf("%s: %s", c.name, strings.Join(counts, ", "))
+	}
+}
+
+// After a job of any verb, on a real disk, that succeeded, failed or was cancelled at some moment, no goroutine runs, no file is
+// open and no other file is there.
+func TestNothingIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	prefix := dir + "/"
+	var disk blob.Local
+	all := chores(t, disk, prefix, 300)
+	files := func() []string {
+		names, err := disk.ReadDir(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	before := files()
+	random := rand.New(rand.NewPCG(1, 2))
+	tries := 8
+	if testing.Short() {
+		tries = 2
+	}
+	o := job.Options{FS: disk, Disk: disk, Threads: 3}
+	for _, c := range all {
+		outcomes := map[string]int{}
+		attempt := func(ctx context.Context, o job.Options, what string) time.Duration {
+			leaks := leaktest.Take()
+			start := time.Now()
+			err := c.do(ctx, o)
+			took := time.Since(start)
+			leaks.Check(t, c.name+", "+what)
+			switch {
+			case err == nil:
+				outcomes["succeeded"]++
+				for _, name := range c.out {
+					if err := disk.Remove(t.Context(), prefix+name); err != nil {
+						t.Error(err)
+					}
+				}
+			case errors.Is(err, context.Canceled):
+				outcomes["cancelled"]++
+			default:
+				outcomes["failed"]++
+			}
+			if now := files(); !slices.Equal(now, before) {
+				t.Fatalf("%s, %s: files %q, before %q", c.name, what, now, before)
+			}
+			return took
+		}
+		took := attempt(t.Context(), o, "sound")
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		attempt(canceled, o, "cancelled before")
+		for range tries {
+			ctx, cancel := context.WithCancel(t.Context())
+			timer := time.AfterFunc(time.Duration(random.Int64N(int64(took))), cancel)
+			attempt(ctx, o, "cancelled")
+			timer.Stop()
+			cancel()
+		}
+		for at := range int64(4) {
+			faulty := &blobtest.Faulty{FS: disk, FailAt: 1 + at}
+			o := o
+			o.FS, o.Disk = faulty, faulty
+			attempt(t.Context(), o, "failing")
+		}
+		t.Logf("%s: %v", c.name, outcomes)
+		if outcomes["succeeded"] == 0 || outcomes["failed"] == 0 || outcomes["cancelled"] == 0 {
+			t.Errorf("%s: %v", c.name, outcomes)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/job/batch"
 	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/internal/leaktest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -199,7 +200,9 @@ func TestMetamorphic(t *testing.T) {
 			if a.Stop > 0 {
 				on = &blobtest.Faulty{FS: disk, FailAt: a.Stop, Mode: mode}
 			}
+			leaks := leaktest.Take()
 			s, err := batch.Run(ctx, w.job(on, a, memory), true)
+			leaks.Check(t, fmt.Sprintf("way %d, %+v", n, w))
 			if err != nil && (a.Stop == 0 || !errors.Is(err, blobtest.ErrInjected)) {
 				t.Fatalf("way %d, %+v: %v", n, w, err)
 			}

@@ -2,12 +2,17 @@ package batch_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job/batch"
 	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/internal/leaktest"
 )
 
 func TestRun(t *testing.T) {
@@ -66,4 +71,35 @@ func TestReceipt(t *testing.T) {
 	if _, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json"}); err == nil {
 		t.Error("a changed input passes")
 	}
+}
+
+// A job that is cancelled at some moment says so, leaves no goroutine and no open file, and goes on where it was.
+func TestCancelledJobs(t *testing.T) {
+	w := want(t, smallRows)
+	random := rand.New(rand.NewPCG(6, 6))
+	disk := newDisk(smallRows)
+	cancelled := 0
+	for done := false; !done; {
+		ctx, cancel := context.WithCancel(t.Context())
+		timer := time.AfterFunc(time.Duration(random.Int64N(int64(30*time.Millisecond))), cancel)
+		leaks := leaktest.Take()
+		_, err := batch.Run(ctx, newJob(disk, 10), true)
+		timer.Stop()
+		cancel()
+		leaks.Check(t, fmt.Sprintf("cancelled %d times", cancelled))
+		if done = err == nil; !done && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if !done {
+			cancelled++
+		}
+		if cancelled > 10000 {
+			t.Fatal("the job does not get on")
+		}
+		if n := disk.Handles(); n != 0 {
+			t.Fatalf("%d files are left open", n)
+		}
+	}
+	check(t, disk, w)
+	t.Logf("cancelled %d times", cancelled)
 }

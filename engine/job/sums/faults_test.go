@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/internal/leaktest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 )
@@ -47,7 +48,7 @@ func (w *world) spill(rows []row, disk blob.Disk) (*result, int, error) {
 }
 
 // Operations on the file of runs fail, are cut short or take longer: the sums are right, or there is an error that names the
-// directory and says what happened, and no file is open. CIPHERFOLD_THOROUGH asks for every operation where otherwise a
+// directory and says what happened, and no file is open and no goroutine runs. CIPHERFOLD_THOROUGH asks for every operation where otherwise a
 // sample is tried.
 func TestFaultsOfRuns(t *testing.T) {
 	w := newWorld(t, 1)
@@ -62,8 +63,10 @@ func TestFaultsOfRuns(t *testing.T) {
 			}
 			disk := &blobtest.Mem{}
 			faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: mode}
+			leaks := leaktest.Take()
 			got, runs, err := w.spill(rows, faulty)
 			where := fmt.Sprintf("operation %d %s", at, name)
+			leaks.Check(t, where)
 			if n := disk.Handles(); n != 0 || len(disk.Names()) > 0 {
 				t.Fatalf("%s: %d files are open, there are %q", where, n, disk.Names())
 			}
