@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
@@ -309,21 +310,22 @@ func (e *Encryption) check() error {
 	return nil
 }
 
-// resolve replaces the measure "*" by all columns of the files that are not ids nor named otherwise, and checks that the
-// columns are there.
+// resolve replaces the measure "*" by all columns of the files that are not ids nor named otherwise, nor those in which a VCF
+// or BED file says what a row is about, and checks that the columns are there.
 func (e *Encryption) resolve(file string, schema *arrow.Schema) error {
 	have := column.Names(schema)
 	if err := column.CheckNames(file, have); err != nil {
 		return err
 	}
 	var measures []Measure
+	keys := formats[blob.Ext(file)].keys
 	for _, m := range e.Measures {
 		if m.Name != AllColumns || slices.Contains(have, AllColumns) {
 			measures = append(measures, m)
 			continue
 		}
 		for i, name := range have {
-			if !slices.Contains(e.IDs, name) && !has(e.Measures, name) && !column.IsPartition(schema.Field(i)) {
+			if !slices.Contains(e.IDs, name) && !slices.Contains(keys, name) && !has(e.Measures, name) && !column.IsPartition(schema.Field(i)) {
 				measures = append(measures, Measure{Name: name, Decimals: m.Decimals, Bound: m.Bound, Prepare: m.Prepare})
 			}
 		}

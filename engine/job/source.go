@@ -20,14 +20,15 @@ import (
 type format struct {
 	open   func(context.Context, blob.FS, string, column.ReadOptions) (column.Reader, error)
 	create func(context.Context, blob.FS, string, *arrow.Schema, column.WriteOptions) (column.Writer, error) // nil: read only
+	keys   []string                                                                                          // columns that say what a row is about, ids or not
 }
 
 var (
 	csvFormat     = format{open: csvio.Open, create: csvio.Create}
 	arrowFormat   = format{open: arrowio.Open, create: arrowio.Create}
 	parquetFormat = format{open: parquetio.Open, create: parquetio.Create}
-	vcfFormat     = format{open: openVCF}
-	bedFormat     = format{open: csvio.Open}
+	vcfFormat     = format{open: openVCF, keys: []string{"chrom", "pos", "ref", "alt"}}
+	bedFormat     = format{open: csvio.Open, keys: []string{"chrom", "start", "end", "id"}}
 )
 
 // formats by the extension of the file's name.
