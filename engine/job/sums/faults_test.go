@@ -7,6 +7,7 @@ import (
 	mrand "math/rand/v2"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine"
@@ -92,5 +93,55 @@ func TestFaultsOfRuns(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %d operations, of which %d runs succeeded", name, succeeded+refused, succeeded)
+	}
+}
+
+// full is a disk whose scratch files have room for so many bytes.
+type full struct {
+	blob.Disk
+	room int64
+}
+
+type fullScratch struct {
+	blob.Scratch
+	room int64
+}
+
+func (f full) Scratch(ctx context.Context, dir string) (blob.Scratch, error) {
+	s, err := f.Disk.Scratch(ctx, dir)
+	return fullScratch{s, f.room}, err
+}
+
+func (s fullScratch) Write(p []byte) (int, error) {
+	if s.Size()+int64(len(p)) <= s.room {
+		return s.Scratch.Write(p)
+	}
+	n, err := s.Scratch.Write(p[:max(0, s.room-s.Size())])
+	return n, errors.Join(&blob.Error{Path: "scratch", Kind: blob.ErrDiskFull, Err: syscall.ENOSPC, Hint: "Free some space, or write to another disk."}, err)
+}
+
+// A disk that is full while sums are written, or while runs are merged into longer ones, is told as that; with room for all
+// of it the sums are right.
+func TestFullDisk(t *testing.T) {
+	w := newWorld(t, 1)
+	rows := w.rows(mrand.New(mrand.NewPCG(16, 17)), 50000, distributions["all different"])
+	succeeded := 0
+	for _, room := range []int64{0, 100 << 10, 5 << 20, 9 << 20, 64 << 20} {
+		disk := &blobtest.Mem{}
+		leaks := leaktest.Take()
+		got, _, err := w.spill(rows, full{disk, room})
+		leaks.Check(t, fmt.Sprint(room))
+		if disk.Handles() != 0 || len(disk.Names()) > 0 {
+			t.Errorf("%d bytes: %d files are open, there are %q", room, disk.Handles(), disk.Names())
+		}
+		if err == nil {
+			succeeded++
+			w.check(fmt.Sprint(room), got, w.plain(rows))
+		} else if !errors.Is(err, blob.ErrDiskFull) || !strings.Contains(err.Error(), "scratch: ") {
+			t.Errorf("%d bytes: %v", room, err)
+		}
+	}
+	if succeeded != 1 {
+		t.Errorf("%d of the disks were large enough", succeeded)
 	}
 }
