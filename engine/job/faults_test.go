@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/internal/leaktest"
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -271,5 +273,84 @@ func TestNothingIsLeft(t *testing.T) {
 		if outcomes["succeeded"] == 0 || outcomes["failed"] == 0 || outcomes["cancelled"] == 0 {
 			t.Errorf("%s: %v", c.name, outcomes)
 		}
+	}
+}
+
+// A fusion whose sums do not fit into memory goes through runs in a temporary file: its operations fail, are cut short or come
+// late, too, and so do those on its inputs and output. CIPHERFOLD_THOROUGH asks for every operation where otherwise a sample
+// is tried.
+func TestFaultsOfSpilling(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	s := newStock(b, "x")
+	random := rand.New(rand.NewPCG(3, 4))
+	rows := make([]stockRow, 9000)
+	for i := range rows {
+		rows[i] = stockRow{random.Int64N(20000), random.IntN(256)}
+	}
+	in := []string{s.write(b, "a", rows[:4000]), s.write(b, "b", rows[4000:])}
+	scratch := b.path("scratch")
+	if err := (blob.Local{}).MakeDir(t.Context(), scratch); err != nil {
+		t.Fatal(err)
+	}
+	out := b.path("out.cf.parquet")
+	fuse := func(disk blob.Disk, memory int64, threads int) (*job.Report, error) {
+		o := job.Options{FS: disk, Disk: disk, ScratchDir: scratch, Memory: memory, Threads: threads, Overwrite: true}
+		return job.Fuse(t.Context(), job.Fusion{Options: o, In: in, Out: out, By: []string{"id"}})
+	}
+	var short *engine.BudgetError
+	if _, err := fuse(blob.Local{}, 1, 2); !errors.As(err, &short) {
+		t.Fatalf("fused within a byte: %v", err)
+	}
+	report, err := fuse(blob.Local{}, short.Need, 2)
+	if err != nil || report.Spilled == 0 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	whole := readFile(t, out)
+	if err := os.Remove(out); err != nil {
+		t.Fatal(err)
+	}
+	before := b.files()
+	for mode, name := range map[blobtest.Mode]string{blobtest.Fail: "failed", blobtest.Short: "cut short", blobtest.Delay: "late"} {
+		succeeded, refused := 0, 0
+		for at := int64(1); ; at++ {
+			if os.Getenv("CIPHERFOLD_THOROUGH") == "" {
+				at += random.Int64N(60)
+			}
+			leaks := leaktest.Take()
+			faulty := &blobtest.Faulty{FS: blob.Local{}, FailAt: at, Mode: mode}
+			_, err := fuse(faulty, short.Need, 1+int(at)%2)
+			where := fmt.Sprintf("operation %d %s", at, name)
+			leaks.Check(t, where)
+			if err == nil {
+				if !bytes.Equal(readFile(t, out), whole) {
+					t.Errorf("%s: another result", where)
+				}
+				if err := os.Remove(out); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if now := b.files(); !slices.Equal(now, before) {
+				t.Fatalf("%s: %v; files %q, before %q", where, err, now, before)
+			}
+			if !faulty.Failed() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				break
+			}
+			if err == nil {
+				succeeded++
+				continue
+			}
+			refused++
+			message := job.Explain(err).Message
+			if !slices.ContainsFunc(append(slices.Clone(in), out, scratch), func(name string) bool { return strings.Contains(message, name) }) {
+				t.Errorf("%s: %q names no file", where, message)
+			}
+			if mode == blobtest.Delay || mode == blobtest.Fail && !errors.Is(err, blobtest.ErrInjected) {
+				t.Errorf("%s: %v", where, err)
+			}
+		}
+		t.Logf("fuse, spilling: %s %d (%d succeeded)", name, succeeded+refused, succeeded)
 	}
 }
