@@ -121,6 +121,7 @@ func (f figure) panel(points []Point, axis string, bits int, embed bool) (string
 	p.Legend.YPosition, p.Legend.Padding, p.Legend.ThumbnailWidth = draw.PosCenter, 4, 34
 	p.Legend.Left, p.Legend.Top = true, true
 	lines := 0
+	var drawn [][]plot.Plotter
 	xs, ys := newRange(), newRange()
 	for _, m := range methods() {
 		series := f.series(points, axis, m.name)
@@ -134,13 +135,16 @@ func (f figure) panel(points []Point, axis string, bits int, embed bool) (string
 		s := styles[m.name]
 		line.Color, line.Dashes, line.Width = s.color, s.dash, vg.Points(1.5)
 		marks.Color, marks.Shape, marks.Radius = s.color, s.shape, vg.Points(4)
-		p.Add(line, marks)
+		drawn = append(drawn, []plot.Plotter{line, marks})
 		p.Legend.Add(legendTitle(m, bits), line, marks)
 		lines++
 		for _, v := range series {
 			xs.include(v.X)
 			ys.include(v.Y)
 		}
+	}
+	for _, d := range slices.Backward(drawn) { // what comes first in the legend lies on top: small marks on large ones
+		p.Add(d...)
 	}
 	if lines == 0 {
 		return "", fmt.Errorf("figure %d has no points along %s", f.number, axis)

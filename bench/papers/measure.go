@@ -23,8 +23,9 @@ type Point struct {
 	Sources int     `json:"sources"`
 	Bits    int     `json:"bits"` // of the key; 0 without encryption
 	Seconds float64 `json:"seconds"`
-	PeakMiB float64 `json:"peak_mib"` // of the largest process
-	Rounds  int     `json:"rounds"`   // of which Seconds is the median, PeakMiB the largest
+	CPU     float64 `json:"cpu_seconds"` // of all cores; 0 in results from before it was taken
+	PeakMiB float64 `json:"peak_mib"`    // of the largest process
+	Rounds  int     `json:"rounds"`      // of which Seconds and CPU are the medians, PeakMiB the largest
 	// MeanError and Expected are the measured and the theoretical mean |error| of a sum; both 0 where sums are exact.
 	MeanError float64 `json:"mean_error"`
 	Expected  float64 `json:"expected_error"`
@@ -152,25 +153,28 @@ func (w *workshop) repeat(ctx context.Context, m method, x setting) (Point, erro
 	case methodTextbook, methodRecords, methodBlocks, methodBoth:
 		p.Bits = x.bits
 	}
-	var seconds []float64
+	var seconds, cpu []float64
 	for len(seconds) < rounds {
 		r, err := m.run(w, ctx, x)
 		if err != nil {
 			return p, err
 		}
-		total := 0.0
+		total, busy := 0.0, 0.0
 		for _, s := range r.steps {
 			total += s.Seconds
+			busy += s.CPU
 			p.PeakMiB = max(p.PeakMiB, s.RSSMiB)
 		}
-		seconds = append(seconds, total)
+		seconds, cpu = append(seconds, total), append(cpu, busy)
 		p.MeanError, p.Expected = r.meanError, r.expected
 		if w.Quick || total > repeatBelowSeconds {
 			break
 		}
 	}
 	slices.SortFunc(seconds, cmp.Compare)
-	p.Seconds, p.Rounds = seconds[(len(seconds)-1)/2], len(seconds)
+	slices.SortFunc(cpu, cmp.Compare)
+	middle := (len(seconds) - 1) / 2
+	p.Seconds, p.CPU, p.Rounds = seconds[middle], cpu[middle], len(seconds)
 	return p, nil
 }
 

@@ -250,10 +250,10 @@ func (t Table3) csv() []byte {
 }
 
 func pointsCSV(points []Point) []byte {
-	rows := [][]string{{"axis", "method", "records_per_source", "sources", "key_bits", "seconds", "peak_memory_mib", "rounds", "mean_abs_error", "expected_mean_abs_error"}}
+	rows := [][]string{{"axis", "method", "records_per_source", "sources", "key_bits", "seconds", "cpu_seconds", "peak_memory_mib", "rounds", "mean_abs_error", "expected_mean_abs_error"}}
 	for _, p := range points {
 		rows = append(rows, []string{p.Axis, p.Method, strconv.Itoa(p.Records), strconv.Itoa(p.Sources), strconv.Itoa(p.Bits),
-			float(p.Seconds), float(p.PeakMiB), strconv.Itoa(p.Rounds), float(p.MeanError), float(p.Expected)})
+			float(p.Seconds), float(p.CPU), float(p.PeakMiB), strconv.Itoa(p.Rounds), float(p.MeanError), float(p.Expected)})
 	}
 	return writeCSV(rows)
 }
