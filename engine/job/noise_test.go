@@ -20,6 +20,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/noise"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -296,6 +298,36 @@ func TestBudgetIsChargedOnce(t *testing.T) {
 	}
 	if _, err := os.Stat(link + ".lock"); err == nil {
 		t.Error("a link to the budget has a lock of its own")
+	}
+}
+
+// Wherever the disk of the output fails, or the machine with it: what is there was charged before, and nothing is charged twice.
+func TestBudgetIsChargedBeforeTheOutput(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n2,4\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	p := job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1, Budget: b.budget("1000", "", "")}
+	for _, mode := range []blobtest.Mode{blobtest.Fail, blobtest.Crash, blobtest.CrashAfter} {
+		lost := false
+		for at := int64(1); ; at++ {
+			faulty := &blobtest.Faulty{FS: blob.Local{}, FailAt: at, Mode: mode}
+			b.options.FS = faulty
+			before, _ := b.state(p.Budget)
+			name := fmt.Sprintf("out-%d-%d.csv", mode, at)
+			_, err := b.open(in, name, p)
+			_, missing := os.Stat(b.path(name))
+			after, _ := b.state(p.Budget)
+			charged := len(after.Spent) - len(before.Spent)
+			if charged > 1 || missing == nil && charged != 1 || err == nil && missing != nil {
+				t.Fatalf("mode %v, operation %d: charged %d times, output missing: %v; %v", mode, at, charged, missing, err)
+			}
+			lost = lost || charged == 1 && missing != nil
+			if !faulty.Failed() {
+				break
+			}
+		}
+		if mode != blobtest.CrashAfter && !lost {
+			t.Errorf("mode %v: no failure between the charge and the output", mode)
+		}
 	}
 }
 
