@@ -60,7 +60,7 @@ func TestFaultsOfRuns(t *testing.T) {
 		succeeded, refused := 0, 0
 		for at := int64(1); ; at++ {
 			if os.Getenv("CIPHERFOLD_THOROUGH") == "" {
-				at += random.Int64N(300)
+				at += random.Int64N(400)
 			}
 			disk := &blobtest.Mem{}
 			faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: mode}
@@ -126,7 +126,7 @@ func TestFullDisk(t *testing.T) {
 	w := newWorld(t, 1)
 	rows := w.rows(mrand.New(mrand.NewPCG(16, 17)), 50000, distributions["all different"])
 	succeeded := 0
-	for _, room := range []int64{0, 100 << 10, 5 << 20, 9 << 20, 64 << 20} {
+	for _, room := range []int64{100 << 10, 9 << 20, 64 << 20} {
 		disk := &blobtest.Mem{}
 		leaks := leaktest.Take()
 		got, _, err := w.spill(rows, full{disk, room})
