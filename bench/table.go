@@ -56,6 +56,9 @@ func (t *table) write(w io.Writer) {
 
 // quantity writes a positive number with three digits or, from 1000 on, as an integer in groups of three.
 func quantity(x float64) string {
+	if x == 0 {
+		return "0"
+	}
 	if x >= 999.5 {
 		return grouped(int64(math.Round(x)))
 	}
