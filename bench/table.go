@@ -54,7 +54,7 @@ func (t *table) write(w io.Writer) {
 	}
 }
 
-// quantity writes a positive number with three digits or, from 1000 on, as an integer in groups of three.
+// quantity writes a number, 0 or above, with three digits or, from 1000 on, as an integer in groups of three.
 func quantity(x float64) string {
 	if x == 0 {
 		return "0"
