@@ -40,6 +40,9 @@ parts are missing it refuses, and names the shards that lack. It needs no secret
 				case m.Already:
 				case m.Finished:
 					fmt.Fprintf(w, "level %d of %d: %s merged; the job is done\n", m.Level, m.Levels, count(int64(m.Parts), "part"))
+				case m.Parts == 0:
+					fmt.Fprintf(w, "level %d of %d was merged before\nnext: the shards of level %d: cipherfold shard %s I/N; then: cipherfold merge %s\n",
+						m.Level, m.Levels, m.Level+1, args[0], args[0])
 				default:
 					fmt.Fprintf(w, "level %d of %d: %s merged\nnext: the shards of level %d: cipherfold shard %s I/N; then: cipherfold merge %s\n",
 						m.Level, m.Levels, count(int64(m.Parts), "part"), m.Level+1, args[0], args[0])

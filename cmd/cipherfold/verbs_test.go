@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -457,7 +458,11 @@ func TestJSONShapes(t *testing.T) {
 		{"selftest", "entries files kernels"},
 		{"doctor --quick", "chosen cores cpu features go kernels"},
 	} {
-		equal(t, c.line, keys(t, okJSON[json.RawMessage](p, c.line)), strings.Fields(c.fields))
+		got := keys(t, okJSON[json.RawMessage](p, c.line))
+		if os.Getenv("CIPHERFOLD_CPU") != "" { // then doctor says so
+			got = slices.DeleteFunc(got, func(name string) bool { return name == "switch" })
+		}
+		equal(t, c.line, got, strings.Fields(c.fields))
 	}
 	list := okJSON[[]json.RawMessage](p, "inspect @/public.json @/secret.json @/a.cf.parquet")
 	if len(list) != 3 {

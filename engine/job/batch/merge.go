@@ -19,7 +19,8 @@ type MergeSummary struct {
 }
 
 // Merge puts together the parts that the shards of the lowest level have made, and notes that its steps are done. While
-// parts are missing it refuses, and says which shards lack.
+// parts are missing it refuses, and says which shards lack. When the level before is done and nothing of the next one is
+// there yet, it is a merge done twice, as by a scheduler whose merge was killed at its very end, and does nothing.
 func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 	w, err := j.enter(ctx, true)
 	if err != nil {
@@ -31,6 +32,12 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 	if w.finished {
 		m.Summary, m.Finished = w.summary(true), true
 		return m, w.sweep(ctx)
+	}
+	if m.Level > 1 && !w.begun(m.Level) {
+		m.Level--
+		m.Summary = w.summary(false)
+		m.Summary.Steps = nil
+		return m, nil
 	}
 	for _, p := range w.plan.Steps {
 		s := w.state.steps[p.Name]
@@ -82,6 +89,14 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 		return s.Report == nil || slices.ContainsFunc(before.Steps, func(b StepSummary) bool { return b.Name == s.Name && b.Report != nil })
 	})
 	return m, err
+}
+
+// begun says whether something of a level is done or was divided among shards.
+func (w *work) begun(level int) bool {
+	return slices.ContainsFunc(w.plan.Steps, func(p PlannedStep) bool {
+		s := w.state.steps[p.Name]
+		return p.Level == level && (s.done || s.cut != nil)
+	})
 }
 
 // lacking says which shards have not done their parts.

@@ -29,8 +29,12 @@ func TestShards(t *testing.T) {
 	const n = 3
 	disk := newDisk(smallRows)
 	for level := 1; ; level++ {
-		if _, err := batch.Merge(ctx, newJob(disk, 10)); !refused(err, "no part yet") {
-			t.Fatalf("level %d merged too early: %v", level, err)
+		if level == 1 {
+			if _, err := batch.Merge(ctx, newJob(disk, 10)); !refused(err, "no part yet") {
+				t.Fatalf("merged too early: %v", err)
+			}
+		} else if again := merge(t, disk); again.Level != level-1 || again.Parts != 0 || len(again.Steps) != 0 || again.Finished {
+			t.Fatalf("level %d merged twice: %+v", level-1, again)
 		}
 		order := append(random.Perm(n-1), n-1, random.IntN(n)) // of shards 3, 2, 1: the last one, shard 1, has parts always
 		for at, i := range order {
