@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 
@@ -78,20 +77,12 @@ func checkOutput(ctx context.Context, name string, owners, rows int) error {
 	}
 	defer r.Close()
 	seen, records := make([]bool, rows), 0
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		err = checkBatch(b, seen, want, int64(owners))
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		records += int(b.NumRows())
-		b.Release()
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+		return checkBatch(b, seen, want, int64(owners))
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if records != rows {
 		return fmt.Errorf("%s: %d records, not %d", name, records, rows)

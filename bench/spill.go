@@ -172,17 +172,10 @@ func (s *spilling) prepare(ctx context.Context) error {
 	if n := len(s.table.Columns); n != 1 {
 		return fmt.Errorf("two measures of %d bits take %d ciphertexts, not one", s.Bits, n)
 	}
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return column.Each(ctx, r, func(b column.Batch) error {
 		s.cts = append(s.cts, column.FixedBytes(b.Column(1))...)
-		b.Release()
-	}
+		return nil
+	})
 }
 
 // writePool writes the pool's values as a plain table.
@@ -397,19 +390,12 @@ func (s *spilling) compare(ctx context.Context, rows int) (groups int, err error
 	}
 	defer r.Close()
 	key := 0
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return 0, err
-		}
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		var columns [5]*array.Int64
 		for i := range columns {
 			var ok bool
 			if columns[i], ok = b.Column(i).(*array.Int64); !ok {
-				return 0, fmt.Errorf("column %s is of type %s", b.ColumnName(i), b.Column(i).DataType())
+				return fmt.Errorf("column %s is of type %s", b.ColumnName(i), b.Column(i).DataType())
 			}
 		}
 		for i := range int(b.NumRows()) {
@@ -417,17 +403,20 @@ func (s *spilling) compare(ctx context.Context, rows int) (groups int, err error
 				key++
 			}
 			if key == keys || columns[0].Value(i) != int64(key) {
-				return 0, fmt.Errorf("group %d where %d should be", columns[0].Value(i), key)
+				return fmt.Errorf("group %d where %d should be", columns[0].Value(i), key)
 			}
 			for m := range sums {
 				if sum, n := columns[1+2*m].Value(i), columns[2+2*m].Value(i); sum != sums[m][key] || n != counts[key] {
-					return 0, fmt.Errorf("group %d, %s: sum %d of %d values; the plain sum is %d of %d", key, spillMeasures[m], sum, n, sums[m][key], counts[key])
+					return fmt.Errorf("group %d, %s: sum %d of %d values; the plain sum is %d of %d", key, spillMeasures[m], sum, n, sums[m][key], counts[key])
 				}
 			}
 			key++
 			groups++
 		}
-		b.Release()
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
 	for ; key < keys; key++ {
 		if counts[key] > 0 {

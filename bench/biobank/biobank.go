@@ -225,24 +225,19 @@ func compare(ctx context.Context, name string, t *truth) (int, error) {
 	}
 	defer r.Close()
 	v := 0
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return 0, err
-		}
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		ac, an, af := b.Column(0).(*array.Int64), b.Column(1).(*array.Int64), b.Column(2).(*array.Float64)
 		for i := range int(b.NumRows()) {
 			if v >= len(t.ac) || ac.Value(i) != int64(t.ac[v]) || an.Value(i) != int64(t.an[v]) ||
 				t.an[v] > 0 && af.Value(i) != float64(t.ac[v])/float64(t.an[v]) || t.an[v] == 0 && af.IsValid(i) {
-				b.Release()
-				return 0, fmt.Errorf("variant %d: AC %d of AN %d decrypted, not the plain counts", v+1, ac.Value(i), an.Value(i))
+				return fmt.Errorf("variant %d: AC %d of AN %d decrypted, not the plain counts", v+1, ac.Value(i), an.Value(i))
 			}
 			v++
 		}
-		b.Release()
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
 	if v != len(t.ac) {
 		return 0, fmt.Errorf("%d variants decrypted, %d were made", v, len(t.ac))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math/rand/v2"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -66,29 +65,21 @@ func writeTable(ctx context.Context, name string, records int, next func() int64
 }
 
 // eachValue reads a table's ids and a column of integers, in the order of the rows.
-func eachValue(ctx context.Context, name, values string, f func(id, value int64)) error {
-	r, err := parquetio.Open(ctx, blob.Local{}, name, column.ReadOptions{Columns: []string{idColumn, values}, BatchRows: batchRows})
+func eachValue(ctx context.Context, name, measure string, f func(id, value int64)) error {
+	r, err := parquetio.Open(ctx, blob.Local{}, name, column.ReadOptions{Columns: []string{idColumn, measure}, BatchRows: batchRows})
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return column.Each(ctx, r, func(b column.Batch) error {
 		ids, okID := b.Column(0).(*array.Int64)
-		column, okValue := b.Column(1).(*array.Int64)
+		values, okValue := b.Column(1).(*array.Int64)
 		if !okID || !okValue {
-			b.Release()
 			return fmt.Errorf("%s: ids of type %s, values of type %s", name, b.Column(0).DataType(), b.Column(1).DataType())
 		}
 		for i := range int(b.NumRows()) {
-			f(ids.Value(i), column.Value(i))
+			f(ids.Value(i), values.Value(i))
 		}
-		b.Release()
-	}
+		return nil
+	})
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -200,29 +199,24 @@ func (p *pattern) check(ctx context.Context, fs blob.FS, name string) (blocks, r
 	size := int64(t.CiphertextBytes())
 	var kept []byte // the ciphertexts of the first rows
 	row := int64(0)
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return 0, 0, err
-		}
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		cts := column.FixedBytes(b.Column(1))
-		err = p.checkIDs(b, row)
-		for i := int64(0); err == nil && i < b.NumRows(); i++ {
+		if err := p.checkIDs(b, row); err != nil {
+			return err
+		}
+		for i := range b.NumRows() {
 			ct := cts[i*size : (i+1)*size]
 			if row+i < kinds {
 				kept = append(kept, ct...)
 			} else if at := (row + i) % p.size * size; !bytes.Equal(ct, kept[at:at+size]) {
-				err = fmt.Errorf("block %d is not what block %d is", row+i, (row+i)%p.size)
+				return fmt.Errorf("block %d is not what block %d is", row+i, (row+i)%p.size)
 			}
 		}
 		row += b.NumRows()
-		b.Release()
-		if err != nil {
-			return 0, 0, err
-		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
 	}
 	if row != p.rows {
 		return 0, 0, fmt.Errorf("the result has %d blocks, not %d", row, p.rows)
@@ -273,14 +267,7 @@ func (p *pattern) checkSums(ctx context.Context, name string, kinds int64) (int6
 	}
 	defer r.Close()
 	records := int64(0)
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return 0, err
-		}
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		ids, sums, counts := b.Column(0).(*array.Int64), b.Column(1).(*array.Int64), b.Column(2).(*array.Int64)
 		for i := range int(b.NumRows()) {
 			row, k := records/int64(p.block), records%int64(p.block)
@@ -289,12 +276,14 @@ func (p *pattern) checkSums(ctx context.Context, name string, kinds int64) (int6
 				want += x.values[p.blockOf(owner, row)*int64(p.block)+k]
 			}
 			if ids.Value(i) != records || sums.Value(i) != want || counts.Value(i) != owners {
-				b.Release()
-				return 0, fmt.Errorf("record %d (id %d) has the sum %d of %d; the plain sum is %d of %d", records, ids.Value(i), sums.Value(i), counts.Value(i), want, owners)
+				return fmt.Errorf("record %d (id %d) has the sum %d of %d; the plain sum is %d of %d", records, ids.Value(i), sums.Value(i), counts.Value(i), want, owners)
 			}
 			records++
 		}
-		b.Release()
+		return nil
+	})
+	if err != nil {
+		return 0, err
 	}
 	if records != kinds*int64(p.block) {
 		return 0, fmt.Errorf("%d records were decrypted, not %d", records, kinds*int64(p.block))

@@ -387,7 +387,7 @@ func (x *encrypting) findBounds(ctx context.Context) error {
 	defer r.Close()
 	progress := &engine.Progress{}
 	defer x.Watch("find bounds", progress)()
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		progress.Done.Add(b.NumRows())
 		return search.add(b, 0)
 	})

@@ -370,7 +370,7 @@ func (f *fusing) culprit(ctx context.Context, err error) error {
 		if err != nil {
 			return err
 		}
-		err = each(ctx, r, func(b column.Batch) error {
+		err = column.Each(ctx, r, func(b column.Batch) error {
 			for c, name := range in.table.Columns {
 				if err := evaluator.Check(columnBytes(b, len(in.table.IDs), c)); err != nil {
 					return refuseCiphertext(b, name, err)

@@ -92,7 +92,7 @@ func JoinDecrypted(ctx context.Context, d Decryption, parts []string) (records i
 	}
 	r = column.Rechunk(r, o.batchRows()*o.plan.records) // the batches of Decrypt, as which some formats keep them
 	defer r.Close()
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		records += b.NumRows()
 		progress.Done.Add(b.NumRows())
 		return w.Write(ctx, b)

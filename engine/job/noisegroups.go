@@ -66,7 +66,7 @@ func (g *noiseGroups) readList(ctx context.Context, list source, ids []string) e
 		return err
 	}
 	defer r.Close()
-	return each(ctx, r, func(b column.Batch) error {
+	return column.Each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, g.ids); err != nil {
 			return err
 		}

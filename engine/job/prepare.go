@@ -146,7 +146,7 @@ func (e *Encryption) readConstants(ctx context.Context) (constants, error) {
 	}
 	defer r.Close()
 	out := constants{}
-	return out, each(ctx, r, func(b column.Batch) error {
+	return out, column.Each(ctx, r, func(b column.Batch) error {
 		for i := range int(b.NumRows()) {
 			if b.Column(0).IsNull(i) {
 				return b.Refuse(i, "measure", "the name of the measure is missing").WithHint("Every row names a measure.")

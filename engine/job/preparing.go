@@ -302,7 +302,7 @@ func (x *preparer) fitTotals(ctx context.Context, s source, list []*preparing) e
 	}
 	defer r.Close()
 	sums := make([]sum, len(list))
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		for c, p := range list {
 			if err := p.addRaw(&sums[c], b, c); err != nil {
 				return err
@@ -363,7 +363,7 @@ func (x *preparer) fitFills(ctx context.Context, s source, list []*preparing) er
 	}
 	all := make([]seen, len(list))
 	var one scaled
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		for c, p := range list {
 			if err := p.values(&one, b, c, false); err != nil {
 				return err

@@ -118,7 +118,7 @@ func (x *encrypting) survey(ctx context.Context) (int64, error) {
 	defer r.Close()
 	progress := &engine.Progress{}
 	defer x.Watch("survey", progress)()
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		progress.Done.Add(b.NumRows())
 		if err := check(b); err != nil {
 			return err

@@ -89,7 +89,7 @@ func ListTokens(ctx context.Context, l TokenList) (*Report, error) {
 	defer out.Close()
 	tokens := x.key.ids()
 	rows := int64(0)
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		var arrays []arrow.Array
 		defer func() { releaseArrays(arrays) }()
 		if err := checkIDs(b, len(columns)); err != nil {

@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -106,7 +105,7 @@ func (e *Encryption) indexUniverse(ctx context.Context, universe source, groups 
 		fields = append(fields, arrow.Field{Name: f.Name, Type: f.Type})
 	}
 	var key []byte
-	return fields, each(ctx, r, func(b column.Batch) error {
+	return fields, column.Each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, len(e.IDs)); err != nil {
 			return err
 		}
@@ -134,7 +133,7 @@ func (x *encrypting) align(ctx context.Context, u *universe, aligned []scaled) e
 	ids := len(x.IDs)
 	values := make([]scaled, len(x.Measures))
 	x.unlisted = 0
-	return each(ctx, r, func(b column.Batch) error {
+	return column.Each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, ids); err != nil {
 			return err
 		}
@@ -167,24 +166,6 @@ func textKey(key []byte, ids []arrow.Array, i int) []byte {
 		key = appendText(key, arr.ValueStr(i))
 	}
 	return key
-}
-
-// each calls f for every batch of r, and releases it.
-func each(ctx context.Context, r column.Reader, f func(column.Batch) error) error {
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = f(b)
-		b.Release()
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // alignedFeed delivers records of the universe with the values at their places.

@@ -30,7 +30,7 @@ func (f *fusing) unmatched(ctx context.Context) (int64, error) {
 			return 0, err
 		}
 		var key []byte
-		err = each(ctx, r, func(b column.Batch) error {
+		err = column.Each(ctx, r, func(b column.Batch) error {
 			for row := range int(b.NumRows()) {
 				key = rowKey(key[:0], b.Columns(), row)
 				n, added, err := index.Index(key)

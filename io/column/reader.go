@@ -121,22 +121,13 @@ func (o WriteOptions) WithDefaults() WriteOptions {
 // Copy writes everything that r still delivers to w and returns how many rows
 // that was. It neither commits w nor closes either.
 func Copy(ctx context.Context, w Writer, r Reader) (rows int64, err error) {
-	for {
-		b, err := r.Read(ctx)
-		if err == io.EOF {
-			return rows, nil
+	return rows, Each(ctx, r, func(b Batch) error {
+		if err := w.Write(ctx, b); err != nil {
+			return err
 		}
-		if err != nil {
-			return rows, err
-		}
-		err = w.Write(ctx, b)
-		n := b.NumRows()
-		b.Release()
-		if err != nil {
-			return rows, err
-		}
-		rows += n
-	}
+		rows += b.NumRows()
+		return nil
+	})
 }
 
 // FileOf returns the name of the file that r reads, or "" when r does not know
@@ -146,4 +137,23 @@ func FileOf(r Reader) string {
 		return f.File()
 	}
 	return ""
+}
+
+// Each calls f for every batch that r still has, in order, and releases it
+// afterwards. It ends at the first error, which it returns.
+func Each(ctx context.Context, r Reader, f func(Batch) error) error {
+	for {
+		b, err := r.Read(ctx)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = f(b)
+		b.Release()
+		if err != nil {
+			return err
+		}
+	}
 }
