@@ -91,7 +91,7 @@ func Associate(ctx context.Context, a Association) (*Report, error) {
 	seen := make([]bool, index.Len())
 	var matched, unmatched int64
 	var key []byte
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, len(ids)); err != nil {
 			return err
 		}
@@ -118,7 +118,9 @@ func Associate(ctx context.Context, a Association) (*Report, error) {
 				}
 				y[c] = group[c][n]
 			}
-			keys.append(rowKey(nil, b.Columns()[:len(ids)], i))
+			if err := keys.append(rowKey(nil, b.Columns()[:len(ids)], i)); err != nil {
+				return err
+			}
 			for c, v := range t.compare(x, y) {
 				if f := results.Field(c).(*array.Float64Builder); math.IsNaN(v) || math.IsInf(v, 0) {
 					f.AppendNull()
@@ -214,7 +216,7 @@ func (t *test) load(ctx context.Context, s source, ids []string, index *engine.G
 	defer r.Close()
 	values := make([][]float64, len(t.columns))
 	var key []byte
-	return values, each(ctx, r, func(b column.Batch) error {
+	return values, column.Each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, len(ids)); err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func (f *fusing) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 	defer ids.Close()
 	in := newRunReader(files, shape)
 	at := int64(0)
-	err = each(ctx, ids, func(b column.Batch) error {
+	err = column.Each(ctx, ids, func(b column.Batch) error {
 		s := sealed{ids: b.Columns(), rows: int(b.NumRows()), ct: make([][]byte, shape.Slots)}
 		for range s.rows {
 			key, row, err := in.next(ctx)
@@ -94,7 +94,7 @@ func (f *fusing) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 				return err
 			}
 			if !bytes.Equal(key, blockKey(nil, at)) {
-				return fmt.Errorf("%w: block %d is not where it should be", sums.ErrDamaged, at+1)
+				return in.damaged("block %d is not where it should be", at+1)
 			}
 			for c, sum := range row {
 				s.ct[c] = append(s.ct[c], sum...)
@@ -117,7 +117,8 @@ func (f *fusing) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 
 // runReader reads the rows of run files one by one, file by file.
 type runReader struct {
-	files  []*sums.File
+	files  []*sums.File // still to be opened
+	file   *sums.File   // that is being read, or was the last
 	shape  sums.Shape
 	pool   *sums.Pool
 	source sums.Source
@@ -133,7 +134,7 @@ func newRunReader(files []*sums.File, shape sums.Shape) *runReader {
 // next returns the next row's key and sums, nil where one is missing. They are valid until the next call.
 func (r *runReader) next(ctx context.Context) (key []byte, row [][]byte, err error) {
 	if err = r.load(ctx); err == io.EOF {
-		err = fmt.Errorf("%w: rows are missing", sums.ErrDamaged)
+		err = r.damaged("rows are missing")
 	}
 	if err != nil {
 		return nil, nil, err
@@ -157,10 +158,10 @@ func (r *runReader) load(ctx context.Context) (err error) {
 			if len(r.files) == 0 {
 				return io.EOF
 			}
-			if r.source, err = r.files[0].Source(r.shape, r.pool); err != nil {
+			r.file, r.files = r.files[0], r.files[1:]
+			if r.source, err = r.file.Source(r.shape, r.pool); err != nil {
 				return err
 			}
-			r.files = r.files[1:]
 		}
 		b, err := r.source.Next(ctx)
 		if err == io.EOF {
@@ -175,13 +176,18 @@ func (r *runReader) load(ctx context.Context) (err error) {
 	return nil
 }
 
+// damaged refuses the file that is being read.
+func (r *runReader) damaged(format string, args ...any) error {
+	return r.file.Refuse(fmt.Errorf("%w: %s", sums.ErrDamaged, fmt.Sprintf(format, args...)))
+}
+
 // end demands that there are no more rows.
 func (r *runReader) end(ctx context.Context) error {
 	switch err := r.load(ctx); err {
 	case io.EOF:
 		return nil
 	case nil:
-		return fmt.Errorf("%w: rows are left over", sums.ErrDamaged)
+		return r.damaged("rows are left over")
 	default:
 		return err
 	}

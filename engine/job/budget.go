@@ -314,7 +314,7 @@ func charge(ctx context.Context, file string, r Release) (*Budget, error) {
 	return b, b.write(ctx, true)
 }
 
-// State is a budget at a glance.
+// BudgetState is a budget at a glance.
 type BudgetState struct {
 	File     string  `json:"file"`
 	About    string  `json:"about,omitempty"`

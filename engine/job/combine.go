@@ -30,7 +30,7 @@ const (
 	Average = "average" // the mean of the owners' means, each of which counts the same whatever it is the mean of
 )
 
-// Combine writes a table of the ids of all summaries, each once, in ascending order of their bytes, and of every measure
+// Combine writes a table of the ids of all summaries, each once, in ascending order (numbers by value, text by its bytes), and of every measure
 // NAME its NAME_count, NAME_mean and, where the summaries have it, NAME_var, in double precision. With Average the count is of
 // summaries, and the mean and variance are the means of theirs.
 func Combine(ctx context.Context, c Combination) (*Report, error) {
@@ -60,7 +60,10 @@ func Combine(ctx context.Context, c Combination) (*Report, error) {
 			return nil, err
 		}
 	}
-	schema, columns := m.result()
+	schema, columns, err := m.result()
+	if err != nil {
+		return nil, err
+	}
 	defer releaseArrays(columns)
 	out, err := format.create(ctx, c.FS, c.Out, schema, column.WriteOptions{Overwrite: c.Overwrite})
 	if err != nil {
@@ -164,7 +167,7 @@ func (m *combining) add(ctx context.Context, file string) error {
 	defer r.Close()
 	seen := make([]bool, m.index.Len())
 	var key []byte
-	return each(ctx, r, func(b column.Batch) error {
+	return column.Each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, len(m.ids)); err != nil {
 			return err
 		}
@@ -256,7 +259,7 @@ func cellFloat(b column.Batch, i, c int) (v float64, ok bool, err error) {
 }
 
 // result makes the table.
-func (m *combining) result() (*arrow.Schema, []arrow.Array) {
+func (m *combining) result() (*arrow.Schema, []arrow.Array, error) {
 	order := make([]int32, m.index.Len())
 	for i := range order {
 		order[i] = int32(i)
@@ -264,7 +267,9 @@ func (m *combining) result() (*arrow.Schema, []arrow.Array) {
 	slices.SortFunc(order, func(a, b int32) int { return slices.Compare(m.index.Key(a), m.index.Key(b)) })
 	keys := newKeyBuilder(m.ids)
 	for _, n := range order {
-		keys.append(m.index.Key(n))
+		if err := keys.append(m.index.Key(n)); err != nil {
+			return nil, nil, err
+		}
 	}
 	fields, columns := slices.Clone(m.ids), keys.arrays()
 	add := func(name string, value func(x moment) (float64, bool), k int) {
@@ -302,5 +307,5 @@ func (m *combining) result() (*arrow.Schema, []arrow.Array) {
 			}, k)
 		}
 	}
-	return arrow.NewSchema(fields, nil), columns
+	return arrow.NewSchema(fields, nil), columns, nil
 }

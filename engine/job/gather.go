@@ -42,7 +42,7 @@ func (x *preparer) gather(ctx context.Context, s source) (*gathered, error) {
 		g.scales = append(g.scales, x.prepared[name].Decimals)
 	}
 	add := &adding{gathered: g, x: x, budget: budget, counts: make([][]int64, len(x.measures))}
-	if err := each(ctx, r, add.batch); err != nil {
+	if err := column.Each(ctx, r, add.batch); err != nil {
 		return nil, err
 	}
 	if err := add.settle(); err != nil {
@@ -214,7 +214,9 @@ func (r *gatheredReader) Read(ctx context.Context) (column.Batch, error) {
 	}
 	keys := newKeyBuilder(r.fields)
 	for _, row := range rows {
-		keys.append(r.ids.Key(r.group[row]))
+		if err := keys.append(r.ids.Key(r.group[row])); err != nil {
+			return column.Batch{}, err
+		}
 	}
 	ids := keys.arrays()
 	defer releaseArrays(ids)

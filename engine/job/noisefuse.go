@@ -33,10 +33,9 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 				return nil, 0, err
 			}
 		}
-		switch {
-		case out == nil:
+		if out == nil {
 			c := *n
-			c.Quantities = append([]ctfile.NoisyQuantity(nil), n.Quantities...)
+			c.Quantities = slices.Clone(n.Quantities)
 			out, first = &c, in.file
 			continue
 		}

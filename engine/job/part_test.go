@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/sums"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -188,6 +190,86 @@ func TestFuseRunsRefuses(t *testing.T) {
 	for _, r := range []job.Range{{From: -1, To: 2}, {From: 3, To: 3}, {From: 0, To: 7}, {From: 4, To: 2}} {
 		if _, err := job.FuseRun(context.Background(), u, r, b.path("run")); job.Explain(err).Kind != job.Usage {
 			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}
+
+// A run whose rows are not those of its range, as no fusion writes it, is refused by its name.
+func TestRunsOfOtherRows(t *testing.T) {
+	ctx := context.Background()
+	b := newBench(t, paillier.MHL)
+	table := [][]string{{"id", "v"}}
+	for i := range 700 {
+		table = append(table, []string{fmt.Sprint(i), fmt.Sprint(i % 100)})
+	}
+	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=100"), Layout: job.Blocks, MaxAdds: 1000, Key: job.KeyOf(b.key)}
+	u := job.Fusion{In: []string{b.encrypt(b.table("a.csv", table), e)}, Out: b.path("out.cf.parquet")}
+	n, err := job.FuseRows(ctx, u)
+	if err != nil || n < 3 {
+		t.Fatal(n, err)
+	}
+	part := func(from, to int64) string {
+		name := b.path(fmt.Sprintf("run-%d-%d", from, to))
+		if _, err := job.FuseRun(ctx, u, job.Range{From: from, To: to}, name); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	// pretend says that a run is of other blocks than those in it.
+	pretend := func(name string, from, to int64) string {
+		in, err := sums.OpenFile(ctx, blob.Local{}, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		d := in.Description
+		shape := sums.Shape{Key: b.key.Public(), Slots: len(d.Sums)}
+		source, err := in.Source(shape, sums.NewPool(1<<20, shape))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := source.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Release()
+		d.From, d.To = from, to
+		forged := b.path(fmt.Sprintf("forged-%d-%d", from, to))
+		out, err := sums.CreateFile(ctx, blob.Local{}, forged, shape, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, ct := &sums.Keys{}, make([][]byte, shape.Slots)
+		for i := range rows.Len() {
+			keys.Data = append(keys.Data, rows.Key(i)...)
+			keys.End()
+			for slot := range ct {
+				sum, _ := rows.Sum(i, slot)
+				ct[slot] = append(ct[slot], sum...)
+			}
+		}
+		if err := out.Append(&sums.Rows{Keys: keys, Sums: ct, Size: d.Size}); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Commit(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return forged
+	}
+	for name, c := range map[string]struct {
+		runs          []string
+		file, message string
+	}{
+		"one too few":       {[]string{pretend(part(0, n-1), 0, n)}, fmt.Sprintf("forged-0-%d", n), "rows are missing"},
+		"not those":         {[]string{part(0, 1), pretend(part(2, n), 1, n)}, fmt.Sprintf("forged-1-%d", n), "block 2 is not where it should be"},
+		"more than a range": {[]string{pretend(part(0, n), 0, n-1), part(n-1, n)}, fmt.Sprintf("run-%d-%d", n-1, n), "rows are left over"},
+	} {
+		_, err := job.FuseRuns(ctx, u, c.runs)
+		if f := job.Explain(err); err == nil || f.File != b.path(c.file) || !strings.Contains(f.Message, c.message) || f.Hint == "" {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if _, err := os.Stat(u.Out); !os.IsNotExist(err) {
+			t.Errorf("%s: there is an output", name)
 		}
 	}
 }

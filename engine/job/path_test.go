@@ -34,8 +34,8 @@ func cohort(r *rand.Rand, universe int) [][]string {
 	return rows
 }
 
-// sums adds rows up by the value of a key column ("" for all), for x alone, y alone and both.
-func sums(t testing.TB, by func(row []string) string, weight []int64, tables ...[][]string) map[string][3]*plainMoments {
+// plainSums adds rows up by the value of a key column ("" for all), for x alone, y alone and both.
+func plainSums(t testing.TB, by func(row []string) string, weight []int64, tables ...[][]string) map[string][3]*plainMoments {
 	out := map[string][3]*plainMoments{}
 	for i, rows := range tables {
 		for _, row := range rows[1:] {
@@ -109,7 +109,7 @@ func TestRecordsEqualThePlainComputation(t *testing.T) {
 				"by ward":   {[]string{"ward"}, func(row []string) string { return row[1] }, func(row map[string]string) string { return row["ward"] }},
 				"total":     {[]string{}, func([]string) string { return "" }, func(map[string]string) string { return "" }},
 			} {
-				want := sums(t, c.key, once, tables...)
+				want := plainSums(t, c.key, once, tables...)
 				got := b.decrypt(b.fuse(name+".cf.parquet", job.Fusion{In: files, By: c.by}))
 				if len(got) != len(want) {
 					t.Errorf("%s: %d rows, want %d", name, len(got), len(want))
@@ -150,7 +150,7 @@ func TestBlocksEqualThePlainComputation(t *testing.T) {
 		e.Layout, e.Universe, e.MaxAdds = job.Blocks, []string{list}, 400
 		files = append(files, b.encrypt(b.table(fmt.Sprintf("o%d.csv", i), rows), e))
 	}
-	want := sums(t, func(row []string) string { return row[0] }, []int64{1, 1, 1}, tables...)
+	want := plainSums(t, func(row []string) string { return row[0] }, []int64{1, 1, 1}, tables...)
 	got := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: files}))
 	if len(got) != 101 {
 		t.Fatalf("%d records, want 101", len(got))
@@ -170,7 +170,7 @@ func TestBlocksEqualThePlainComputation(t *testing.T) {
 	if len(total) != 1 {
 		t.Fatalf("a total of %d rows", len(total))
 	}
-	compare(t, "total", total[0], sums(t, func([]string) string { return "" }, []int64{1, 1, 1}, tables...)[""])
+	compare(t, "total", total[0], plainSums(t, func([]string) string { return "" }, []int64{1, 1, 1}, tables...)[""])
 }
 
 func TestWeights(t *testing.T) {
@@ -198,7 +198,9 @@ func TestWeights(t *testing.T) {
 	of := func(files []string) []job.Weight {
 		return []job.Weight{{File: files[1], Weight: -2}, {File: files[2], Weight: 3}}
 	}
-	plain := func(by func([]string) string) map[string][3]*plainMoments { return sums(t, by, weights, tables...) }
+	plain := func(by func([]string) string) map[string][3]*plainMoments {
+		return plainSums(t, by, weights, tables...)
+	}
 	check := func(name string, row map[string]string, p [3]*plainMoments) {
 		t.Helper()
 		for i, m := range []string{"x", "y"} {

@@ -82,7 +82,7 @@ func (p *pivot) load(ctx context.Context, s source) error {
 		p.fields[k] = columns[k].field(p.fields[k : k+1])
 	}
 	var key []byte
-	err = each(ctx, r, func(b column.Batch) error {
+	err = column.Each(ctx, r, func(b column.Batch) error {
 		n := len(p.ids)
 		if err := checkIDs(b, n); err != nil {
 			return err
@@ -210,7 +210,9 @@ func (r *pivotReader) Read(ctx context.Context) (column.Batch, error) {
 	keys := newKeyBuilder(r.fields)
 	b := column.Batch{}
 	for row := from; row < to; row++ {
-		keys.append(r.rows.Key(int32(row)))
+		if err := keys.append(r.rows.Key(int32(row))); err != nil {
+			return column.Batch{}, err
+		}
 		b.Spans = column.AppendSpan(b.Spans, r.places[row])
 	}
 	ids := keys.arrays()

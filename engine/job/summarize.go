@@ -114,7 +114,7 @@ func (t *summing) read(ctx context.Context) error {
 	values := make([]scaled, len(t.Measures))
 	ids := len(t.IDs)
 	var key []byte
-	return each(ctx, r, func(b column.Batch) error {
+	return column.Each(ctx, r, func(b column.Batch) error {
 		if err := checkIDs(b, ids); err != nil {
 			return err
 		}
@@ -178,7 +178,9 @@ func plus(a, b codec.Int) (codec.Int, bool) {
 func (t *summing) write(ctx context.Context, out column.Writer, schema *arrow.Schema, stats []statistic, from, to int) error {
 	keys := newKeyBuilder(t.idFields)
 	for n := from; n < to; n++ {
-		keys.append(t.index.Key(int32(n)))
+		if err := keys.append(t.index.Key(int32(n))); err != nil {
+			return err
+		}
 	}
 	ids := keys.arrays()
 	defer releaseArrays(ids)

@@ -164,13 +164,14 @@ func OpenFile(ctx context.Context, fs blob.FS, path string) (*File, error) {
 	}
 	out := &File{path: path, file: f}
 	if err := out.open(); err != nil {
-		return nil, errors.Join(out.refuse(err), f.Close())
+		return nil, errors.Join(out.Refuse(err), f.Close())
 	}
 	return out, nil
 }
 
-// refuse gives an error its file, unless it is about reading.
-func (f *File) refuse(err error) error {
+// Refuse makes of an ErrDamaged an *column.InputError that names the file;
+// other errors are returned as they are.
+func (f *File) Refuse(err error) error {
 	if errors.Is(err, ErrDamaged) {
 		return &column.InputError{File: f.path, Cause: err, Hint: runHint}
 	}
@@ -239,31 +240,31 @@ func (f *File) Close() error { return f.file.Close() }
 // Source reads the rows of the file into memory of the pool. Closing it closes the file.
 func (f *File) Source(s Shape, pool *Pool) (Source, error) {
 	if len(f.Sums) != s.Slots || f.Size != s.size() {
-		return nil, f.refuse(fmt.Errorf("%w: its sums are others", ErrDamaged))
+		return nil, f.Refuse(fmt.Errorf("%w: its sums are others", ErrDamaged))
 	}
 	index := make([]byte, f.file.Size()-trailerSize-f.end)
 	if err := f.read(index, f.end); err != nil {
-		return nil, f.refuse(err)
+		return nil, f.Refuse(err)
 	}
 	trailer := make([]byte, trailerSize)
 	if err := f.read(trailer, f.file.Size()-trailerSize); err != nil {
-		return nil, f.refuse(err)
+		return nil, f.Refuse(err)
 	}
 	if checksum(index) != binary.LittleEndian.Uint32(trailer[12:]) {
-		return nil, f.refuse(fmt.Errorf("%w: its index does not match its checksum", ErrDamaged))
+		return nil, f.Refuse(fmt.Errorf("%w: its index does not match its checksum", ErrDamaged))
 	}
 	out := &fileSource{runSource: runSource{shape: s, pool: pool, file: f.file}, of: f}
 	at := f.data
 	for ; len(index) > 0; index = index[indexSize:] {
 		x := span{int64(binary.LittleEndian.Uint64(index)), int32(binary.LittleEndian.Uint32(index[8:]))}
 		if x.at != at || x.bytes < blockHeader || x.at+int64(x.bytes) > f.end {
-			return nil, f.refuse(fmt.Errorf("%w: its blocks do not follow each other", ErrDamaged))
+			return nil, f.Refuse(fmt.Errorf("%w: its blocks do not follow each other", ErrDamaged))
 		}
 		at += int64(x.bytes)
 		out.spans, out.bytes = append(out.spans, x), out.bytes+int64(x.bytes)
 	}
 	if at != f.end {
-		return nil, f.refuse(fmt.Errorf("%w: its blocks do not follow each other", ErrDamaged))
+		return nil, f.Refuse(fmt.Errorf("%w: its blocks do not follow each other", ErrDamaged))
 	}
 	return out, nil
 }
@@ -282,7 +283,7 @@ func (s *fileSource) Next(ctx context.Context) (*Block, error) {
 		err = fmt.Errorf("%w: it has %d rows, not %d", ErrDamaged, s.rows, s.of.rows)
 	}
 	if err != nil && err != io.EOF {
-		return nil, s.of.refuse(err)
+		return nil, s.of.Refuse(err)
 	}
 	if b != nil {
 		s.rows += int64(b.n)
@@ -292,7 +293,7 @@ func (s *fileSource) Next(ctx context.Context) (*Block, error) {
 				continue
 			}
 			b.Release()
-			return nil, s.of.refuse(fmt.Errorf("%w: its keys are not in order", ErrDamaged))
+			return nil, s.of.Refuse(fmt.Errorf("%w: its keys are not in order", ErrDamaged))
 		}
 	}
 	return b, err
