@@ -163,7 +163,7 @@ type killer struct {
 // run runs a program, again whenever it was killed, until it ends by itself, which must be well.
 func (k *killer) run(p *place, args ...string) {
 	p.t.Helper()
-	for {
+	for within := k.within; ; within += within / 10 { // lest a machine that became busy never gets to the end
 		cmd, out := p.program(append(args, "--quiet")...)
 		if err := cmd.Start(); err != nil {
 			p.t.Fatal(err)
@@ -173,7 +173,7 @@ func (k *killer) run(p *place, args ...string) {
 		var err error
 		select {
 		case err = <-ended:
-		case <-time.After(time.Duration(k.random.Int64N(int64(k.within)))):
+		case <-time.After(time.Duration(k.random.Int64N(int64(within)))):
 			_ = cmd.Process.Kill() // it may be over just now
 			err = <-ended
 		}
@@ -283,7 +283,7 @@ func TestTermination(t *testing.T) {
 			if code := cmd.ProcessState.ExitCode(); code != exitInterrupted {
 				t.Fatalf("%v: exit code %d\n%s", signal, code, out)
 			}
-			if took := time.Since(start); took > 10*time.Second {
+			if took := time.Since(start); took > 30*time.Second {
 				t.Errorf("%v: it took %v to end", signal, took)
 			}
 			if !strings.Contains(out.String(), "cipherfold: interrupted in ") || !strings.Contains(out.String(), "hint: Go on with: cipherfold run job.toml --resume") {

@@ -252,7 +252,7 @@ func TestCancelledUpload(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > 20*time.Second {
 				t.Errorf("%s after %d bytes took %v", how, size, took)
 			}
 			if err := u.Commit(ctx); err == nil {
@@ -389,7 +389,7 @@ func TestHanging(t *testing.T) {
 	checkError(t, err, nil, p.name("x"), "no answer for 250ms (tried 4 times)")
 	err = write(p, p.name("y"), data, blob.CreateOptions{Overwrite: true})
 	checkError(t, err, nil, p.name("y"), "no answer for 250ms")
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("giving up took %v", took)
 	}
 }
@@ -447,7 +447,7 @@ func TestCancelledRead(t *testing.T) {
 	if _, err := p.Create(opened, p.name("z"), blob.CreateOptions{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
 }
