@@ -76,24 +76,43 @@ func TestPrivacy(t *testing.T) {
 	p.ok("encrypt --quiet --overwrite --key @/public.json --in @/a.csv --out @/a.cf.parquet " + measure)
 	p.ok("budget @/job-budget.json --rho 1")
 	t.Setenv("XDG_CONFIG_HOME", p.path("config")) // where the job's receipt is signed
-	p.write("job.toml", fmt.Sprintf(`version = 1
+	const release = `version = 1
 [job]
 name = "release"
-dir = "%[1]s/job"
+dir = "%[1]s/%[2]s"
 [[decrypt]]
 key = "%[1]s/secret.json"
 in = "%[1]s/a.cf.parquet"
-out = "%[1]s/job.csv"
+out = "%[1]s/%[2]s.csv"
 noise = "release"
-rho = "0.75"
+rho = "%[3]s"
 person_records = 1
 budget = "%[1]s/job-budget.json"
-`, p.dir))
+`
+	p.write("job.toml", fmt.Sprintf(release, p.dir, "job", "0.75"))
 	if out := p.ok("run --quiet @/job.toml"); !strings.Contains(out, "mean |error|") || !strings.Contains(out, "(ρ = 0.75)") {
 		t.Errorf("printed\n%s", out)
 	}
 	if out := p.ok("budget @/job-budget.json"); !strings.Contains(out, "spent  ρ = 0.75 (75%) in 1 release") {
 		t.Errorf("printed\n%s", out)
+	}
+
+	// In shards the noisy table is one part, which the budget has paid for before it is there.
+	p.write("shards.toml", fmt.Sprintf(release, p.dir, "shards", "0.2"))
+	for _, c := range []struct{ line, spent string }{
+		{"shard @/shards.toml 3/3", "ρ = 0.75 (75%) in 1 release"},
+		{"shard @/shards.toml 1/3", "ρ = 0.95 (95%) in 2 releases"},
+		{"shard @/shards.toml 2/3", "ρ = 0.95 (95%) in 2 releases"},
+		{"merge @/shards.toml", "ρ = 0.95 (95%) in 2 releases"},
+		{"shard @/shards.toml 1/3", "ρ = 0.95 (95%) in 2 releases"},
+	} {
+		p.ok(c.line + " --quiet")
+		if out := p.ok("budget @/job-budget.json"); !strings.Contains(out, "spent  "+c.spent) {
+			t.Errorf("%s: printed\n%s", c.line, out)
+		}
+	}
+	if lines := strings.Split(string(p.read("shards.csv")), "\n"); len(lines) != 5 {
+		t.Errorf("%q", lines)
 	}
 }
 

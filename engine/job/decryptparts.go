@@ -14,6 +14,7 @@ type DecryptSurvey struct {
 	Records         int64     `json:"records"` // of the result
 	Columns         int       `json:"columns"` // of ciphertexts
 	CiphertextBytes int       `json:"ciphertext_bytes"`
+	Whole           bool      `json:"whole,omitempty"` // it is one part: it adds noise, for which a budget is charged
 }
 
 // SurveyDecryption reads the table's footer. It needs no key; one that is given must be the table's.
@@ -31,16 +32,22 @@ func SurveyDecryption(ctx context.Context, d Decryption) (*DecryptSurvey, error)
 		return nil, err
 	}
 	t := in.table
-	return &DecryptSurvey{Key: keyReport(o.pk), Rows: t.FileRows(), Records: t.Rows, Columns: len(t.Columns), CiphertextBytes: o.pk.CiphertextSize()}, nil
+	return &DecryptSurvey{Key: keyReport(o.pk), Rows: t.FileRows(), Records: t.Rows, Columns: len(t.Columns), CiphertextBytes: o.pk.CiphertextSize(), Whole: o.noise != nil}, nil
 }
 
 // DecryptParts decrypts ranges of the table's rows, in ascending order, each into a Parquet file of its own. out names the
 // file of a range; done is called as soon as it is committed. JoinDecrypted puts them together: the result is the one of
-// Decrypt.
+// Decrypt. With noise of a release there is one part, of all rows, for which the budget is charged before it appears.
 func DecryptParts(ctx context.Context, d Decryption, parts []Range, out func(Range) string, done func(Range, *Report) error) error {
 	d.Options = d.Options.withDefaults()
 	o, err := d.open(ctx)
 	if err != nil {
+		return err
+	}
+	if all := (Range{0, o.table.FileRows()}); o.noise != nil && (len(parts) != 1 || parts[0] != all) {
+		return usage("Decrypt all rows as one part.", "noise for which a budget is charged cannot be added in parts")
+	}
+	if err := o.noise.affordable(ctx); err != nil {
 		return err
 	}
 	in, err := o.openTable(ctx)
@@ -79,6 +86,9 @@ func (o *opening) writePart(ctx context.Context, in column.Reader, name string, 
 	defer out.Close()
 	report, err := o.write(ctx, in, out, progress)
 	if err != nil {
+		return nil, err
+	}
+	if report.Privacy, err = o.charge(ctx); err != nil {
 		return nil, err
 	}
 	report.Out = name

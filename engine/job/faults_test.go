@@ -84,7 +84,7 @@ func chores(t testing.TB, disk blob.Disk, prefix string, rows int) []chore {
 		return func(ctx context.Context, o job.Options) error {
 			u := u
 			u.Options = o
-			n, err := job.FuseRows(ctx, u)
+			n, _, err := job.FuseRows(ctx, u)
 			if err != nil {
 				return err
 			}

@@ -66,21 +66,12 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.warnOfQuiet()
-	if err := f.fillTables(ctx); err != nil {
+	if err := f.prepare(ctx); err != nil {
 		return nil, err
-	}
-	first := f.inputs[0]
-	if u.Unmatched {
-		n, err := f.unmatched(ctx)
-		if err != nil {
-			return nil, err
-		}
-		f.report.Unmatched = &n
 	}
 	var stats engine.Stats
 	switch {
-	case first.table.Layout == Records:
+	case f.inputs[0].table.Layout == Records:
 		stats, err = f.grouped(ctx)
 	case f.wantsTotal():
 		stats, err = f.total(ctx)
@@ -92,6 +83,20 @@ func Fuse(ctx context.Context, u Fusion) (*Report, error) {
 	}
 	f.finish(start, stats)
 	return f.report, nil
+}
+
+// prepare does what comes before a result is made, in one step or of parts.
+func (f *fusing) prepare(ctx context.Context) error {
+	f.warnOfQuiet()
+	if err := f.fillTables(ctx); err != nil {
+		return err
+	}
+	if !f.Unmatched {
+		return nil
+	}
+	n, err := f.unmatched(ctx)
+	f.report.Unmatched = &n
+	return err
 }
 
 // begin checks the request and reads the inputs' footers.
@@ -132,6 +137,9 @@ func (u Fusion) begin(ctx context.Context) (*fusing, error) {
 	u.keyed(pk)
 	f := &fusing{Fusion: u, pk: pk, inputs: inputs, report: &Report{Out: u.Out, Kernel: pk.Kernel(), Key: keyReport(pk)}}
 	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
+	if u.Unmatched && (inputs[0].table.Layout == Blocks || u.By != nil) {
+		return nil, usage("In blocks all inputs have the same ids; a group or a total has none.", "--count-unmatched is for records fused by id")
+	}
 	if inputs[0].table.Layout == Blocks && !f.wantsTotal() {
 		if u.By != nil {
 			return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))

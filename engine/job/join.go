@@ -103,8 +103,5 @@ func JoinDecrypted(ctx context.Context, d Decryption, parts []string) (records i
 	if records != in.table.Rows {
 		return 0, column.Refuse(d.In, "the parts have %d records, the table has %d", records, in.table.Rows).WithHint("Begin anew.")
 	}
-	if _, err := o.charge(ctx); err != nil {
-		return 0, err
-	}
 	return records, w.Commit(ctx)
 }

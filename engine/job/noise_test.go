@@ -711,7 +711,8 @@ func TestNoiseOfWeights(t *testing.T) {
 	}
 }
 
-// Parts of a job with noise: encryption in parts has the same noise, and a result joined of parts is charged once.
+// Parts of a job with noise: encryption in parts has the same noise. A result that is charged to a budget is one part, which
+// is not there before it is charged.
 func TestNoiseInParts(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	files, universe, sums, _ := b.owners(1, noisyRecords)
@@ -729,15 +730,36 @@ func TestNoiseInParts(t *testing.T) {
 	b.encryptInParts(e, 50)
 	budget := b.budget("1", "", "")
 	d := job.Decryption{Options: b.options, Key: job.KeyOf(b.key), In: e.Out, Out: b.path("parts.csv"), Privacy: job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1, Budget: budget}}
-	b.decryptInParts(d, 40)
+	ctx := context.Background()
+	survey, err := job.SurveyDecryption(ctx, d)
+	if err != nil || !survey.Whole {
+		t.Fatalf("%+v, %v", survey, err)
+	}
+	none := func(job.Range, *job.Report) error { return nil }
+	part := b.path("part.parquet")
+	for _, r := range [][]job.Range{ranges(survey.Rows, 40), {{From: 0, To: survey.Rows - 1}}, {{From: 1, To: survey.Rows}}} {
+		err := job.DecryptParts(ctx, d, r, func(job.Range) string { return part }, none)
+		if f := job.Explain(err); f.Kind != job.Usage || !strings.Contains(f.Message, "cannot be added in parts") {
+			t.Errorf("%v: %+v", r, f)
+		}
+	}
+	if x, _ := b.state(budget); len(x.Spent) != 0 {
+		t.Errorf("%+v", x.Spent)
+	}
+	b.decryptInParts(d, survey.Rows)
 	abs, _ = b.errors(b.rows(d.Out), "v_sum", sums, 10)
-	within(t, "release, in parts", abs/10, 1000*math.Sqrt(2/math.Pi)/10)
+	within(t, "release, as one part", abs/10, 1000*math.Sqrt(2/math.Pi)/10)
 	if x, s := b.state(budget); len(x.Spent) != 1 || s.Share != 1 {
 		t.Errorf("%+v", s)
 	}
+	err = job.DecryptParts(ctx, d, ranges(survey.Rows, survey.Rows), func(job.Range) string { return part }, none)
+	refused(t, err, "the budget is spent")
+	if _, err := os.Stat(part); !os.IsNotExist(err) {
+		t.Error("a part that was not charged is there")
+	}
 
 	e.Privacy = job.Privacy{Noise: job.NoiseLocal, Rho: "1", Records: 1, Budget: budget}
-	if _, err := job.SurveyEncryption(context.Background(), e); err == nil || !strings.Contains(err.Error(), "cannot be charged for parts") {
+	if _, err := job.SurveyEncryption(ctx, e); err == nil || !strings.Contains(err.Error(), "cannot be charged for parts") {
 		t.Error(err)
 	}
 }

@@ -19,14 +19,20 @@ import (
 // first, from 0, and To is one beyond the last. Of tables in blocks the rows are blocks.
 type Range struct{ From, To int64 }
 
-// FuseRows returns how many rows a fusion has, for cutting it into ranges: the rows of all inputs. Tables in blocks are
-// fused block by block, and have as many rows as one of them has blocks; for one total they have the blocks of all.
-func FuseRows(ctx context.Context, u Fusion) (int64, error) {
+// FuseRows returns how many rows a fusion has, for cutting it into ranges, and the bytes of ciphertexts that are read for
+// one. These are the rows of all inputs. Tables in blocks are fused block by block, and have as many rows as one of them
+// has blocks; for one total they have the blocks of all.
+func FuseRows(ctx context.Context, u Fusion) (rows, bytes int64, err error) {
 	f, err := u.begin(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return f.partRows(), nil
+	all := int64(0)
+	for _, in := range f.inputs {
+		all += in.table.FileRows() * int64(len(in.table.Columns)*f.pk.CiphertextSize())
+	}
+	rows = f.partRows()
+	return rows, all / max(1, rows), nil
 }
 
 // partRows is the number of rows that parts are ranges of.
@@ -50,6 +56,9 @@ func FuseRun(ctx context.Context, u Fusion, part Range, out string) (*Report, er
 		return nil, usage("Ask for rows that there are.", "rows %d to %d of a fusion of %d", part.From, part.To, n)
 	}
 	f.report.Out = out
+	if err := f.fillTables(ctx); err != nil {
+		return nil, err
+	}
 	var stats engine.Stats
 	switch {
 	case f.inputs[0].table.Layout == Records:
@@ -73,6 +82,9 @@ func FuseRuns(ctx context.Context, u Fusion, runs []string) (*Report, error) {
 	start := time.Now()
 	f, err := u.begin(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.prepare(ctx); err != nil {
 		return nil, err
 	}
 	var stats engine.Stats

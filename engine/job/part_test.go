@@ -20,7 +20,7 @@ import (
 func fuseInParts(b *bench, random *rand.Rand, u job.Fusion, cuts []int64) (string, error) {
 	b.Helper()
 	ctx := context.Background()
-	n, err := job.FuseRows(ctx, u)
+	n, _, err := job.FuseRows(ctx, u)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestFuseInParts(t *testing.T) {
 			if _, err := job.Fuse(context.Background(), u); err != nil {
 				t.Fatal(err)
 			}
-			n, err := job.FuseRows(context.Background(), u)
+			n, _, err := job.FuseRows(context.Background(), u)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,7 +204,7 @@ func TestRunsOfOtherRows(t *testing.T) {
 	}
 	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=100"), Layout: job.Blocks, MaxAdds: 1000, Key: job.KeyOf(b.key)}
 	u := job.Fusion{In: []string{b.encrypt(b.table("a.csv", table), e)}, Out: b.path("out.cf.parquet")}
-	n, err := job.FuseRows(ctx, u)
+	n, _, err := job.FuseRows(ctx, u)
 	if err != nil || n < 3 {
 		t.Fatal(n, err)
 	}

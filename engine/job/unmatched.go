@@ -9,9 +9,6 @@ import (
 
 // unmatched counts the ids that are not in every input: how many, and not which. It reads ids only, and holds them in memory.
 func (f *fusing) unmatched(ctx context.Context) (int64, error) {
-	if f.inputs[0].table.Layout != Records || f.By != nil {
-		return 0, usage("In blocks all inputs have the same ids; a group or a total has none.", "--count-unmatched is for records fused by id")
-	}
 	ids := f.inputs[0].table.IDs
 	index := engine.NewGroups(engine.NewBudget(f.Memory))
 	defer index.Free()

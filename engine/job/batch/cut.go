@@ -28,20 +28,27 @@ type cut struct {
 	digest string // SHA-256 of the file; parts that were made by another cut do not count
 }
 
-// partBytes is how many ciphertexts a part holds, in bytes: some seconds' work.
-const partBytes = 64 << 20
+// How many ciphertexts a part is of, in bytes: some seconds' work. The parts of a fusion are read once more when they are put
+// together, so that it is divided only where it takes long, or among shards.
+const (
+	partBytes     = 64 << 20
+	fusePartBytes = 4 << 30
+)
 
 // partsMax is how many parts a step may have: each is a file.
 const partsMax = 1 << 20
 
-// newCut divides rows, of which `align` stay together and have so many bytes of ciphertext. partRows is what the user
-// wishes, or 0; there are at least `shards` parts, if there are so many rows, and at most partsMax.
-func newCut(rows, align, bytes, partRows int64, shards int) *cut {
+// newCut divides rows, of which `align` stay together and have so many bytes of ciphertext, into parts of about `most` bytes.
+// partRows is what the user wishes, or 0. Shards get as many parts of one size each as is possible; there are at most partsMax.
+func newCut(rows, align, bytes, most, partRows int64, shards int) *cut {
 	if partRows == 0 {
-		partRows = max(1, partBytes/max(1, bytes)) * align
+		partRows = max(1, most/max(1, bytes)) * align
 	}
-	if shards > 0 {
-		partRows = min(partRows, max(1, rows/int64(shards)))
+	if n := int64(shards); n > 0 && rows > 0 {
+		units := (rows-1)/align + 1
+		parts := (units-1)/max(1, min(partRows, rows)/align) + 1
+		parts = min((parts-1)/n+1, units) * n
+		partRows = ((units-1)/parts + 1) * align
 	}
 	partRows = min(max(partRows, (rows+partsMax-1)/partsMax), max(1, rows))
 	partRows = (partRows + align - 1) / align * align

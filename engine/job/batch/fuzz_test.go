@@ -360,7 +360,7 @@ func TestCutsHaveBounds(t *testing.T) {
 		for _, partRows := range []int64{0, 1, 7, 1 << 30, most} {
 			for _, align := range []int64{1, 48} {
 				for _, shards := range []int{0, 1, 1000} {
-					c := newCut(rows, align, 512, partRows, shards)
+					c := newCut(rows, align, 512, partBytes, partRows, shards)
 					text, err := json.Marshal(c)
 					if err != nil {
 						t.Fatal(err)
@@ -369,6 +369,27 @@ func TestCutsHaveBounds(t *testing.T) {
 					disk.Put("c", text)
 					if _, err := readCut(ctx, disk, "c"); err != nil || c.PartRows%align != 0 {
 						t.Errorf("%d rows, parts of %d, %d together, %d shards: %s, %v", rows, partRows, align, shards, text, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Every shard has about as much to do, and no part is larger than it would be without shards.
+func TestShardsAreEven(t *testing.T) {
+	for _, rows := range []int64{1, 5, 16, 17, 100, 1798, 1_000_003} {
+		for _, align := range []int64{1, 36} {
+			for _, partRows := range []int64{0, 36, 5000} {
+				for _, n := range []int{1, 3, 16, 100} {
+					c, alone := newCut(rows, align, 512, partBytes, partRows, n), newCut(rows, align, 512, partBytes, partRows, 0)
+					ranges := c.ranges()
+					per, load := len(ranges)/n+1, make([]int64, n)
+					for k, r := range ranges {
+						load[shardOf(k, len(ranges), n)-1] += r.To - r.From
+					}
+					if most := slices.Max(load); most > rows/int64(n)+int64(per)*align || c.PartRows > alone.PartRows {
+						t.Errorf("%d rows, %d together, parts of %d, %d shards: parts of %d, alone %d; at most %d rows in a shard", rows, align, partRows, n, c.PartRows, alone.PartRows, most)
 					}
 				}
 			}

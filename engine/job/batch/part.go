@@ -23,7 +23,7 @@ func (w *work) parts(ctx context.Context, v verb, name string, which []int, atte
 	}
 	number := func(r job.Range) int { return slices.Index(all, r) }
 	file := func(r job.Range) string {
-		return path.Join(partsName, fmt.Sprintf("%s.%06d%s.parquet", name, number(r), attempt))
+		return path.Join(partsName, fmt.Sprintf("%s.%06d%s%s", name, number(r), attempt, v.extension()))
 	}
 	w.files.take()
 	return v.parts(ctx, s.cut, ranges, func(r job.Range) string { return path.Join(w.job.Dir, file(r)) }, func(r job.Range, report *job.Report) error {

@@ -17,6 +17,9 @@ type verb interface {
 	// parts does some parts, in ascending order, each into the file that name says, and calls done after each.
 	parts(ctx context.Context, c *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error
 
+	// extension is that of the files of parts.
+	extension() string
+
 	// join makes the output of the files of all parts, in their order.
 	join(ctx context.Context, c *cut, files []string) (*job.Report, error)
 
@@ -31,12 +34,14 @@ type encryptVerb struct {
 
 func (v *encryptVerb) use(k job.Key) { v.Key = k }
 
+func (v *encryptVerb) extension() string { return ".parquet" }
+
 func (v *encryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
 	s, err := job.SurveyEncryption(ctx, v.Encryption)
 	if err != nil {
 		return nil, err
 	}
-	c := newCut(s.Records, s.BlockRecords, int64(s.Columns*s.CiphertextBytes), partRows, shards)
+	c := newCut(s.Records, s.BlockRecords, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards)
 	c.Encrypt = s
 	return c, nil
 }
@@ -68,27 +73,35 @@ type fuseVerb struct{ job.Fusion }
 
 func (v *fuseVerb) use(job.Key) {}
 
+func (v *fuseVerb) extension() string { return ".run" }
+
 func (v *fuseVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
-	rows, err := job.FuseRows(ctx, v.Fusion)
+	rows, bytes, err := job.FuseRows(ctx, v.Fusion)
 	if err != nil {
 		return nil, err
 	}
-	return &cut{Rows: rows, PartRows: max(1, rows), Shards: shards}, nil
+	return newCut(rows, 1, bytes, fusePartBytes, partRows, shards), nil
 }
 
 func (v *fuseVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
-	u := v.Fusion
-	u.Out = name(ranges[0]) // the only one
-	report, err := job.Fuse(ctx, u)
-	if err != nil {
-		return err
+	for _, r := range ranges {
+		report, err := job.FuseRun(ctx, v.Fusion, r, name(r))
+		if err != nil {
+			return err
+		}
+		if err := done(r, report); err != nil {
+			return err
+		}
 	}
-	return done(ranges[0], report)
+	return nil
 }
 
 func (v *fuseVerb) join(ctx context.Context, _ *cut, files []string) (*job.Report, error) {
-	records, err := job.JoinTables(ctx, v.Options, files, v.Out, 0)
-	return &job.Report{Out: v.Out, Records: records}, err
+	report, err := job.FuseRuns(ctx, v.Fusion, files)
+	if err == nil {
+		report.Ciphertexts = 0 // those of the inputs count, which the parts have
+	}
+	return report, err
 }
 
 func (v *fuseVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
@@ -99,12 +112,17 @@ type decryptVerb struct{ job.Decryption }
 
 func (v *decryptVerb) use(k job.Key) { v.Key = k }
 
+func (v *decryptVerb) extension() string { return ".parquet" }
+
 func (v *decryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
 	s, err := job.SurveyDecryption(ctx, v.Decryption)
 	if err != nil {
 		return nil, err
 	}
-	c := newCut(s.Rows, 1, int64(s.Columns*s.CiphertextBytes), partRows, shards)
+	c := newCut(s.Rows, 1, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards)
+	if s.Whole {
+		c.PartRows = max(1, s.Rows)
+	}
 	c.Decrypt = s
 	return c, nil
 }
@@ -126,9 +144,16 @@ func (v *decryptVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
 func addUp(joined *job.Report, parts []*job.Report) *job.Report {
 	sum := *joined
 	for _, p := range parts {
-		sum.Kernel, sum.Key, sum.Measures, sum.Privacy = p.Kernel, p.Key, p.Measures, p.Privacy
+		sum.Kernel, sum.Key = p.Kernel, p.Key
+		if p.Measures != nil {
+			sum.Measures = p.Measures
+		}
+		if p.Privacy != nil {
+			sum.Privacy = p.Privacy
+		}
 		sum.Ciphertexts += p.Ciphertexts
 		sum.Values += p.Values
+		sum.Spilled += p.Spilled
 		sum.Seconds += p.Seconds
 		for name, n := range p.Missing {
 			if sum.Missing == nil {
