@@ -29,6 +29,9 @@ func (g Guarantee) IsPure() bool { return g.Rest.Sign() == 0 }
 // Compose is what several releases about the same people guarantee together, exactly: all three numbers add up. Of no
 // releases it is nothing at all.
 func Compose(releases ...Guarantee) Guarantee {
+	if n := len(releases); n > 2 { // by halves, for a sum of fractions may have as many digits as all of them
+		releases = []Guarantee{Compose(releases[:n/2]...), Compose(releases[n/2:]...)}
+	}
 	sum := Guarantee{Rho: new(big.Rat), Epsilon: new(big.Rat), Rest: new(big.Rat)}
 	for _, g := range releases {
 		sum.Rho.Add(sum.Rho, g.Rho)
