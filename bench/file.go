@@ -207,46 +207,31 @@ func (f *File) Marshal() []byte {
 	writeJSON(&b, f.Version)
 	b.WriteString(",\n \"machine\": ")
 	writeJSON(&b, f.Machine)
-	b.WriteString(",\n \"results\": [")
-	for i, r := range f.Results {
-		b.WriteString(separator(i))
-		writeJSON(&b, r)
-	}
-	b.WriteString("],\n \"pipeline\": [")
-	for i, s := range f.Pipeline {
-		b.WriteString(separator(i))
-		writeJSON(&b, s)
-	}
+	writeList(&b, "results", f.Results)
+	writeList(&b, "pipeline", f.Pipeline)
 	if len(f.Timing) > 0 {
-		b.WriteString("],\n \"timing\": [")
-		for i, c := range f.Timing {
-			b.WriteString(separator(i))
-			writeJSON(&b, c)
-		}
+		writeList(&b, "timing", f.Timing)
 	}
 	if len(f.Spill) > 0 {
-		b.WriteString("],\n \"spill\": [")
-		for i, s := range f.Spill {
-			b.WriteString(separator(i))
-			writeJSON(&b, s)
-		}
+		writeList(&b, "spill", f.Spill)
 	}
 	if len(f.Stores) > 0 {
-		b.WriteString("],\n \"stores\": [")
-		for i, r := range f.Stores {
-			b.WriteString(separator(i))
-			writeJSON(&b, r)
-		}
+		writeList(&b, "stores", f.Stores)
 	}
-	b.WriteString("]}\n")
+	b.WriteString("}\n")
 	return b.Bytes()
 }
 
-func separator(i int) string {
-	if i == 0 {
-		return "\n  "
+func writeList[T any](b *bytes.Buffer, name string, list []T) {
+	fmt.Fprintf(b, ",\n %q: [", name)
+	for i, x := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("\n  ")
+		writeJSON(b, x)
 	}
-	return ",\n  "
+	b.WriteByte(']')
 }
 
 func writeJSON(b *bytes.Buffer, v any) {

@@ -23,9 +23,6 @@ const (
 	valueMax    = math.MaxInt32 // of |value|
 )
 
-// inputBatch is the number of rows that are made at a time.
-const inputBatch = 1 << 16
-
 // ownerValues is the stream of an owner's values, the same in every run: uniform in -valueMax..valueMax.
 func ownerValues(owner int) func() int64 {
 	var seed [32]byte
@@ -44,13 +41,21 @@ func writeInput(ctx context.Context, name string, owner, rows int) error {
 		return err
 	}
 	defer w.Close()
+	next := ownerValues(owner)
+	return WriteRows(ctx, w, schema, rows, func(b *array.RecordBuilder, id int) {
+		b.Field(0).(*array.Int64Builder).Append(int64(id))
+		b.Field(1).(*array.Int32Builder).Append(int32(next()))
+	})
+}
+
+// WriteRows writes rows 0, 1, 2 and so on, each of which row appends, and commits w.
+func WriteRows(ctx context.Context, w column.Writer, schema *arrow.Schema, rows int, row func(b *array.RecordBuilder, i int)) error {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	defer b.Release()
-	next := ownerValues(owner)
-	for first := 0; first < rows; first += inputBatch {
-		for id := first; id < min(first+inputBatch, rows); id++ {
-			b.Field(0).(*array.Int64Builder).Append(int64(id))
-			b.Field(1).(*array.Int32Builder).Append(int32(next()))
+	const batchRows = 1 << 12
+	for first := 0; first < rows; first += batchRows {
+		for i := first; i < min(first+batchRows, rows); i++ {
+			row(b, i)
 		}
 		batch := column.Batch{Record: b.NewRecord()}
 		err := w.Write(ctx, batch)

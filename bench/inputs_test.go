@@ -76,7 +76,7 @@ func TestCheckOutput(t *testing.T) {
 // An owner's table is the same in every run, and another owner's is not.
 func TestWriteInput(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "a.parquet")
-	const rows = inputBatch + 10
+	const rows = 1<<13 + 10 // some batches
 	if err := writeInput(context.Background(), name, 3, rows); err != nil {
 		t.Fatal(err)
 	}

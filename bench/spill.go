@@ -243,25 +243,13 @@ func (s *spilling) writeOwner(ctx context.Context, owner, rows int) error {
 		return err
 	}
 	defer w.Close()
-	b := array.NewRecordBuilder(memory.DefaultAllocator, w.Schema())
-	defer b.Release()
 	random := spillRandom(owner)
 	size := t.CiphertextBytes()
-	const batchRows = 4096
-	for first := 0; first < rows; first += batchRows {
-		for i := first; i < min(first+batchRows, rows); i++ {
-			key, ct := s.row(random, i, rows)
-			b.Field(0).(*array.Int64Builder).Append(int64(key))
-			b.Field(1).(*array.FixedSizeBinaryBuilder).Append(s.cts[ct*size : (ct+1)*size])
-		}
-		batch := column.Batch{Record: b.NewRecord()}
-		err := w.Write(ctx, batch)
-		batch.Release()
-		if err != nil {
-			return err
-		}
-	}
-	return w.Commit(ctx)
+	return WriteRows(ctx, w, w.Schema(), rows, func(b *array.RecordBuilder, i int) {
+		key, ct := s.row(random, i, rows)
+		b.Field(0).(*array.Int64Builder).Append(int64(key))
+		b.Field(1).(*array.FixedSizeBinaryBuilder).Append(s.cts[ct*size : (ct+1)*size])
+	})
 }
 
 // measure makes tables of so many rows and fuses them.

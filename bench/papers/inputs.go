@@ -8,8 +8,8 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/cipherfold/cipherfold/bench"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/parquetio"
@@ -47,21 +47,10 @@ func writeTable(ctx context.Context, name string, records int, next func() int64
 		return err
 	}
 	defer w.Close()
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
-	defer b.Release()
-	for first := 0; first < records; first += batchRows {
-		for id := first; id < min(first+batchRows, records); id++ {
-			b.Field(0).(*array.Int64Builder).Append(int64(id))
-			b.Field(1).(*array.Int64Builder).Append(next())
-		}
-		batch := column.Batch{Record: b.NewRecord()}
-		err := w.Write(ctx, batch)
-		batch.Release()
-		if err != nil {
-			return err
-		}
-	}
-	return w.Commit(ctx)
+	return bench.WriteRows(ctx, w, schema, records, func(b *array.RecordBuilder, id int) {
+		b.Field(0).(*array.Int64Builder).Append(int64(id))
+		b.Field(1).(*array.Int64Builder).Append(next())
+	})
 }
 
 // eachValue reads a table's ids and a column of integers, in the order of the rows.

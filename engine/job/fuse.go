@@ -61,42 +61,65 @@ func (in input) adds() int64 {
 // Fuse writes the sum of the inputs. What could overflow is refused: by the footers, before anything is multiplied, or,
 // where that depends on the size of groups, at the first row that does not fit.
 func Fuse(ctx context.Context, u Fusion) (*Report, error) {
+	return u.result(ctx, func(f *fusing) (engine.Stats, error) {
+		switch f.kind() {
+		case byKey:
+			return f.grouped(ctx)
+		case oneTotal:
+			return f.total(ctx)
+		}
+		return f.aligned(ctx)
+	})
+}
+
+// result makes u.Out in some way, in one step or of parts.
+func (u Fusion) result(ctx context.Context, way func(*fusing) (engine.Stats, error)) (*Report, error) {
 	start := time.Now()
 	f, err := u.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.prepare(ctx); err != nil {
+	f.warnOfQuiet()
+	if err := f.fillTables(ctx); err != nil {
 		return nil, err
 	}
-	var stats engine.Stats
-	switch {
-	case f.inputs[0].table.Layout == Records:
-		stats, err = f.grouped(ctx)
-	case f.wantsTotal():
-		stats, err = f.total(ctx)
-	default:
-		stats, err = f.aligned(ctx)
+	if u.Unmatched {
+		n, err := f.unmatched(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.report.Unmatched = &n
 	}
+	stats, err := way(f)
 	if err != nil {
 		return nil, unwrapStage(err)
 	}
-	f.finish(start, stats)
+	for _, in := range f.inputs {
+		f.report.Inputs = append(f.report.Inputs, InputReport{in.file, in.table.Rows})
+		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
+	}
+	f.report.Ciphertexts = f.ciphertexts.Load()
+	f.report.finish(start, stats)
 	return f.report, nil
 }
 
-// prepare does what comes before a result is made, in one step or of parts.
-func (f *fusing) prepare(ctx context.Context) error {
-	f.warnOfQuiet()
-	if err := f.fillTables(ctx); err != nil {
-		return err
+// fusionKind is a way to fuse.
+type fusionKind int
+
+const (
+	byKey    fusionKind = iota // records, by id or by some columns of ids
+	oneTotal                   // blocks into one sum
+	byBlock                    // blocks, each with those at its place
+)
+
+func (f *fusing) kind() fusionKind {
+	switch {
+	case f.inputs[0].table.Layout == Records:
+		return byKey
+	case f.wantsTotal():
+		return oneTotal
 	}
-	if !f.Unmatched {
-		return nil
-	}
-	n, err := f.unmatched(ctx)
-	f.report.Unmatched = &n
-	return err
+	return byBlock
 }
 
 // begin checks the request and reads the inputs' footers.
@@ -140,7 +163,7 @@ func (u Fusion) begin(ctx context.Context) (*fusing, error) {
 	if u.Unmatched && (inputs[0].table.Layout == Blocks || u.By != nil) {
 		return nil, usage("In blocks all inputs have the same ids; a group or a total has none.", "--count-unmatched is for records fused by id")
 	}
-	if inputs[0].table.Layout == Blocks && !f.wantsTotal() {
+	if f.kind() == byBlock {
 		if u.By != nil {
 			return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
 		}

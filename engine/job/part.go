@@ -37,7 +37,7 @@ func FuseRows(ctx context.Context, u Fusion) (rows, bytes int64, err error) {
 
 // partRows is the number of rows that parts are ranges of.
 func (f *fusing) partRows() int64 {
-	if f.inputs[0].table.Layout == Blocks && !f.wantsTotal() {
+	if f.kind() == byBlock {
 		return f.inputs[0].table.FileRows()
 	}
 	return f.rows()
@@ -60,10 +60,10 @@ func FuseRun(ctx context.Context, u Fusion, part Range, out string) (*Report, er
 		return nil, err
 	}
 	var stats engine.Stats
-	switch {
-	case f.inputs[0].table.Layout == Records:
+	switch f.kind() {
+	case byKey:
 		stats, err = f.groupPart(ctx, part, out)
-	case f.wantsTotal():
+	case oneTotal:
 		stats, err = f.totalPart(ctx, part, out)
 	default:
 		stats, err = f.alignedPart(ctx, part, out)
@@ -79,38 +79,15 @@ func FuseRun(ctx context.Context, u Fusion, part Range, out string) (*Report, er
 // FuseRuns merges the run files of ranges that together are all rows, in any order, into u.Out. The result is the one of
 // Fuse, byte by byte but for what is random. A range that is there twice counts once.
 func FuseRuns(ctx context.Context, u Fusion, runs []string) (*Report, error) {
-	start := time.Now()
-	f, err := u.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.prepare(ctx); err != nil {
-		return nil, err
-	}
-	var stats engine.Stats
-	switch {
-	case f.inputs[0].table.Layout == Records:
-		stats, err = f.groupRuns(ctx, runs)
-	case f.wantsTotal():
-		stats, err = f.totalRuns(ctx, runs)
-	default:
-		stats, err = f.alignedRuns(ctx, runs)
-	}
-	if err != nil {
-		return nil, unwrapStage(err)
-	}
-	f.finish(start, stats)
-	return f.report, nil
-}
-
-// finish completes the report of a fusion of everything.
-func (f *fusing) finish(start time.Time, stats engine.Stats) {
-	f.report.Ciphertexts = f.ciphertexts.Load()
-	for _, in := range f.inputs {
-		f.report.Inputs = append(f.report.Inputs, InputReport{in.file, in.table.Rows})
-		f.report.Values += in.table.Rows * int64(len(baseMeasures(in.table)))
-	}
-	f.report.finish(start, stats)
+	return u.result(ctx, func(f *fusing) (engine.Stats, error) {
+		switch f.kind() {
+		case byKey:
+			return f.groupRuns(ctx, runs)
+		case oneTotal:
+			return f.totalRuns(ctx, runs)
+		}
+		return f.alignedRuns(ctx, runs)
+	})
 }
 
 // describe says what a run of a range is a part of. keys and slots are for people; the plan is what counts.

@@ -185,7 +185,7 @@ func (f *fusing) fillTables(ctx context.Context) error {
 	if f.refresh {
 		plans = append(plans, f.pk.PlanFullTables(f.Memory/tableShare))
 	}
-	if f.wantsTotal() && f.inputs[0].table.Layout == Blocks {
+	if f.kind() == oneTotal {
 		plans = append(plans, f.pk.PlanTables(f.Memory/tableShare))
 	}
 	start := time.Now()
