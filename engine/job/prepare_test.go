@@ -69,6 +69,17 @@ func refused(t testing.TB, err error, want ...string) {
 	}
 }
 
+// misused checks that an error is about what was asked for, with everything said.
+func misused(t testing.TB, err error, want ...string) {
+	t.Helper()
+	f := job.Explain(orNone(err))
+	for _, w := range want {
+		if err == nil || f.Kind != job.Usage || !strings.Contains(f.Message+" "+f.Hint, w) {
+			t.Errorf("%v (kind %s, hint %q), want a usage error with %q", err, f.Kind, f.Hint, w)
+		}
+	}
+}
+
 func orNone(err error) error {
 	if err == nil {
 		return fmt.Errorf("no error")

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -32,6 +33,9 @@ type genotypes struct {
 	regions []string // likewise
 }
 
+// restOfNumber is what commas between the digits of numbers leave in a list: 1:1,000-2,000 becomes 1:1, 000-2 and 000.
+var restOfNumber = regexp.MustCompile(`^([0-9]{3}|[0-9]+-[0-9]*)$`)
+
 // reading reads the options.
 func (v VCF) reading(ctx context.Context, fs blob.FS) (*genotypes, error) {
 	g := &genotypes{af: v.AF, regions: v.Regions, options: vcfio.Options{
@@ -39,7 +43,11 @@ func (v VCF) reading(ctx context.Context, fs blob.FS) (*genotypes, error) {
 		ChromPrefix: v.ChromPrefix, Filter: v.Filter,
 	}}
 	o := &g.options
-	for _, s := range v.Regions {
+	for i, s := range v.Regions {
+		if restOfNumber.MatchString(s) && (i > 0 && strings.Contains(v.Regions[i-1], ":") || strings.Contains(s, "-")) {
+			return nil, usage("Write numbers without commas: --region 22:16000000-17000000. A chromosome that is called so is NAME:0-.",
+				"--region: %s looks like a part of a number with commas", column.Quote(s))
+		}
 		r, err := vcfio.ParseRegion(s)
 		if err != nil {
 			return nil, usage("Write --region 22:16000000-17000000.", "--region: %v", err)

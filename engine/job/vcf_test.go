@@ -247,6 +247,25 @@ func TestVCFSettingsMustAgree(t *testing.T) {
 	}
 }
 
+// A list of regions whose numbers were written with commas falls apart into other regions, and is refused.
+func TestRegions(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	file := b.write("r.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\n"+
+		"1\t1\t.\tA\tC\t.\t.\t.\tGT\t0/1\n1\t1500\t.\tA\tC\t.\t.\t.\tGT\t0/1\n2\t7\t.\tA\tC\t.\t.\t.\tGT\t0/1\n123\t7\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
+	for list, rows := range map[string]int64{"1:1,2": 2, "1,2:7-": 3, "123,1:5-9999": 2, "1:1,123:0-": 2} {
+		ids, err := b.summarize(file, "s.csv", job.Summary{Encryption: job.Encryption{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: strings.Split(list, ",")}}})
+		if err != nil || int64(len(ids)) != rows {
+			t.Errorf("%s: %d rows, %v", list, len(ids), err)
+		}
+	}
+	for list, part := range map[string]string{"1:1,000-2,000": `"000-2"`, "1:1,000": `"000"`, "1:1-2,000": `"000"`, "2,1:1-1,500,000": `"500"`, "1,000-2": `"000-2"`} {
+		_, err := b.summarize(file, "s.csv", job.Summary{Encryption: job.Encryption{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: strings.Split(list, ",")}}})
+		misused(t, err, "--region: "+part+" looks like a part of a number with commas", "Write numbers without commas")
+	}
+	_, err := b.summarize(file, "s.csv", job.Summary{Encryption: job.Encryption{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: []string{"1:1,000-2,000"}}}}) // as job files have it
+	misused(t, err, `"1:1,000-2,000" is not CHROM`)
+}
+
 // Ratios are exact quotients of sums, whatever the decimals of the two.
 func TestRatios(t *testing.T) {
 	b := newBench(t, paillier.MHL)

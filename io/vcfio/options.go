@@ -112,18 +112,19 @@ type Region struct {
 	From, To int64
 }
 
-// ParseRegion reads CHROM, CHROM:POS, CHROM:FROM-TO or CHROM:FROM-. Numbers may have commas in them.
+// ParseRegion reads CHROM, CHROM:POS, CHROM:FROM-TO or CHROM:FROM-. There are no commas in it: names of contigs have none, and
+// those between the digits of a number could not be told from those between regions.
 func ParseRegion(s string) (Region, error) {
 	bad := fmt.Errorf("%q is not CHROM, CHROM:FROM-TO or CHROM:POS", s)
+	if s == "" || strings.Contains(s, ",") {
+		return Region{}, bad
+	}
 	i := strings.LastIndexByte(s, ':')
 	if i < 0 {
-		if s == "" {
-			return Region{}, bad
-		}
 		return Region{Chrom: s, To: math.MaxInt64}, nil
 	}
 	r := Region{Chrom: s[:i]}
-	from, to, isRange := strings.Cut(strings.ReplaceAll(s[i+1:], ",", ""), "-")
+	from, to, isRange := strings.Cut(s[i+1:], "-")
 	var err error
 	if r.From, err = strconv.ParseInt(from, 10, 64); err != nil || r.Chrom == "" || r.From < 0 {
 		return Region{}, bad

@@ -328,13 +328,13 @@ func TestFilters(t *testing.T) {
 }
 
 func TestParseRegion(t *testing.T) {
-	for in, want := range map[string]string{"22": "22 0 9223372036854775807", "22:5": "22 5 5", "chr1:1,000-2,000": "chr1 1000 2000", "HLA:A*01:7-": "HLA:A*01 7 9223372036854775807"} {
+	for in, want := range map[string]string{"22": "22 0 9223372036854775807", "22:5": "22 5 5", "chr1:1000-2000": "chr1 1000 2000", "HLA:A*01:7-": "HLA:A*01 7 9223372036854775807"} {
 		r, err := vcfio.ParseRegion(in)
 		if got := fmt.Sprint(r.Chrom, " ", r.From, r.To); err != nil || got != want {
 			t.Errorf("%s: %s, %v", in, got, err)
 		}
 	}
-	for _, in := range []string{"", "22:", "22:x", "22:9-5", ":5-9", "22:-5", "22:1-2-3"} {
+	for _, in := range []string{"", "22:", "22:x", "22:9-5", ":5-9", "22:-5", "22:1-2-3", "22:1,000-2,000", "21,22"} {
 		if r, err := vcfio.ParseRegion(in); err == nil {
 			t.Errorf("%q: %v", in, r)
 		}
