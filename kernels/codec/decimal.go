@@ -160,10 +160,11 @@ func ScaleFloat(x float64, decimals int) (int64, error) {
 	if a := math.Abs(x); a >= 1<<53 && a < 1<<63 {
 		return ScaleInt(int64(x), decimals) // an integer beyond what decimals could tell apart
 	}
-	// Below 2^53 both conversions and the powers up to 10^22 are exact, so the correctly rounded quotient equals x
-	// just when x is the double nearest to v/10^decimals.
+	// Both conversions and the powers up to 10^22 are exact, so the correctly rounded quotient equals x just when x is the
+	// double nearest to scaled/10^decimals. With at most 15 digits no other decimal as short has the same double; with 16
+	// two may, of which this would be the nearer one and not the shortest.
 	scaled := math.RoundToEven(x * float64(pow10[decimals]))
-	if math.Abs(scaled) < 1<<53 && decimals <= 15 && scaled/float64(pow10[decimals]) == x {
+	if math.Abs(scaled) < 1e15 && decimals <= 15 && scaled/float64(pow10[decimals]) == x {
 		return int64(scaled), nil
 	}
 	var buf [32]byte

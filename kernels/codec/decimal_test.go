@@ -2,8 +2,10 @@ package codec
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -106,6 +108,8 @@ func TestScaleFloat(t *testing.T) {
 		{7.9, 1, 79, nil}, {0.30000000000000004, 1, 0, ErrDecimals}, {0.1, 17, 1e16, nil}, {1e15, 3, 1e18, nil}, {1 << 62, 0, 1 << 62, nil},
 		{math.NaN(), 0, 0, ErrNotFinite}, {math.Inf(-1), 0, 0, ErrNotFinite}, {1e300, 0, 0, ErrOverflow}, {5e-324, 18, 0, ErrDecimals},
 		{math.Copysign(0, -1), 0, 0, nil}, {-36.6, 2, -3660, nil}, {0.5, 0, 0, ErrDecimals},
+		// The double nearest to ...230 is nearer to ...229, which is longer.
+		{512.684258867923, 13, 5126842588679230, nil}, {9007199254.72277, 6, 9007199254722770, nil}, {-9007199253.97605, 6, -9007199253976050, nil},
 	} {
 		got, err := ScaleFloat(c.x, c.decimals)
 		if !errors.Is(err, c.err) || got != c.want {
@@ -122,6 +126,23 @@ func TestScaleFloat(t *testing.T) {
 			t.Fatalf("ScaleFloat(%v, %d) = %d, %v; want %d, %v", x, d, got, err, want, wantErr)
 		}
 	})
+	// Numbers of up to 17 digits, where several decimals share a double.
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200_000 {
+		digits, d := 13+random.IntN(5), random.IntN(19)
+		text := fmt.Sprintf("%de-%d", random.Int64N(int64(math.Pow10(digits))), d-random.IntN(min(d, 3)+1))
+		x, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x >= 1<<53 { // an integer, taken as it is
+			continue
+		}
+		want, wantErr := ParseDecimal(strconv.FormatFloat(x, 'e', -1, 64), d)
+		if got, err := ScaleFloat(x, d); got != want || !errors.Is(err, wantErr) {
+			t.Fatalf("ScaleFloat(%v, %d) = %d, %v; its shortest decimal is %d, %v", x, d, got, err, want, wantErr)
+		}
+	}
 	if got, err := ScaleFloat32(36.6, 1); got != 366 || err != nil {
 		t.Errorf("ScaleFloat32(36.6, 1) = %d, %v; want 366", got, err)
 	}
