@@ -121,7 +121,8 @@ type TablePlan interface {
 	// Make computes a piece. It is constant time in the base.
 	Make(piece int)
 	// Words is the memory of a piece, which the table will use and which nobody may write once Table has been called.
-	// Contents that Make did not write give a table of arbitrary residues, but do no other harm.
+	// Contents that Make did not write give a table of arbitrary numbers, which may not be residues: whoever loads pieces
+	// checks them before. Reading such a table does no other harm.
 	Words(piece int) []uint64
 	// Table returns the table, all of whose pieces must have been filled.
 	Table() Table

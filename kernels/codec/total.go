@@ -87,9 +87,7 @@ func (t *Total) Unpack(values []Int, m []uint64) {
 	// the other representative: all ones.
 	bigmod.AddWords(sum, sum, p.bias[:words])
 	t.wrap(sum)
-	if bigmod.EqualWords(sum, make([]uint64, words)) != 0 {
-		copy(sum, ones)
-	}
+	bigmod.SelectWords(sum, bigmod.EqualWords(sum, make([]uint64, words)), ones, sum)
 	clear(m)
 	copy(m, sum)
 	for i, s := range p.slots {

@@ -9,7 +9,7 @@ import (
 )
 
 // Encryptor encrypts batches. Made by a PublicKey it computes modulo N², made by a SecretKey modulo p² and q², which takes
-// about a third of the time for textbook and MHL keys and two thirds for DJN keys; for the same randomness both give the
+// about a third of the time for textbook keys, two fifths for MHL and two thirds for DJN keys; for the same randomness both give the
 // same ciphertext. It is constant time in plaintexts, randomness and secret key. It serves one goroutine at a time.
 type Encryptor struct {
 	pk      *PublicKey

@@ -375,7 +375,9 @@ func TestInvalidCiphertexts(t *testing.T) {
 		zeros[3] = 0
 		checkRefusal(t, "WeightedSum 0", e.WeightedSum(o.room(1), o.ct(list...), Int64Scalars(zeros)), 0, 3)
 		checkRefusal(t, "WeightedFold 0", e.WeightedFold(o.room(n), []int64{0, 1}, o.ct(list...), o.ct(good...)), 0, 3)
+		checkRefusal(t, "MulEach 0", e.MulEach(o.room(n), o.ct(list...), Int64Scalars(zeros)), 0, 3)
 		list[3] = sk.p
+		checkRefusal(t, "MulEach 0 of a factor", e.MulEach(o.room(n), o.ct(list...), Int64Scalars(zeros)), 0, 3)
 		ok(t, e.WeightedSum(o.room(1), o.ct(list...), Int64Scalars(zeros)))
 	})
 }

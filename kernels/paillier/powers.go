@@ -32,6 +32,11 @@ func powerWindow(length int) int {
 func (e *Evaluator) MulEach(dst, ct []byte, s Scalars) error {
 	checkLen("ciphertexts", len(dst), len(ct))
 	s.check(e.rows(ct))
+	if s.anyZero() { // whose power is 1 whatever the ciphertext is: the others' powers show which one is no unit
+		if err := e.Check(ct); err != nil {
+			return err
+		}
+	}
 	ring := e.rings.square
 	if e.powers == nil {
 		e.powers = &powerTable{table: ring.NewVec(powerRows << powerWindowMax), selected: pieceVec{ring: ring}}

@@ -41,8 +41,8 @@ func (r *Random) exponents(dst []byte, bits int) {
 
 // units fills dst with big-endian values x, uniform in 0 < x < limit, of size bytes each. limit is the product of one
 // or two large primes, so that a value shares a factor with it about as often as someone guesses the factor. By
-// rejection: how many draws were rejected leaks, which tells nothing about those that were not. scratch has the length
-// of limit.
+// rejection: how many draws were rejected leaks, which tells nothing about those that were not, and of limit, over very
+// many draws, the leading bits: log2(√draws) of them. scratch has the length of limit.
 func (r *Random) units(dst []byte, limit, scratch []uint64, size int) {
 	top := byte(limit[(size-1)/8] >> (8 * ((size - 1) % 8)))
 	mask := byte(1)

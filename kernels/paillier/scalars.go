@@ -65,6 +65,16 @@ func (s Scalars) isZero(i int) bool {
 	return true
 }
 
+// anyZero says whether a number is 0.
+func (s Scalars) anyZero() bool {
+	for i := range s.Neg {
+		if s.isZero(i) {
+			return true
+		}
+	}
+	return false
+}
+
 // bitLen returns the length of the longest magnitude in bits.
 func (s Scalars) bitLen() int {
 	if s.Size == 0 {
