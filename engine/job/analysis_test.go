@@ -135,8 +135,39 @@ func TestCombine(t *testing.T) {
 	b.csv("half.csv", "g,x_count,x_mean", "a,1.5,1")
 	_, err = combine("", b.path("half.csv"))
 	refused(t, err, `column "x_count": this is no count`)
+	_, err = combine("", b.path("s1.csv"), b.path("s2.parquet"), b.dir+"/./s1.csv")
+	misused(t, err, "s1.csv is given twice", "Name every file once")
+	vcf := b.write("v.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\n1\t9\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
+	e = job.Encryption{In: []string{vcf}, IDs: variantIDs, Measures: measures(t, "AC")}
+	for _, e.Out = range []string{b.path("v.csv"), b.path("v.parquet")} {
+		if _, err := job.Summarize(t.Context(), job.Summary{Encryption: e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = combine("", b.path("v.csv"), b.path("v.parquet")) // text in the one, numbers in the other
+	refused(t, err, `v.parquet: column "pos": ids of type int64, but`, "v.csv has utf8")
+	_, err = combine("", b.path("v.parquet"), b.path("v.csv"))
+	refused(t, err, `v.csv: column "pos": ids of type utf8, but`, "v.parquet has int64")
 	if _, err := combine("median", b.path("s1.csv")); job.Explain(orNone(err)).Kind != job.Usage {
 		t.Errorf("%v", err)
+	}
+}
+
+// A file that a source names twice, whatever the spelling, would count twice.
+func TestFileGivenTwice(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	file, other := b.csv("a.csv", "g,x", "a,1"), b.csv("b.csv", "g,x", "a,2")
+	e := job.Encryption{Key: job.KeyOf(b.key), Out: b.path("o.csv"), IDs: []string{"g"}, Measures: measures(t, "x:max=9")}
+	for _, again := range []string{file, b.dir + "/./a.csv", b.path("?.csv"), b.dir} {
+		e.In = []string{file, again}
+		_, err := job.Summarize(t.Context(), job.Summary{Encryption: e})
+		misused(t, err, "a.csv is given twice", "Name every file once")
+		_, err = job.Encrypt(t.Context(), e)
+		misused(t, err, "a.csv is given twice")
+	}
+	e.In = []string{file, other}
+	if _, err := job.Summarize(t.Context(), job.Summary{Encryption: e}); err != nil {
+		t.Error(err)
 	}
 }
 

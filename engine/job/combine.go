@@ -90,7 +90,8 @@ type combining struct {
 	Combination
 	budget *engine.Budget
 	rows   *rowCount
-	ids    []arrow.Field
+	first  string        // file
+	ids    []arrow.Field // of it
 	index  *engine.Groups
 	names  []string   // of the measures
 	spread []bool     // per measure: every summary has its variance
@@ -140,6 +141,7 @@ func (m *combining) add(ctx context.Context, file string) error {
 			}
 			m.ids = append(m.ids, arrow.Field{Name: f.Name, Type: f.Type})
 		}
+		m.first = file
 	}
 	if len(names) == 0 || len(m.ids) == 0 {
 		return column.Refuse(file, "not a summary: it has no id, or no columns NAME_count and NAME_mean").WithHint("Give tables that cipherfold summarize or decrypt wrote.")
@@ -165,6 +167,12 @@ func (m *combining) add(ctx context.Context, file string) error {
 		return err
 	}
 	defer r.Close()
+	for i, f := range m.ids {
+		if t := r.Schema().Field(i).Type; !arrow.TypeEqual(t, f.Type) && !(isText(t) && isText(f.Type)) {
+			return column.Refuse(file, "ids of type %s, but %s has %s", t, m.first, f.Type).InColumn(f.Name).
+				WithHint("In CSV and TSV every id is text. Give summaries of one format.")
+		}
+	}
 	seen := make([]bool, m.index.Len())
 	var key []byte
 	return column.Each(ctx, r, func(b column.Batch) error {
@@ -197,6 +205,9 @@ func (m *combining) add(ctx context.Context, file string) error {
 		return nil
 	})
 }
+
+// isText says whether ids of a type have the keys of texts.
+func isText(t arrow.DataType) bool { return t.ID() == arrow.STRING || t.ID() == arrow.LARGE_STRING }
 
 // addRow takes in row i of a batch, the summary of the n-th id.
 func (m *combining) addRow(b column.Batch, i int, n int32) error {

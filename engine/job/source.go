@@ -80,13 +80,21 @@ type source struct {
 	prep  *preparer          // nil when the table is taken as it is
 }
 
-// listSource expands paths, globs and directories, in the order given.
+// listSource expands paths, globs and directories, in the order given. A file that comes twice is refused: its rows would
+// count twice.
 func listSource(ctx context.Context, o Options, patterns, nulls []string) (source, error) {
 	s := source{opts: o, nulls: nulls, rows: newRowCount()}
+	seen := map[string]bool{}
 	for _, p := range patterns {
 		files, err := o.FS.List(ctx, p)
 		if err != nil {
 			return s, err
+		}
+		for _, file := range files {
+			if seen[filepath.Clean(file)] {
+				return s, usage("Name every file once; globs and directories name those in them.", "%s is given twice", file)
+			}
+			seen[filepath.Clean(file)] = true
 		}
 		s.files = append(s.files, files...)
 	}
