@@ -143,6 +143,9 @@ func (e Encryption) openSource(ctx context.Context, output func(name string) err
 	if err != nil {
 		return nil, err
 	}
+	if err := e.VCF.checkUsed(ctx, e.FS, src.files, e.Universe); err != nil {
+		return nil, err
+	}
 	if src.vcf, err = e.VCF.reading(ctx, e.FS); err != nil {
 		return nil, err
 	}

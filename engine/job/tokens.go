@@ -44,6 +44,9 @@ func ListTokens(ctx context.Context, l TokenList) (*Report, error) {
 	if err := notAnInput(l.Out, src.files); err != nil {
 		return nil, err
 	}
+	if err := l.VCF.checkUsed(ctx, l.FS, src.files, nil); err != nil {
+		return nil, err
+	}
 	if src.vcf, err = l.VCF.reading(ctx, l.FS); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -31,6 +32,48 @@ type genotypes struct {
 	tally   vcfio.Tally
 	af      string   // as declared
 	regions []string // likewise
+}
+
+// checkUsed refuses settings that nothing is read by, as no file of the source is a VCF file. Those of how a variant is written
+// are also for the reference lists.
+func (v VCF) checkUsed(ctx context.Context, fs blob.FS, files, lists []string) error {
+	if slices.ContainsFunc(files, vcfio.IsVCF) {
+		return nil
+	}
+	var flags, ofNames []string
+	for _, x := range []struct {
+		flag          string
+		given, ofName bool
+	}{
+		{"--samples", v.Samples != "", false}, {"--per-sample", v.PerSample, false}, {"--dosage", v.Dosage != "", false},
+		{"--filter", len(v.Filter) > 0, false}, {"--af", v.AF != "", false}, {"--region", len(v.Regions) > 0, false},
+		{"--multiallelic", v.Multiallelic != "", true}, {"--symbolic", v.Symbolic != "", true},
+		{"--alleles", v.Alleles != "", true}, {"--chrom-prefix", v.ChromPrefix != "", true},
+	} {
+		switch {
+		case x.given && x.ofName:
+			ofNames = append(ofNames, x.flag)
+		case x.given:
+			flags = append(flags, x.flag)
+		}
+	}
+	if len(ofNames) > 0 {
+		listed := false
+		for _, pattern := range lists {
+			list, err := fs.List(ctx, pattern)
+			if err != nil {
+				return err
+			}
+			listed = listed || slices.ContainsFunc(list, vcfio.IsVCF)
+		}
+		if !listed {
+			flags = append(flags, ofNames...)
+		}
+	}
+	if len(flags) == 0 {
+		return nil
+	}
+	return usage("It is for VCF files. Leave it out, or give a file whose name ends in .vcf, .vcf.gz or .vcf.bgz.", "%s: no input is a VCF file", strings.Join(flags, ", "))
 }
 
 // restOfNumber is what commas between the digits of numbers leave in a list: 1:1,000-2,000 becomes 1:1, 000-2 and 000.

@@ -266,6 +266,31 @@ func TestRegions(t *testing.T) {
 	misused(t, err, `"1:1,000-2,000" is not CHROM`)
 }
 
+// Flags of VCF files are refused where no file is one. Those of the names of variants may be for the universe.
+func TestVCFSettingsOfNoVCF(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	file := b.csv("a.csv", "chrom,pos,ref,alt,AC", "1,7,G,T,1")
+	for flag, v := range map[string]job.VCF{
+		"--samples": {Samples: "A"}, "--per-sample": {PerSample: true}, "--dosage": {Dosage: "GT"}, "--multiallelic": {Multiallelic: "skip"}, "--symbolic": {Symbolic: "skip"},
+		"--alleles": {Alleles: "keep"}, "--chrom-prefix": {ChromPrefix: "strip"}, "--filter": {Filter: []string{"PASS"}}, "--af": {AF: "0-1"}, "--region": {Regions: []string{"1"}},
+		"--filter, --alleles": {Filter: []string{"PASS"}, Alleles: "keep"},
+	} {
+		e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}
+		_, _, err := b.tryEncrypt(file, e)
+		misused(t, err, flag+": no input is a VCF file")
+		_, err = b.summarize(file, "s.csv", job.Summary{Encryption: e})
+		misused(t, err, flag+": no input is a VCF file")
+	}
+	sites := b.write("sites.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t7\t.\tG\tT\t.\t.\t.\n")
+	e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), Universe: []string{sites}, VCF: job.VCF{ChromPrefix: "strip"}}
+	if got := cells(b.decrypt(b.encrypt(file, e)), "AC_sum"); got != "1" {
+		t.Errorf("AC_sum %s", got)
+	}
+	e.VCF.AF = "0-1"
+	_, _, err := b.tryEncrypt(file, e)
+	misused(t, err, "--af: no input is a VCF file")
+}
+
 // Ratios are exact quotients of sums, whatever the decimals of the two.
 func TestRatios(t *testing.T) {
 	b := newBench(t, paillier.MHL)
