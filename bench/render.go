@@ -60,7 +60,7 @@ func Render(results fs.FS) ([]byte, error) {
 		case len(f.Spill) > 0:
 			title = "Group-by in little memory: " + f.Spill[0].title()
 		case len(f.Pipeline) > 0:
-			title = "Pipeline: " + f.Pipeline[0].title()
+			title = fmt.Sprintf("Pipeline: %s, %s", f.Pipeline[0].title(), plural(f.Machine.Cores, "core"))
 		}
 		at := namePattern.FindStringSubmatch(name)[2]
 		fmt.Fprintf(&b, "\n## %s\n\n", title)
