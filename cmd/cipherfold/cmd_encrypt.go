@@ -152,18 +152,8 @@ func writePrepared(w io.Writer, r *job.Report) {
 		return
 	}
 	var left []string
-	for _, x := range []struct {
-		n    int64
-		what string
-	}{
-		{r.Variants.Filtered, "record by FILTER"}, {r.Variants.Outside, "record outside the regions"}, {r.Variants.Multiallelic, "record of several alleles"},
-		{r.Variants.Monomorphic, "record without an alternative allele"}, {r.Variants.Frequency, "allele by frequency"},
-		{r.Variants.WithoutAF, "allele without AF"}, {r.Variants.Symbolic, "allele without bases"},
-	} {
-		if x.n > 0 {
-			noun, rest, _ := strings.Cut(x.what, " ")
-			left = append(left, strings.TrimSpace(count(x.n, noun)+" "+rest))
-		}
+	for _, x := range r.Variants.Omissions() {
+		left = append(left, count(x.Count, x.Noun)+" "+x.Reason)
 	}
 	if left != nil {
 		fmt.Fprintf(w, "  left out of %s: %s\n", count(r.Variants.Records, "VCF record"), strings.Join(left, ", "))

@@ -149,7 +149,7 @@ func (s source) openFiles(ctx context.Context, columns []string) (column.Reader,
 	if err != nil {
 		return nil, err
 	}
-	return column.RequireRows(r, s.files[0]), nil
+	return s.vcf.requireRows(r, s.files[0]), nil
 }
 
 // openFile opens one file, with the columns that its folders say.

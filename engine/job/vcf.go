@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,10 +29,12 @@ type VCF struct {
 
 // genotypes is how the VCF files of a source are read, and what the last pass over them left out.
 type genotypes struct {
-	options vcfio.Options
-	tally   vcfio.Tally
-	af      string   // as declared
-	regions []string // likewise
+	options     vcfio.Options
+	tally       vcfio.Tally
+	chromosomes []string // of the files
+	headerEnd   int64    // the line at which the first file's header ends; 0 before it was opened
+	af          string   // as declared
+	regions     []string // likewise
 }
 
 // checkUsed refuses settings that nothing is read by, as no file of the source is a VCF file. Those of how a variant is written
@@ -93,7 +96,7 @@ func (v VCF) reading(ctx context.Context, fs blob.FS) (*genotypes, error) {
 		}
 		r, err := vcfio.ParseRegion(s)
 		if err != nil {
-			return nil, usage("Write --region 22:16000000-17000000.", "--region: %v", err)
+			return nil, usage("Write --region 22:16000000-17000000, without commas in numbers.", "--region: %v", err)
 		}
 		o.Regions = append(o.Regions, r)
 	}
@@ -147,8 +150,8 @@ func readSamples(ctx context.Context, fs blob.FS, list string) ([]string, error)
 // begin starts a pass over the files.
 func (g *genotypes) begin() {
 	if g != nil {
-		g.tally = vcfio.Tally{}
-		g.options.Tally, g.options.Parts = &g.tally, &vcfio.Parts{}
+		g.tally, g.chromosomes, g.headerEnd = vcfio.Tally{}, nil, 0
+		g.options.Tally, g.options.Chromosomes, g.options.Parts = &g.tally, &g.chromosomes, &vcfio.Parts{}
 	}
 }
 
@@ -159,7 +162,65 @@ func (g *genotypes) sites() *genotypes {
 }
 
 func (g *genotypes) open(ctx context.Context, fs blob.FS, name string, o column.ReadOptions) (column.Reader, error) {
-	return vcfio.Open(ctx, fs, name, g.options, o)
+	r, err := vcfio.Open(ctx, fs, name, g.options, o)
+	if err == nil && g.headerEnd == 0 {
+		g.headerEnd = r.(*vcfio.Reader).HeaderLine()
+	}
+	return r, err
+}
+
+// requireRows returns r, which reads the files, except that it says why not a row is left of them.
+func (g *genotypes) requireRows(r column.Reader, file string) column.Reader {
+	r = column.RequireRows(r, file)
+	if g == nil {
+		return r
+	}
+	return &variantRows{Reader: r, genotypes: g, file: file}
+}
+
+type variantRows struct {
+	column.Reader
+	*genotypes
+	file string
+}
+
+func (r *variantRows) File() string { return column.FileOf(r.Reader) }
+
+func (r *variantRows) Read(ctx context.Context) (column.Batch, error) {
+	b, err := r.Reader.Read(ctx)
+	if errors.Is(err, column.ErrNoRows) && r.headerEnd > 0 {
+		err = r.noRows(r.file)
+	}
+	return b, err
+}
+
+// noRows says why nothing is left of the files, of which the first is named.
+func (g *genotypes) noRows(file string) error {
+	if g.tally.Records == 0 {
+		return column.Refuse(file, "%w: the file ends after its header, without a record", column.ErrNoRows).AtLine(g.headerEnd).
+			WithHint("Check that the export that wrote it ran to its end.")
+	}
+	var left []string
+	for _, x := range g.tally.Omissions() {
+		left = append(left, count(int(x.Count), x.Noun)+" "+x.Reason)
+	}
+	hint := "Check the flags that choose records."
+	if unseen := g.options.Unseen(g.chromosomes); len(unseen) > 0 {
+		hint = fmt.Sprintf("There is no record of chromosome %s. There are records of %s.", someOf(unseen), someOf(g.chromosomes))
+	} else if g.tally.Filtered > 0 {
+		hint = "Names in --filter are compared as they are written, such as PASS."
+	}
+	return column.Refuse(file, "%w: nothing is left of %s: %s", column.ErrNoRows, count(int(g.tally.Records), "VCF record"), strings.Join(left, ", ")).WithHint("%s", hint)
+}
+
+// someOf lists the first of some names.
+func someOf(names []string) string {
+	const most = 5
+	more := ""
+	if len(names) > most {
+		names, more = names[:most], ", ..."
+	}
+	return strings.Join(names, ", ") + more
 }
 
 // openVCF reads all of a file, such as a universe of variants.

@@ -291,6 +291,35 @@ func TestVCFSettingsOfNoVCF(t *testing.T) {
 	misused(t, err, "--af: no input is a VCF file")
 }
 
+// When nothing is left of a VCF file, the message says by what.
+func TestNoVariants(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	head := "##fileformat=VCFv4.2\n##source=test\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\n"
+	file := b.write("a.vcf", head+"1\t7\t.\tA\tC,G\t.\tPASS\t.\tGT\t0/1\n2\t9\t.\tA\tC\t.\tq10\t.\tGT\t0/1\n")
+	other := b.write("b.vcf", strings.ReplaceAll(head, "\tA\n", "\tB\n")+"1\t7\t.\tA\tC\t.\tPASS\t.\tGT\t0/1\n")
+	for _, c := range []struct {
+		files      []string
+		v          job.VCF
+		want, hint string
+	}{
+		{[]string{file}, job.VCF{Filter: []string{"pass"}}, "a.vcf: no rows: nothing is left of 2 VCF records: 2 records by FILTER", "compared as they are written, such as PASS"},
+		{[]string{file}, job.VCF{Regions: []string{"chr1:1-10"}}, "a.vcf: no rows: nothing is left of 2 VCF records: 2 records outside the regions", "There is no record of chromosome chr1. There are records of 1, 2."},
+		{[]string{file, other}, job.VCF{Regions: []string{"chr1", "chr2", "chr1:5"}}, "nothing is left of 3 VCF records: 3 records outside the regions", "There is no record of chromosome chr1, chr2. There are records of 1, 2."},
+		{[]string{file}, job.VCF{Regions: []string{"1:8"}, ChromPrefix: "strip"}, "2 records outside the regions", "Check the flags"},
+		{[]string{file}, job.VCF{Regions: []string{"1"}, Multiallelic: "skip"}, "1 record outside the regions, 1 record of several alleles", "Check the flags"},
+		{[]string{file}, job.VCF{AF: "0-1"}, "nothing is left of 2 VCF records: 3 alleles without AF", "Check the flags"},
+		{[]string{b.write("c.vcf", head)}, job.VCF{}, "c.vcf: line 3: no rows: the file ends after its header, without a record", "ran to its end"},
+	} {
+		for _, specs := range [][]string{{"AC:max=9"}, {"AC:log2:max=9"}} {
+			_, err := job.Encrypt(t.Context(), job.Encryption{Key: job.KeyOf(b.key), In: c.files, Out: b.path("o.cf.parquet"), IDs: variantIDs, Measures: measures(t, specs...), VCF: c.v})
+			refused(t, err, c.want)
+			if hint := job.Explain(orNone(err)).Hint; !strings.Contains(hint, c.hint) {
+				t.Errorf("%+v: hint %q", c.v, hint)
+			}
+		}
+	}
+}
+
 // Ratios are exact quotients of sums, whatever the decimals of the two.
 func TestRatios(t *testing.T) {
 	b := newBench(t, paillier.MHL)

@@ -72,6 +72,20 @@ type Options struct {
 	Parts *Parts
 	// Tally, when not nil, is added to by every file that was read to its end.
 	Tally *Tally
+	// Chromosomes, when not nil, is appended to by every file that was read to its end: those it has, as they are delivered,
+	// in their order, wanted or not, each once.
+	Chromosomes *[]string
+}
+
+// Unseen are the chromosomes of Regions that are not among those given, which are as they are delivered.
+func (o *Options) Unseen(chromosomes []string) []string {
+	var out []string
+	for _, r := range o.Regions {
+		if name := o.chromName(r.Chrom); !slices.Contains(chromosomes, name) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // withDefaults fills in the defaults, or says which choice does not exist.
@@ -168,6 +182,22 @@ type Tally struct {
 	Multiallelic int64 `json:"multiallelic,omitempty"` // records skipped
 	Symbolic     int64 `json:"symbolic,omitempty"`     // alleles skipped
 	Monomorphic  int64 `json:"monomorphic,omitempty"`  // records without an alternative allele
+}
+
+// Omission is how many records or alleles were left out for one reason.
+type Omission struct {
+	Count        int64
+	Noun, Reason string // such as "record", "by FILTER"
+}
+
+// Omissions are what was left out, but for reasons that there were not.
+func (t *Tally) Omissions() []Omission {
+	all := []Omission{
+		{t.Filtered, "record", "by FILTER"}, {t.Outside, "record", "outside the regions"}, {t.Multiallelic, "record", "of several alleles"},
+		{t.Monomorphic, "record", "without an alternative allele"}, {t.Frequency, "allele", "by frequency"},
+		{t.WithoutAF, "allele", "without AF"}, {t.Symbolic, "allele", "without bases"},
+	}
+	return slices.DeleteFunc(all, func(x Omission) bool { return x.Count == 0 })
 }
 
 func (t *Tally) add(x *Tally) {

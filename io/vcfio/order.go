@@ -1,6 +1,10 @@
 package vcfio
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -13,6 +17,15 @@ type order struct {
 	line   int64            // and its line; 0 before the first
 	window map[string]int64 // variants from POS of the last record on, with their lines
 	last   int64            // the last position of these
+}
+
+// chromosomes are all that came, in their order.
+func (o *order) chromosomes() []string {
+	if o.line == 0 {
+		return nil
+	}
+	out := slices.SortedFunc(maps.Keys(o.seen), func(a, b string) int { return cmp.Compare(o.seen[a], o.seen[b]) })
+	return append(out, o.chrom)
 }
 
 // windowMax bounds the variants at one place.

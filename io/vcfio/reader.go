@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -218,6 +219,13 @@ func (r *Reader) nextChunk() (column.Batch, bool, error) {
 	if len(r.queue) == 0 {
 		if o := r.plan.opts.Tally; o != nil {
 			o.add(&r.tally)
+		}
+		if o := r.plan.opts.Chromosomes; o != nil {
+			for _, name := range r.order.chromosomes() {
+				if !slices.Contains(*o, name) {
+					*o = append(*o, name)
+				}
+			}
 		}
 		return column.Batch{}, false, io.EOF
 	}

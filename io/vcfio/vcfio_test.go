@@ -317,13 +317,20 @@ func TestFilters(t *testing.T) {
 		{vcfio.Options{Regions: []vcfio.Region{{Chrom: "1", From: 6, To: 9}, {Chrom: "2", From: 90, To: 90}}}, "1:7C 1:7G 1:9<DEL> 2:90C", vcfio.Tally{Rows: 4, Outside: 2, Monomorphic: 1}},
 		{vcfio.Options{Multiallelic: vcfio.Skip, Symbolic: vcfio.Skip}, "1:5C 2:5C 2:90C", vcfio.Tally{Rows: 3, Multiallelic: 1, Symbolic: 1, Monomorphic: 1}},
 	} {
-		got := vcfio.Tally{}
-		c.o.Tally = &got
+		got, chromosomes := vcfio.Tally{}, []string{"2"}
+		c.o.Tally, c.o.Chromosomes = &got, &chromosomes
 		c.tally.Records = 6
 		x, err := read(t, "a.vcf", text, c.o, column.ReadOptions{})
 		if err != nil || ids(x) != c.want || got != c.tally {
 			t.Errorf("%+v:\n got %s, %+v, %v\nwant %s, %+v", c.o, ids(x), got, err, c.want, c.tally)
 		}
+		if !slices.Equal(chromosomes, []string{"2", "1"}) {
+			t.Errorf("%+v: chromosomes %q", c.o, chromosomes)
+		}
+	}
+	o := vcfio.Options{ChromPrefix: vcfio.Strip, Regions: []vcfio.Region{{Chrom: "chr1"}, {Chrom: "3"}, {Chrom: "chr3"}, {Chrom: "chrM"}}}
+	if got := strings.Join(o.Unseen([]string{"1", "2"}), " "); got != "3 MT" {
+		t.Errorf("unseen: %s", got)
 	}
 }
 
