@@ -114,6 +114,7 @@ type encrypting struct {
 	tables   *keyTables   // of powers
 	unlisted int64        // records dropped
 	samples  []string     // tokens
+	list     string       // digest of the universe, or of the groups of noise
 }
 
 // open checks everything that can be known without reading the source's rows.
@@ -225,6 +226,9 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 	rowsPerFile := x.RowsPerFile
 	if name != x.Out { // a part that is going to be joined
 		rowsPerFile = 0
+	}
+	if x.noise != nil && x.noise.request.Noise == NoiseShare {
+		x.table.Noise.List = x.list
 	}
 	out, err := x.createTable(ctx, name, rowsPerFile, x.table, x.idFields)
 	if err != nil {

@@ -163,6 +163,9 @@ func (u Fusion) begin(ctx context.Context) (*fusing, error) {
 	if u.Unmatched && (inputs[0].table.Layout == Blocks || u.By != nil) {
 		return nil, usage("In blocks all inputs have the same ids; a group or a total has none.", "--count-unmatched is for records fused by id")
 	}
+	if err := u.noSizes(inputs); err != nil {
+		return nil, err
+	}
 	if f.kind() == byBlock {
 		if u.By != nil {
 			return nil, usage("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))

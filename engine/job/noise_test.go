@@ -980,3 +980,83 @@ func TestNoiseFooterIsTheAccount(t *testing.T) {
 		t.Errorf("σ² = %s gives ρ = %s, not %s", v, loss, rho)
 	}
 }
+
+// What would let one record change a sum by more than its noise is for, or tell of records without noise, is refused.
+func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	b.options.Overwrite = true
+	release := job.Privacy{Noise: job.NoiseRelease, Epsilon: "1", Records: 1, Budget: b.budget("1", "", "")}
+	for spec, want := range map[string]string{
+		"v:max=100:missing=mean":           "missing=mean fills values from other records",
+		"v:max=100:missing=median":         "missing=median fills values from other records",
+		"v:max=1000000:decimals=0:tpm":     "tpm divides by the sum of the column",
+		"v:max=100:missing=zero":           "",
+		"v:max=100:missing=zero|first":     "a row stands before another of its id",
+		"v:max=100:missing=zero|sum":       "",
+		"v:max=100:missing=zero:clip=0..9": "",
+	} {
+		spec, duplicates, _ := strings.Cut(spec, "|")
+		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, spec), Duplicates: duplicates}
+		out, _, err := b.tryEncrypt(b.write("a.csv", "id,v\np,8\nq,\nr,7\n"), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = b.fuse("a.total.cf.parquet", job.Fusion{In: []string{out}, By: []string{}, Options: b.options})
+		if _, err = b.open(out, "a.out.csv", release); want == "" && err != nil {
+			t.Errorf("%s: %v", spec, err)
+		} else if want != "" {
+			refused(t, err, "a.total.cf.parquet", want)
+		}
+		release.Budget = b.budget("1", "", "")
+	}
+
+	p := job.Privacy{Noise: job.NoiseShare, Rho: "0.5", Records: 1, Owners: 2, Honest: 1}
+	owner := func(name, rows, groups string, honest int64) string {
+		t.Helper()
+		p.Groups, p.Honest = []string{b.write("groups.csv", groups)}, honest
+		out, _, err := b.tryEncrypt(b.write(name, rows), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "v:max=10"), Privacy: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	one := owner("one.csv", "g,v\na,5\na,6\nb,7\n", "g\na\nb\nc\n", 1)
+	_, err := b.open(one, "one.out.csv", job.Privacy{})
+	refused(t, err, "one.cf.parquet", "no fusion has added these up")
+	if _, err := b.open(b.fuse("alone.cf.parquet", job.Fusion{In: []string{one}}), "alone.csv", job.Privacy{}); err != nil {
+		t.Error(err)
+	}
+	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: []string{one}, MinGroup: 2})
+	refused(t, err, "one.cf.parquet", "--min-group drops groups by their exact sizes")
+
+	one, two := owner("one.csv", "g,v\na,5\nc,6\n", "g\na\nb\nc\n", 2), owner("two.csv", "g,v\na,5\n", "g\na\nb\n", 2)
+	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: []string{one, two}})
+	refused(t, err, "two.cf.parquet", "differs from that of", "in the list of those that have a share")
+	two = owner("two.csv", "g,v\na,5\n", "g\nc\na\nb\n", 2) // in another order
+	if _, err := b.open(b.fuse("both.cf.parquet", job.Fusion{In: []string{one, two}}), "both.csv", job.Privacy{}); err != nil {
+		t.Error(err)
+	}
+
+	// Groups that are tokens.
+	if _, err := job.WriteTokenKey(context.Background(), b.options, b.path("tokens.json")); err != nil {
+		t.Fatal(err)
+	}
+	p.Honest = 1
+	out, report, err := b.tryEncrypt(b.write("tokens.csv", "g,v\na,5\n"), job.Encryption{IDs: []string{"g"}, Tokenize: []string{"g"}, TokenKey: b.path("tokens.json"), Measures: measures(t, "v:max=10"), Privacy: p})
+	if err != nil || report.Records != 4 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	if _, err := b.open(b.fuse("tokens.fused.cf.parquet", job.Fusion{In: []string{out}}), "tokens.out.csv", job.Privacy{}); err != nil {
+		t.Error(err)
+	}
+	if rows := b.rows(b.path("tokens.out.csv")); len(rows) != 3 {
+		t.Errorf("%v", rows)
+	}
+
+	// Tokens of samples.
+	_, _, err = b.tryEncrypt(b.write("samples.csv", "g,v\na,5\n"), job.Encryption{IDs: []string{"g"}, TokenSamples: true, TokenKey: b.path("tokens.json"), Measures: measures(t, "v:max=10"),
+		Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Records: 1}})
+	misused(t, err, "--token-samples with --noise")
+	_, _, err = b.tryEncrypt(b.write("first.csv", "g,v\na,5\n"), job.Encryption{IDs: []string{"g"}, Duplicates: job.DuplicatesFirst, Measures: measures(t, "v:max=10"), Privacy: p})
+	misused(t, err, "a row stands before another of its id")
+}

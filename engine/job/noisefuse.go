@@ -41,7 +41,7 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 		}
 		if why := differentNoise(out, n); why != "" {
 			return nil, 0, column.Refuse(in.file, "its noise differs from that of %s in %s", first, why).
-				WithHint("All owners must give the same --noise, --epsilon, --delta, --rho, --person-records, --sensitivity, --counts, --owners, --honest and --noise-groups.")
+				WithHint("All owners must give the same --noise, --epsilon, --delta, --rho, --person-records, --sensitivity, --counts, --owners and --honest, and the same lists as --noise-groups or --universe.")
 		}
 		out.Quiet = sums.AddUp(out.Quiet, n.Quiet)
 		for _, q := range n.Quantities {
@@ -71,6 +71,17 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 	}
 	out.Quiet = sums.AddUp(out.Quiet, quiet)
 	return out, weight, nil
+}
+
+// noSizes refuses to drop groups by their exact sizes where the tables have shares of noise.
+func (u *Fusion) noSizes(inputs []input) error {
+	for _, in := range inputs {
+		if n := in.table.Noise; n != nil && n.Place == NoiseShare && u.MinGroup > 0 {
+			return column.Refuse(in.file, "it has shares of noise, and --min-group drops groups by their exact sizes, which one person may decide").
+				WithHint("Leave out --min-group: the list of groups is public, and all have noise.")
+		}
+	}
+	return nil
 }
 
 // countShares notes of which tables an input has the shares. It refuses a share that is there already: added twice it is one
@@ -120,13 +131,10 @@ func differentNoise(a, b *ctfile.Noise) string {
 		return "the treatment of counts"
 	case a.Owners != b.Owners || a.Honest != b.Honest:
 		return "the number of owners"
-	case len(a.Groups) != len(b.Groups):
+	case !slices.Equal(a.Groups, b.Groups):
 		return "groups"
-	}
-	for i := range a.Groups {
-		if a.Groups[i] != b.Groups[i] {
-			return "groups"
-		}
+	case a.List != b.List:
+		return "the list of those that have a share"
 	}
 	for _, q := range b.Quantities {
 		mine := noiseOn(a, q.Name)

@@ -2,6 +2,10 @@ package job
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -27,7 +31,7 @@ func (x *encrypting) withGroups(ctx context.Context, f feed) (feed, error) {
 	if x.noise == nil || x.Privacy.Groups == nil {
 		return f, nil
 	}
-	list, err := listSource(ctx, x.Options, x.Privacy.Groups, x.Nulls)
+	list, err := x.idList(ctx, x.Privacy.Groups)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +54,7 @@ func (x *encrypting) withGroups(ctx context.Context, f feed) (feed, error) {
 		g.index.Free()
 		return nil, err
 	}
+	x.list = digestOf(g.index)
 	r, err := list.open(ctx, x.IDs)
 	if err != nil {
 		g.index.Free()
@@ -57,6 +62,17 @@ func (x *encrypting) withGroups(ctx context.Context, f feed) (feed, error) {
 	}
 	g.reader = column.Rechunk(r, x.chunkRecords())
 	return g, nil
+}
+
+// digestOf is the same for lists of the same keys, in whatever order. The lists are public.
+func digestOf(keys *engine.Groups) string {
+	var sum [sha256.Size]byte
+	for i := range int32(keys.Len()) {
+		key := sha256.Sum256(keys.Key(i))
+		subtle.XORBytes(sum[:], sum[:], key[:])
+	}
+	sum = sha256.Sum256(fmt.Appendf(sum[:], "%d", keys.Len()))
+	return hex.EncodeToString(sum[:])
 }
 
 // readList notes the keys of the list, each of which may come once.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -30,6 +31,8 @@ func (e *Encryption) checkPrivacy() error {
 			"--noise share without a list")
 	case p.Groups != nil && len(e.Universe) > 0:
 		return usage("With a universe every record gets a share, with groups every group.", "--noise-groups with --universe")
+	case e.TokenSamples:
+		return usage("Leave out --token-samples: the tokens tell everybody how many people are in the table, and of each whether it is in others.", "--token-samples with --noise")
 	case p.Groups != nil && e.Layout != Records:
 		return usage("Use --layout records, or --universe.", "--noise-groups needs records that can be grouped")
 	case p.Groups != nil && e.RowsPerFile > 0 && e.Duplicates == DuplicatesRefuse:
@@ -66,12 +69,9 @@ func (x *encrypting) planNoise() error {
 	if !p.wanted() {
 		return nil
 	}
-	for _, m := range x.Measures {
-		switch missing := m.Prepare.Missing; {
-		case m.Prepare.TPM:
-			return usage("Scale the data before, by a number that does not depend on them.", "measure %s: tpm divides by the sum of the column, so that one record changes all values; noise would not hide it", column.Quote(m.Name))
-		case missing == "mean" || missing == "median":
-			return usage("Use missing=zero, or leave missing values missing.", "measure %s: missing=%s fills values from other records; noise would not hide one of them", column.Quote(m.Name), missing)
+	for _, s := range x.table.Preparation {
+		if why, hint := entangles(s); why != "" && (s.On != "" || p.Noise == NoiseShare) {
+			return usage(hint, "%s", why)
 		}
 	}
 	probe := x.table
@@ -81,6 +81,22 @@ func (x *encrypting) planNoise() error {
 	var err error
 	x.noise, err = newNoising(p, probe.Measures, 1)
 	return err
+}
+
+// entangles says of a step of preparation why noise would not hide a record in values that were prepared so, and what to do
+// about it. Steps of a whole table matter only where sums have noise, not the records.
+func entangles(s ctfile.Step) (why, hint string) {
+	switch {
+	case s.Step == "tpm":
+		return fmt.Sprintf("measure %s: tpm divides by the sum of the column, so that one record changes all values; noise would not hide it", column.Quote(s.On)),
+			"Scale the data before, by a number that does not depend on them."
+	case s.Step == "missing" && (s.Value == "mean" || s.Value == "median"):
+		return fmt.Sprintf("measure %s: missing=%s fills values from other records; noise would not hide one of them", column.Quote(s.On), s.Value),
+			"Use missing=zero, or leave missing values missing."
+	case s.On == "" && s.Step == "duplicates" && s.Value == DuplicatesFirst:
+		return "with --duplicates first a row stands before another of its id, so that it changes a sum by twice max; the noise is for once", "Use --duplicates sum or mean."
+	}
+	return "", ""
 }
 
 // affordable refuses noise whose budget is spent already, before anything is computed. What counts is charge.
@@ -157,6 +173,11 @@ func (d *Decryption) planNoise(t *ctfile.Table) (*noising, error) {
 	}
 	if err := localBudget(p.Budget); err != nil {
 		return nil, err
+	}
+	for _, s := range t.Preparation {
+		if why, hint := entangles(s); why != "" {
+			return nil, column.Refuse(d.In, "%s", why).WithHint("%s Encrypt again.", hint)
+		}
 	}
 	return newNoising(*p, t.Measures, t.WeightMax)
 }

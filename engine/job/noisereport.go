@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -105,6 +106,10 @@ func columnOf(m ctfile.Measure) string {
 func enoughShares(file string, n *ctfile.Noise) error {
 	if n == nil {
 		return nil
+	}
+	if len(n.Groups) > 0 && len(n.Shares) == 0 {
+		return column.Refuse(file, "its noise is in records of its own, one for each group, and no fusion has added these up with the others").
+			WithHint("Fuse it, with those of the other owners: cipherfold fuse --by %s.", strings.Join(n.Groups, ","))
 	}
 	for _, q := range n.Quantities {
 		if q.Tables < n.Honest {

@@ -53,21 +53,31 @@ type universe struct {
 
 // openUniverse numbers the ids of the universe, whose columns become those of the table.
 func (x *encrypting) openUniverse(ctx context.Context, budget *engine.Budget) (*universe, error) {
-	list, err := listSource(ctx, x.Options, x.Universe, x.Nulls)
+	list, err := x.idList(ctx, x.Universe)
 	if err != nil {
 		return nil, err
-	}
-	list.vcf = x.src.vcf.sites()
-	if x.src.prep != nil {
-		list.prep = x.src.prep.forIDs()
 	}
 	u := &universe{e: &x.Encryption, source: list, ids: engine.NewGroups(budget)}
 	if x.idFields, err = x.indexUniverse(ctx, list, u.ids); err != nil {
 		u.ids.Free()
 		return nil, err
 	}
+	x.list = digestOf(u.ids)
 	u.seen = make([]bool, u.ids.Len())
 	return u, nil
+}
+
+// idList is a list of ids, which are made of its columns as those of the source are.
+func (x *encrypting) idList(ctx context.Context, patterns []string) (source, error) {
+	list, err := listSource(ctx, x.Options, patterns, x.Nulls)
+	if err != nil {
+		return list, err
+	}
+	list.vcf = x.src.vcf.sites()
+	if x.src.prep != nil {
+		list.prep = x.src.prep.forIDs()
+	}
+	return list, nil
 }
 
 // place returns the number of the record in row i of a batch of the source, whose first columns are its ids, or -1 when

@@ -1,6 +1,8 @@
 package ctfile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"math/big"
 	"slices"
@@ -31,6 +33,9 @@ type Noise struct {
 	Shares []string `json:"shares,omitempty"`
 	// Groups are the id columns of the groups that have a share each; none: every record has one.
 	Groups []string `json:"groups,omitempty"`
+	// List tells lists of groups, or of all records, from each other: those that have a share are the same in tables that agree
+	// in it. 64 hex digits; "" of noise on every record.
+	List string `json:"list,omitempty"`
 
 	Quantities []NoisyQuantity `json:"quantities"` // those that have noise
 }
@@ -46,7 +51,7 @@ type NoisyQuantity struct {
 
 // Fields of Noise and NoisyQuantity.
 var (
-	noiseFields    = []string{"place", "mechanism", "epsilon", "delta", "rho", "records", "counts", "owners", "honest", "quiet", "shares", "groups", "quantities"}
+	noiseFields    = []string{"place", "mechanism", "epsilon", "delta", "rho", "records", "counts", "owners", "honest", "quiet", "shares", "groups", "list", "quantities"}
 	quantityFields = []string{"name", "sensitivity", "parameter", "tail", "tables"}
 )
 
@@ -135,6 +140,9 @@ func (t *Table) checkNoise() error {
 		if err := checkName("column", id); err != nil {
 			return err
 		}
+	}
+	if b, err := hex.DecodeString(n.List); err != nil || len(b) != 0 && (len(b) != sha256.Size || !shares) {
+		return refuse("noise: the list is %s", column.Quote(n.List))
 	}
 	numbers := map[string]string{"rho": n.Rho}
 	if n.Epsilon != "" {
