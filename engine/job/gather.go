@@ -2,9 +2,11 @@ package job
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -63,12 +65,27 @@ type adding struct {
 	*gathered
 	x      *preparer
 	budget *engine.Budget
-	counts [][]int64 // for means, per measure: how many values the row's is the sum of
+	counts [][]int64           // for means, per measure: how many values the row's is the sum of
+	beyond map[beyondMax]place // sums that are beyond max by now
 	batchV []scaled
 	key    []byte
 }
 
-// maximum is how far sums of duplicates may go: the declared max, or what fits.
+// beyondMax is the sum of a measure of an id.
+type beyondMax struct {
+	id int32
+	m  int
+}
+
+// place is the row that a sum became too large with.
+type place struct {
+	file      string
+	row, line int64
+}
+
+const placeBytes = 64
+
+// maximum is how far sums of duplicates may go when all rows are in: the declared max, or what fits.
 func (a *adding) maximum(m int) int64 {
 	if p := a.x.prepared[a.names[m]]; a.x.duplicates == DuplicatesSum && p.Bound > 0 {
 		return p.Bound
@@ -139,7 +156,8 @@ func (a *adding) append(id int32, i int) error {
 	return nil
 }
 
-// combine adds row i of the batch to the row of its id. Rows are numbered as their ids.
+// combine adds row i of the batch to the row of its id. Rows are numbered as their ids. A sum may be beyond max for a while:
+// whether it is in the end does not depend on the order of the rows.
 func (a *adding) combine(id int32, b column.Batch, i int) error {
 	for m := range a.values {
 		if !a.batchV[m].ok[i] {
@@ -147,11 +165,14 @@ func (a *adding) combine(id int32, b column.Batch, i int) error {
 		}
 		v := &a.values[m]
 		sum := codec.FromInt64(v.v[id]).Add(codec.FromInt64(a.batchV[m].v[i]))
-		if limit := codec.FromInt64(a.maximum(m)); sum.Abs().Cmp(limit) > 0 {
-			return b.Refuse(i, a.names[m], "the sum of this row's value and those before with the same id is beyond max").
-				WithHint("Raise max for every owner alike.")
+		if sum.Abs().Cmp(codec.FromInt64(math.MaxInt64)) > 0 {
+			return b.Refuse(i, a.names[m], "overflows: the sum of this row's value and those before with the same id does not fit in 64 bits").
+				WithHint("Declare fewer decimals, or scale the column down first.")
 		}
 		v.v[id], v.ok[id] = int64(sum.LowBits()), true
+		if err := a.watch(beyondMax{id, m}, v.v[id], b, i); err != nil {
+			return err
+		}
 		if a.x.duplicates == DuplicatesMean {
 			a.counts[m][id]++
 		}
@@ -159,8 +180,34 @@ func (a *adding) combine(id int32, b column.Batch, i int) error {
 	return nil
 }
 
-// settle makes means of sums.
+// watch notes whether a sum is beyond max after row i of the batch.
+func (a *adding) watch(at beyondMax, sum int64, b column.Batch, i int) error {
+	limit := a.maximum(at.m)
+	_, was := a.beyond[at]
+	switch is := sum > limit || sum < -limit; {
+	case is && !was:
+		if err := a.budget.Keep("the places of sums beyond max", placeBytes); err != nil {
+			return err
+		}
+		if a.beyond == nil {
+			a.beyond = map[beyondMax]place{}
+		}
+		file, row := b.Place(i)
+		a.beyond[at] = place{file: file, row: row, line: b.Line(i)}
+	case was && !is:
+		delete(a.beyond, at)
+	}
+	return nil
+}
+
+// settle refuses sums that are beyond max, the first of them in the order of the table, and makes means of sums.
 func (a *adding) settle() error {
+	if len(a.beyond) > 0 {
+		at := slices.MinFunc(slices.Collect(maps.Keys(a.beyond)), func(x, y beyondMax) int { return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.m, y.m)) })
+		p := a.beyond[at]
+		return column.Refuse(p.file, "the sum of this row's value and those before with the same id is beyond max").AtRow(p.row).AtLine(p.line).InColumn(a.names[at.m]).
+			WithHint("Raise max for every owner alike.")
+	}
 	if a.x.duplicates != DuplicatesMean {
 		return nil
 	}

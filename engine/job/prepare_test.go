@@ -241,6 +241,24 @@ func TestDuplicates(t *testing.T) {
 	refused(t, err, `row 3 (line 4), column "x": the sum of this row's value and those before`)
 }
 
+// Sums of duplicates are held against max when all rows are in, whatever their order.
+func TestDuplicateSumsInAnyOrder(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	e := job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:max=100"), Duplicates: job.DuplicatesSum}
+	for _, rows := range [][]string{{"w,60", "w,60", "v,1", "w,-60"}, {"w,60", "w,-60", "v,1", "w,60"}, {"w,-60", "v,1", "w,60", "w,60"}} {
+		got := b.decrypt(b.encrypt(b.csv("a.csv", append([]string{"g,x"}, rows...)...), e))
+		sort.Slice(got, func(i, j int) bool { return got[i]["g"] < got[j]["g"] })
+		if sums := cells(got, "x_sum"); sums != "1 60" {
+			t.Errorf("%v: %s", rows, sums)
+		}
+		os.Remove(b.path("a.cf.parquet"))
+	}
+	_, _, err := b.tryEncrypt(b.csv("a.csv", "g,x", "v,60", "w,60", "w,60", "v,60", "w,-30", "v,-90", "w,20"), e)
+	refused(t, err, `a.csv: row 7 (line 8), column "x": the sum of this row's value and those before with the same id is beyond max`)
+	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "w,9000000000000000000", "w,9000000000000000000", "w,-9000000000000000000"), job.Encryption{IDs: e.IDs, Measures: measures(t, "x"), Duplicates: job.DuplicatesSum})
+	refused(t, err, `a.csv: row 2 (line 3), column "x": overflows`)
+}
+
 // A long table and the wide one that it stands for give the same.
 func TestPivot(t *testing.T) {
 	b := newBench(t, paillier.MHL)
