@@ -94,6 +94,9 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !slices.ContainsFunc(report.Inputs, func(in InputReport) bool { return in.Rows > 0 }) {
+		x.Log.Warn("the source has no rows: all values are missing", "file", x.src.files[0])
+	}
 	report.Unlisted, report.Preparation, report.Filled = x.unlisted, x.table.Preparation, x.src.filled()
 	if x.src.vcf.tally.Records > 0 {
 		report.Variants = &x.src.vcf.tally
@@ -147,6 +150,7 @@ func (e Encryption) openSource(ctx context.Context, output func(name string) err
 	if err := e.VCF.checkUsed(ctx, e.FS, src.files, e.Universe); err != nil {
 		return nil, err
 	}
+	src.mayBeEmpty = len(e.Universe) > 0 || e.Privacy.Groups != nil
 	if src.vcf, err = e.VCF.reading(ctx, e.FS); err != nil {
 		return nil, err
 	}

@@ -1037,6 +1037,24 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 		t.Error(err)
 	}
 
+	// An owner who has nothing has a share all the same; without a list a source without rows is refused.
+	none := owner("none.csv", "g,v\n", "g\na\nb\nc\n", 2)
+	if _, err := b.open(b.fuse("none.fused.cf.parquet", job.Fusion{In: []string{one, none}}), "none.out.csv", job.Privacy{}); err != nil {
+		t.Error(err)
+	}
+	if rows := b.rows(b.path("none.out.csv")); len(rows) != 3 {
+		t.Errorf("%v", rows)
+	}
+	list := []string{b.write("list.csv", "g\na\nb\n")}
+	for _, layout := range []string{job.Records, job.Blocks} {
+		_, report, err := b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Layout: layout, Universe: list, Measures: measures(t, "v:max=10")})
+		if err != nil || report.Records != 2 || report.Missing["v"] != 2 {
+			t.Errorf("%s: %+v, %v", layout, report, err)
+		}
+	}
+	_, _, err = b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "v:max=10")})
+	refused(t, err, "not one row")
+
 	// Groups that are tokens.
 	if _, err := job.WriteTokenKey(context.Background(), b.options, b.path("tokens.json")); err != nil {
 		t.Fatal(err)

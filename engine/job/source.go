@@ -78,6 +78,8 @@ type source struct {
 	vcf   *genotypes         // how VCF files are read
 	pivot *pivot             // of a long table; nil when it is wide
 	prep  *preparer          // nil when the table is taken as it is
+
+	mayBeEmpty bool // a list says which records or groups there are
 }
 
 // listSource expands paths, globs and directories, in the order given. A file that comes twice is refused: its rows would
@@ -136,7 +138,7 @@ func (s source) openRaw(ctx context.Context, columns []string) (column.Reader, e
 }
 
 // openFiles reads the named columns of all files, one after the other; none means all columns. A table without a row is
-// refused.
+// refused, unless a list says which records there are.
 func (s source) openFiles(ctx context.Context, columns []string) (column.Reader, error) {
 	s.vcf.begin()
 	r, err := column.OpenParts(ctx, s.files, func(ctx context.Context, name string) (column.Reader, error) {
@@ -148,6 +150,9 @@ func (s source) openFiles(ctx context.Context, columns []string) (column.Reader,
 	})
 	if err != nil {
 		return nil, err
+	}
+	if s.mayBeEmpty {
+		return r, nil
 	}
 	return s.vcf.requireRows(r, s.files[0]), nil
 }
