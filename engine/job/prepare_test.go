@@ -132,6 +132,10 @@ func TestPreparationRefuses(t *testing.T) {
 		{"x:log2", "0x10", `"0x10" is not a number`},
 		{"x:log2", "inf", `"inf" is not a finite number`},
 		{"x:tpm", "-2", `"-2" is negative, where parts of a million are to be made`},
+		{"x:tpm:log2:decimals=2", "1e303", `"1e303" overflows: tpm of it is beyond the range of doubles`},
+		{"x:tpm:clip=0..5", "1e303", `"1e303" overflows: tpm of it`},
+		{"x:zscore=-1e308/1:clip=0..5", "1e308", `"1e308" overflows: zscore of it`},
+		{"x:zscore=0/1e-300:clip=0..5", "-1e10", `"-1e10" overflows: zscore of it`},
 		{"x:zscore=0/1:max=3", "4", `is beyond max=3`},
 		{"x:zscore=0/0.0000000001:decimals=18", "4", `overflows`},
 		{"x:levels=0=5|low=7", "high", `"high" is none of the declared levels`},
@@ -149,6 +153,12 @@ func TestPreparationRefuses(t *testing.T) {
 	refused(t, err, "every value of \"x\" is missing: there is no median")
 	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,0", "b,0"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:tpm")})
 	refused(t, err, `add up to 0`)
+	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,1.7e308", "b,1.5e307", "c,1"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:tpm")})
+	refused(t, err, `a.csv: row 2 (line 3), column "x": the sum of this value and those before overflows`)
+	got := b.decrypt(b.encrypt(b.csv("max.csv", "g,x", "a,1.7976931348623157e308", "b,0"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:log2:decimals=3:max=1024")}))
+	if cells(got, "x_sum") != "1024.000 0.000" {
+		t.Errorf("%v", got)
+	}
 	_, report, err := b.tryEncrypt(b.csv("b.csv", "g,x", "a,~", "b,4", "c,~"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:missing=zero")})
 	if err != nil || report.Filled["x"] != 2 || report.Missing["x"] != 0 {
 		t.Errorf("%+v, %v", report, err)

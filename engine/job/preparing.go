@@ -186,7 +186,9 @@ func (p *preparing) roundedValues(dst *scaled, b column.Batch, arr arrow.Array) 
 			return err
 		}
 		if p.Prepare.TPM && p.total > 0 {
-			x = x * 1e6 / p.total
+			if x = x * 1e6 / p.total; !isFinite(x) {
+				return p.tooLarge(b, i, text(i), "tpm")
+			}
 		}
 		if p.Prepare.Log2 {
 			if x <= -1 {
@@ -195,7 +197,9 @@ func (p *preparing) roundedValues(dst *scaled, b column.Batch, arr arrow.Array) 
 			x = log2(x + 1)
 		}
 		if p.Prepare.ZScore != "" {
-			x = (x - p.mean) / p.sd
+			if x = (x - p.mean) / p.sd; !isFinite(x) {
+				return p.tooLarge(b, i, text(i), "zscore")
+			}
 		}
 		x = math.Max(p.clipFrom, math.Min(p.clipTo, x))
 		scaled := math.RoundToEven(x * p.unit)
@@ -205,6 +209,12 @@ func (p *preparing) roundedValues(dst *scaled, b column.Batch, arr arrow.Array) 
 		dst.v[i] = int64(scaled)
 	}
 	return nil
+}
+
+// tooLarge refuses a value that a step takes out of the range of doubles, from where no later step could bring it back.
+func (p *preparing) tooLarge(b column.Batch, i int, text, step string) error {
+	return b.Refuse(i, p.Name, "%s overflows: %s of it is beyond the range of doubles", column.Quote(text), step).
+		WithHint("Check the column; or scale it down first, for every owner alike.")
 }
 
 // raw reads a value and checks its range.
@@ -243,11 +253,13 @@ func floats(arr arrow.Array) (value func(i int) (float64, error), text func(i in
 }
 
 func finite(x float64) (float64, error) {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	if !isFinite(x) {
 		return 0, codec.ErrNotFinite
 	}
 	return x, nil
 }
+
+func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // sum adds up raw values in the order in which they come, with the error of every addition carried along (Neumaier, 1974).
 type sum struct{ value, carry float64 }
@@ -261,6 +273,8 @@ func (s *sum) add(x float64) {
 	}
 	s.value = t
 }
+
+func (s *sum) total() float64 { return s.value + s.carry }
 
 // fit finds what only the whole column tells, in up to two passes over the source: sums for TPM, then means and medians of
 // prepared values.
@@ -314,7 +328,7 @@ func (x *preparer) fitTotals(ctx context.Context, s source, list []*preparing) e
 		return err
 	}
 	for c, p := range list {
-		if p.total = sums[c].value + sums[c].carry; p.total <= 0 {
+		if p.total = sums[c].total(); p.total <= 0 {
 			return column.Refuse(s.files[0], "the values of %s add up to 0, of which no parts of a million can be made", column.Quote(p.Name)).InColumn(p.Name).
 				WithHint("Leave the column out.")
 		}
@@ -341,7 +355,10 @@ func (p *preparing) addRaw(to *sum, b column.Batch, at int) error {
 		if err != nil {
 			return err
 		}
-		to.add(v)
+		if to.add(v); !isFinite(to.total()) {
+			return b.Refuse(i, p.Name, "the sum of this value and those before overflows: it is beyond the range of doubles").
+				WithHint("Check the column; or scale it down first, for every owner alike.")
+		}
 	}
 	return nil
 }
