@@ -94,8 +94,15 @@ func Encrypt(ctx context.Context, e Encryption) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(report.Inputs, func(in InputReport) bool { return in.Rows > 0 }) {
+	rows := int64(0)
+	for _, in := range report.Inputs {
+		rows += in.Rows
+	}
+	switch {
+	case rows == 0:
 		x.Log.Warn("the source has no rows: all values are missing", "file", x.src.files[0])
+	case x.unlisted == rows:
+		x.Log.Warn("no row of the source is in the universe: all values are missing", "file", x.src.files[0])
 	}
 	report.Unlisted, report.Preparation, report.Filled = x.unlisted, x.table.Preparation, x.src.filled()
 	if x.src.vcf.tally.Records > 0 {
