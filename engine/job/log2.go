@@ -25,6 +25,22 @@ func log2(x float64) float64 {
 			m = hi<<1 | lo>>63
 		}
 	}
-	const unit = 1.0 / (1 << 53)
-	return float64(exponent-1) + float64(f>>11)*unit // the product is exact
+	return fromFixed(int64(exponent-1), f)
+}
+
+// fromFixed is whole + fraction/2^64 as a double, rounded once, to nearest, ties to even.
+func fromFixed(whole int64, fraction uint64) float64 {
+	if whole < 0 {
+		hi, lo := ^uint64(whole), ^fraction // -x, less one unit
+		lo, carry := bits.Add64(lo, 1, 0)
+		return -fromFixed(int64(hi+carry), lo)
+	}
+	// The 64 leading bits, of which the last one also stands for those that do not fit. Powers of 2 do not round.
+	hi, lo := uint64(whole), fraction
+	n := bits.Len64(hi)
+	leading := hi<<(64-n) | lo>>n
+	if lo<<(64-n) != 0 && n > 0 {
+		leading |= 1
+	}
+	return math.Ldexp(float64(leading), n-64)
 }
