@@ -198,10 +198,11 @@ func (u *Fusion) inputs(ctx context.Context) ([]input, error) {
 				}
 				seen[filepath.Clean(file)] = true
 			}
-			if u.RowsPerFile > 0 { // a directory takes the place of all that is in it
-				if err := notAnInput(u.Out, s.files); err != nil {
+			if err := notAnInput(u.Out, s.files); err != nil {
+				if filepath.Clean(pattern) == filepath.Clean(u.Out) {
 					return nil, err
 				}
+				return nil, usage("Give the output a name that the pattern does not match, or a directory of its own.", "%v: %s stands for it", err, pattern)
 			}
 			index[filepath.Clean(s.name)] = len(out)
 			in := input{file: s.name, table: s.table, ids: s.ids, set: s, weight: 1}

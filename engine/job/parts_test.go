@@ -129,11 +129,12 @@ func TestPartsOfAnotherSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"id,x\n1,5\n2,6\n":          "the source changed since the encryption began: it ends after 2 records, of 3",
-		"id,x\n1,5\n2,300\n3,7\n":   "is beyond max=255",
-		"id,y\n1,5\n2,6\n3,7\n":     "measure 1 is \"y\" where it was \"x\"",
-		"id,x,y\n1,5,1\n2,6,1\n":    "it has 2 measures where there were 1",
-		"id,x\n1,5\n2,6\n,7\n4,4\n": "the id is missing",
+		"id,x\n1,5\n2,6\n3,7\n4,8\n": "the source changed since the encryption began: it goes on after 3 records",
+		"id,x\n1,5\n2,6\n":           "the source changed since the encryption began: it ends after 2 records, of 3",
+		"id,x\n1,5\n2,300\n3,7\n":    "is beyond max=255",
+		"id,y\n1,5\n2,6\n3,7\n":      "measure 1 is \"y\" where it was \"x\"",
+		"id,x,y\n1,5,1\n2,6,1\n":     "it has 2 measures where there were 1",
+		"id,x\n1,5\n2,6\n,7\n4,4\n":  "the id is missing",
 	} {
 		b.write("in.csv", text)
 		err := job.EncryptParts(context.Background(), e, s, "0123456789abcdef", ranges(3, 3), func(job.Range) string { return b.path("part.parquet") }, func(job.Range, *job.Report) error { return nil })
@@ -141,6 +142,8 @@ func TestPartsOfAnotherSource(t *testing.T) {
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
-		os.Remove(filepath.Join(b.dir, "part.parquet"))
+		if err := os.Remove(filepath.Join(b.dir, "part.parquet")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%q: a part is left: %v", text, err)
+		}
 	}
 }

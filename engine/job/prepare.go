@@ -222,6 +222,9 @@ func (e *Encryption) sampleTokens(ctx context.Context, src source) ([]string, er
 		if err != nil {
 			return nil, err
 		}
+		if err := notAnInput(e.Out, files); err != nil {
+			return nil, err
+		}
 		for _, file := range files {
 			t, _, err := readTable(ctx, e.Options, file)
 			if err != nil {

@@ -3,6 +3,8 @@ package job
 import (
 	"context"
 	"fmt"
+	"io"
+	"math"
 	"slices"
 
 	"github.com/cipherfold/cipherfold/engine"
@@ -165,19 +167,48 @@ func EncryptParts(ctx context.Context, e Encryption, s *EncryptSurvey, jobID str
 		if err := r.skip(ctx, part.From); err != nil {
 			return err
 		}
-		feed := x.feed(r, r.rows(part.To))
+		feed := endFeed{x.feed(r, r.rows(part.To)), func() error { return x.atEnd(ctx, r, part, s) }}
 		report, err := x.write(ctx, out(part), feed, progress)
 		if err != nil {
 			return err
-		}
-		if report.Records != part.To-part.From {
-			return x.changed("it ends after %d records, of %d", r.row, s.Records)
 		}
 		if err := done(part, report); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// endFeed is a feed of a part, of which the source must be where the part ends.
+type endFeed struct {
+	feed
+	atEnd func() error
+}
+
+func (f endFeed) finish() error {
+	if err := f.feed.finish(); err != nil {
+		return err
+	}
+	return f.atEnd()
+}
+
+// atEnd refuses a source that has fewer records than the part, or after the last part more than the survey found.
+func (x *encrypting) atEnd(ctx context.Context, r *records, part Range, s *EncryptSurvey) error {
+	if r.row != part.To {
+		return x.changed("it ends after %d records, of %d", r.row, s.Records)
+	}
+	if part.To != s.Records {
+		return nil
+	}
+	switch b, err := r.take(ctx, math.MaxInt64); err {
+	case io.EOF:
+		return nil
+	case nil:
+		b.Release()
+		return x.changed("it goes on after %d records", s.Records)
+	default:
+		return err
+	}
 }
 
 // follow takes over what a survey decided.

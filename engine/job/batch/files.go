@@ -25,6 +25,9 @@ type files struct {
 	// commit is called with an output that is complete, before it gets its name.
 	commit func(receipt.File) error
 
+	// list says what a pattern of the step stands for.
+	list func(pattern string) ([]string, error)
+
 	mu      sync.Mutex
 	written []receipt.File      // since take was called
 	seen    map[string]identity // of files outside the job directory
@@ -35,9 +38,12 @@ func (f *files) inside(name string) bool {
 	return strings.HasPrefix(path.Clean(name), path.Clean(f.dir)+"/")
 }
 
-// List returns the files that a pattern stands for.
+// List returns the files that a pattern stands for: those of the plan, whatever else has come to be there since.
 func (f *files) List(ctx context.Context, pattern string) ([]string, error) {
-	return f.FS.List(ctx, pattern)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return f.list(pattern)
 }
 
 // Open opens a file for reading. A file outside the job directory must be the one that it was when it was opened before,

@@ -116,7 +116,7 @@ func (j *Job) look(ctx context.Context, write bool) (*work, error) {
 	if err := w.canWrite(ctx, steps); err != nil {
 		return nil, err
 	}
-	w.state = newState(&PlanFile{Steps: steps})
+	w.state, w.steps = newState(&PlanFile{Steps: steps}), steps
 	return w, nil
 }
 

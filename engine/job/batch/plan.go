@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,6 +48,14 @@ type PlannedStep struct {
 	Level      int                       `json:"level"`           // 1, or one more than the highest level of those steps
 	Inputs     []string                  `json:"inputs"`          // files, in order; outputs of other steps among them
 	Out        string                    `json:"out"`
+
+	lists map[string]listing // by the patterns that were given
+}
+
+// listing is what a pattern stands for in a job, from its beginning to its end, whatever else comes to be there.
+type listing struct {
+	files []string // that no step of the job makes
+	made  []string // names of steps whose outputs it stands for
 }
 
 // Levels is the highest level of a step.
@@ -75,28 +84,49 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 	steps := make([]PlannedStep, len(j.Steps))
 	for i, s := range j.Steps {
 		p := &steps[i]
-		*p = PlannedStep{Name: names[i], Verb: s.Verb(), Parameters: s.Parameters, Out: s.out()}
+		*p = PlannedStep{Name: names[i], Verb: s.Verb(), Parameters: s.Parameters, Out: s.out(), lists: map[string]listing{}}
+		if insideDir(j.Dir, s.out()) {
+			return nil, &job.UsageError{Cause: fmt.Sprintf("%s would write %s into the job directory %s", names[i], s.out(), j.Dir), Hint: "Give the output a place of its own: the directory is the job's."}
+		}
 		for _, pattern := range s.patterns() {
-			made := false // by steps of the job
+			if within(s.out(), pattern) {
+				return nil, &job.UsageError{Cause: fmt.Sprintf("%s reads %s, which is its own output", names[i], pattern), Hint: "Give the output a name of its own."}
+			}
+			list := listing{}
 			for k, other := range j.Steps {
 				if k != i && stands(pattern, other.out()) {
-					made = true
+					list.made = append(list.made, names[k])
 					p.Inputs = append(p.Inputs, other.out())
 					p.After = append(p.After, names[k])
 				}
 			}
 			files, err := j.fs().List(ctx, pattern)
-			if err != nil && !((made || mayBeGone) && (errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrNoMatch))) {
+			if err != nil && !((list.made != nil || mayBeGone) && (errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrNoMatch))) {
 				return nil, err
 			}
 			for _, file := range files {
 				if !slices.ContainsFunc(j.Steps, func(o Step) bool { return within(o.out(), file) }) {
-					p.Inputs = append(p.Inputs, file)
+					list.files = append(list.files, file)
 				}
 			}
+			p.Inputs = append(p.Inputs, list.files...)
+			p.lists[pattern] = list
 		}
 	}
 	return steps, setLevels(steps)
+}
+
+// insideDir reports whether a name is that of the job directory or of something in it, however either is written.
+func insideDir(dir, name string) bool {
+	if u, ok := blob.ParseURL(name); ok {
+		if u.Scheme != "file" {
+			return false
+		}
+		name = "/" + u.Key
+	}
+	dir, err1 := filepath.Abs(dir)
+	name, err2 := filepath.Abs(name)
+	return err1 == nil && err2 == nil && (name == dir || strings.HasPrefix(name, dir+string(filepath.Separator)))
 }
 
 // within reports whether a file is an output, or in one that is a directory.
@@ -130,17 +160,33 @@ func setLevels(steps []PlannedStep) error {
 }
 
 // stands reports whether a pattern stands for an output, that need not be there: it is its name, or matches it, or is the
-// directory that it is in.
+// directory that it is in, itself or in partition folders.
 func stands(pattern, out string) bool {
 	p, o := clean(pattern), clean(out)
-	match, _ := path.Match(p, o)
-	return p == o || match || path.Dir(o) == p
+	if p == o {
+		return true
+	}
+	a, isURL := blob.ParseURL(p)
+	b, other := blob.ParseURL(o)
+	if isURL != other || a.Scheme != b.Scheme || a.Bucket != b.Bucket || a.Query != b.Query {
+		return false
+	}
+	base := path.Base(blob.Path(o))
+	if match, _ := path.Match(blob.Path(p), blob.Path(o)); match {
+		return blob.Matches(path.Base(blob.Path(p)), base)
+	}
+	dir := clean(blob.Dir(o))
+	for dir != p && strings.Contains(path.Base(blob.Path(dir)), "=") {
+		dir = clean(blob.Dir(dir))
+	}
+	return dir == p && !blob.Hidden(base)
 }
 
-// clean is path.Clean for names that may be URLs.
+// clean is path.Clean for names that may be URLs, whose keys are taken as they are.
 func clean(name string) string {
-	if scheme, rest, ok := strings.Cut(name, "://"); ok {
-		return scheme + "://" + rest
+	if u, ok := blob.ParseURL(name); ok {
+		u.Key = strings.TrimSuffix(u.Key, "/")
+		return u.String()
 	}
 	return path.Clean(strings.ReplaceAll(name, `\`, "/"))
 }

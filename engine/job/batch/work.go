@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -246,6 +247,7 @@ func (w *work) verb(ctx context.Context, i int) (verb, error) {
 		o.FS = w.job.Over(w.files)
 	}
 	w.files.commit = func(f receipt.File) error { return w.note(entry{Event: writing, Step: name, File: &f}) }
+	w.files.list = func(pattern string) ([]string, error) { return w.listed(i, pattern) }
 	switch {
 	case s.Encrypt != nil:
 		e := *s.Encrypt
@@ -259,6 +261,26 @@ func (w *work) verb(ctx context.Context, i int) (verb, error) {
 	d := *s.Decrypt
 	d.Options = o
 	return &decryptVerb{d}, nil
+}
+
+// listed are the files that a pattern of a step stands for: those that were there when the job began, and what the steps
+// before have made. A file that came later would be in some parts and not in others.
+func (w *work) listed(i int, pattern string) ([]string, error) {
+	list, ok := w.steps[i].lists[pattern]
+	if !ok {
+		return nil, fmt.Errorf("%s is no input of %s", pattern, w.steps[i].Name)
+	}
+	files := slices.Clone(list.files)
+	for _, name := range list.made {
+		for _, f := range w.state.steps[name].outputs {
+			files = append(files, f.Path)
+		}
+	}
+	if len(files) == 0 {
+		return nil, &blob.Error{Path: pattern, Kind: blob.ErrNoMatch}
+	}
+	blob.SortNames(files)
+	return files, nil
 }
 
 // verbWithKey is verb for a step that is to compute.
