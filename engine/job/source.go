@@ -154,7 +154,7 @@ func (s source) openFiles(ctx context.Context, columns []string) (column.Reader,
 	if s.mayBeEmpty {
 		return r, nil
 	}
-	return s.vcf.requireRows(r, s.files[0]), nil
+	return s.vcf.requireRows(r, s.files[0], s.opts.Log), nil
 }
 
 // openFile opens one file, with the columns that its folders say.

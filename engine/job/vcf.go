@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,6 +34,8 @@ type genotypes struct {
 	options     vcfio.Options
 	tally       vcfio.Tally
 	chromosomes []string // of the files
+	isList      bool     // they are a reference list
+	told        bool     // what it is without was logged
 	headerEnd   int64    // the line at which the first file's header ends; 0 before it was opened
 	af          string   // as declared
 	regions     []string // likewise
@@ -158,7 +162,7 @@ func (g *genotypes) begin() {
 // sites is how a reference list of variants is read, so that its ids are written as those of the source.
 func (g *genotypes) sites() *genotypes {
 	o := g.options
-	return &genotypes{options: vcfio.Options{Multiallelic: o.Multiallelic, Symbolic: o.Symbolic, Alleles: o.Alleles, ChromPrefix: o.ChromPrefix}}
+	return &genotypes{isList: true, options: vcfio.Options{Multiallelic: o.Multiallelic, Symbolic: o.Symbolic, Alleles: o.Alleles, ChromPrefix: o.ChromPrefix}}
 }
 
 func (g *genotypes) open(ctx context.Context, fs blob.FS, name string, o column.ReadOptions) (column.Reader, error) {
@@ -169,19 +173,21 @@ func (g *genotypes) open(ctx context.Context, fs blob.FS, name string, o column.
 	return r, err
 }
 
-// requireRows returns r, which reads the files, except that it says why not a row is left of them.
-func (g *genotypes) requireRows(r column.Reader, file string) column.Reader {
+// requireRows returns r, which reads the files, except that it says why not a row is left of them, and, once, what a reference
+// list is without.
+func (g *genotypes) requireRows(r column.Reader, file string, log *slog.Logger) column.Reader {
 	r = column.RequireRows(r, file)
 	if g == nil {
 		return r
 	}
-	return &variantRows{Reader: r, genotypes: g, file: file}
+	return &variantRows{Reader: r, genotypes: g, file: file, log: log}
 }
 
 type variantRows struct {
 	column.Reader
 	*genotypes
 	file string
+	log  *slog.Logger
 }
 
 func (r *variantRows) File() string { return column.FileOf(r.Reader) }
@@ -190,6 +196,10 @@ func (r *variantRows) Read(ctx context.Context) (column.Batch, error) {
 	b, err := r.Reader.Read(ctx)
 	if errors.Is(err, column.ErrNoRows) && r.headerEnd > 0 {
 		err = r.noRows(r.file)
+	}
+	if err == io.EOF && r.isList && !r.told && r.omitted() != "" {
+		r.told = true
+		r.log.Warn("the universe is shorter than its file", "file", r.file, "left_out", r.omitted())
 	}
 	return b, err
 }
@@ -200,17 +210,22 @@ func (g *genotypes) noRows(file string) error {
 		return column.Refuse(file, "%w: the file ends after its header, without a record", column.ErrNoRows).AtLine(g.headerEnd).
 			WithHint("Check that the export that wrote it ran to its end.")
 	}
-	var left []string
-	for _, x := range g.tally.Omissions() {
-		left = append(left, count(int(x.Count), x.Noun)+" "+x.Reason)
-	}
 	hint := "Check the flags that choose records."
 	if unseen := g.options.Unseen(g.chromosomes); len(unseen) > 0 {
 		hint = fmt.Sprintf("There is no record of chromosome %s. There are records of %s.", someOf(unseen), someOf(g.chromosomes))
 	} else if g.tally.Filtered > 0 {
 		hint = "Names in --filter are compared as they are written, such as PASS."
 	}
-	return column.Refuse(file, "%w: nothing is left of %s: %s", column.ErrNoRows, count(int(g.tally.Records), "VCF record"), strings.Join(left, ", ")).WithHint("%s", hint)
+	return column.Refuse(file, "%w: nothing is left of %s: %s", column.ErrNoRows, count(int(g.tally.Records), "VCF record"), g.omitted()).WithHint("%s", hint)
+}
+
+// omitted lists what was left out of the files.
+func (g *genotypes) omitted() string {
+	var left []string
+	for _, x := range g.tally.Omissions() {
+		left = append(left, count(int(x.Count), x.Noun)+" "+x.Reason)
+	}
+	return strings.Join(left, ", ")
 }
 
 // someOf lists the first of some names.

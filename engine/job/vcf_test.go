@@ -1,10 +1,12 @@
 package job_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -170,7 +172,13 @@ func TestSites(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
-	e.DropUnlisted = false
+	var log bytes.Buffer
+	b.options.Log, e.VCF.Multiallelic = slog.New(slog.NewTextHandler(&log, nil)), "skip"
+	os.Remove(x)
+	if _, report, err := b.tryEncrypt(a, e); err != nil || report.Records != 2 || strings.Count(log.String(), "left_out=\"1 record of several alleles\"") != 1 || !strings.Contains(log.String(), "sites.vcf") {
+		t.Errorf("%+v, %v: %s", report, err, &log)
+	}
+	e.DropUnlisted, e.VCF.Multiallelic = false, ""
 	os.Remove(y)
 	_, _, err := b.tryEncrypt(c, e)
 	refused(t, err, "c.vcf: row 3 (line 5)", "is not in the universe")
