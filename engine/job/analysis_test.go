@@ -174,8 +174,8 @@ func TestFileGivenTwice(t *testing.T) {
 // Association statistics are those computed elsewhere, also far out in the tails.
 func TestAssociate(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	b.csv("cases.csv", "chrom,pos,alt,AC_sum,AN_sum,AC_count", "1,5,A,30,200,9", "1,6,C,0,200,9", "1,7,G,100,200,9", "2,1,T,5000,20000,9", "3,1,A,1,2,1", "1,8,T,0,0,0")
-	b.csv("controls.csv", "chrom,pos,alt,AC_sum,AN_sum", "2,1,T,4000,20000", "1,5,A,15,180", "1,6,C,0,180", "1,7,G,90,180", "4,4,A,1,1", "1,8,T,5,10")
+	b.csv("cases.csv", "chrom,pos,alt,AC_sum,AN_sum,AC_count", "1,5,A,30,200,9", "1,6,C,0,200,9", "1,7,G,100,200,9", "2,1,T,5000,20000,9", "3,1,A,1,2,1", "1,8,T,0,0,0", "5,1,A,-3,200,9", "5,2,A,30,20,9", "5,3,A,3,20,9")
+	b.csv("controls.csv", "chrom,pos,alt,AC_sum,AN_sum", "2,1,T,4000,20000", "1,5,A,15,180", "1,6,C,0,180", "1,7,G,90,180", "4,4,A,1,1", "1,8,T,5,10", "5,1,A,15,180", "5,2,A,15,180", "5,3,A,-1.5,180")
 	associate := func(a job.Association) ([]map[string]string, *job.Report, error) {
 		a.Options, a.Out = job.Options{Overwrite: true}, b.path("out.csv")
 		report, err := job.Associate(t.Context(), a)
@@ -185,7 +185,7 @@ func TestAssociate(t *testing.T) {
 		return b.rows(a.Out), report, nil
 	}
 	rows, report, err := associate(job.Association{Cases: b.path("cases.csv"), Controls: b.path("controls.csv")})
-	if err != nil || *report.Unmatched != 2 || report.Records != 5 {
+	if err != nil || *report.Unmatched != 2 || report.Records != 8 {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	for i, want := range []string{ // AF, AF, OR, chi-square, P, by Python's integers and math.erfc
@@ -194,6 +194,9 @@ func TestAssociate(t *testing.T) {
 		"0.5 0.5 1 0 1",
 		"0.25 0.2 1.3333333333333333 143.36917562724014 4.881048555269828e-33",
 		"NaN 0.5 NaN NaN NaN",
+		"-0.015 0.0833333333333333 NaN NaN NaN", // with noise: no counts of alleles
+		"1.5 0.0833333333333333 NaN NaN NaN",
+		"0.15 -0.0083333333333333 NaN NaN NaN",
 	} {
 		for k, name := range []string{"AF_cases", "AF_controls", "OR", "CHISQ", "P"} {
 			w, err := strconv.ParseFloat(strings.Fields(want)[k], 64)

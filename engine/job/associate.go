@@ -256,11 +256,12 @@ func allelic(cases, controls []float64) []float64 {
 	a, b := cases[0], cases[1]-cases[0]
 	c, d := controls[0], controls[1]-controls[0]
 	n := cases[1] + controls[1]
-	chisq := math.NaN()
-	if a >= 0 && b >= 0 && c >= 0 && d >= 0 {
+	odds, chisq := math.NaN(), math.NaN()
+	if a >= 0 && b >= 0 && c >= 0 && d >= 0 { // sums with noise need not be a table of counts
+		odds = a * d / (b * c)
 		chisq = n * (difference(a, d, b, c) / (a + b)) * (difference(a, d, b, c) / (c + d)) / (a + c) / (b + d)
 	}
-	return []float64{cases[0] / cases[1], controls[0] / controls[1], a * d / (b * c), chisq, chiSquareP(chisq)}
+	return []float64{cases[0] / cases[1], controls[0] / controls[1], odds, chisq, chiSquareP(chisq)}
 }
 
 // difference is a·d - b·c with little loss when the two are nearly equal (Kahan; see Jeannerod, Louvet and Muller, 2013).
