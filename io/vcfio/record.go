@@ -160,7 +160,7 @@ func (p *parser) parseLine(line []byte, ended, last bool) *column.InputError {
 	}
 	if !ended && p.looksCut(fixed[8], rest) {
 		return column.Refuse("", "%w: the last line has no line end, and its last sample has no whole genotype", column.ErrTruncated).
-			WithHint("Copy the file again, and compare its size or checksum with the original.")
+			WithHint("Copy the file again, and compare its size or checksum with the original; or, if it is whole, end its last line with a line feed.")
 	}
 	pos, err := parsePos(fixed[1])
 	if err != nil {

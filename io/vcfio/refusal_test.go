@@ -108,6 +108,19 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A whole file whose last line lacks its end looks cut off when its last sample is haploid; the hint says what to do then.
+func TestLastLineWithoutEnd(t *testing.T) {
+	text := vcf("A B", "X 5 . A C . . . GT 0/1 1")
+	_, err := read(t, "a.vcf", strings.TrimSuffix(text, "\n"), vcfio.Options{}, column.ReadOptions{})
+	var refused *column.InputError
+	if !errors.As(err, &refused) || !strings.Contains(refused.Hint, "or, if it is whole, end its last line with a line feed") {
+		t.Errorf("%v", err)
+	}
+	if _, err := read(t, "a.vcf", text, vcfio.Options{}, column.ReadOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // Records on either side of a boundary between chunks are held against each other.
 func TestRefusalsAcrossChunks(t *testing.T) {
 	samples := vcfiotest.Names("S", 3000)
