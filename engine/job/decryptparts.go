@@ -17,9 +17,9 @@ type DecryptSurvey struct {
 	Whole           bool      `json:"whole,omitempty"` // it is one part: it adds noise, for which a budget is charged
 }
 
-// SurveyDecryption reads the table's footer. It needs no key; one that is given must be the table's.
+// SurveyDecryption reads the table's footer. It needs no key and looks at none: the key that it tells of is the table's.
 func SurveyDecryption(ctx context.Context, d Decryption) (*DecryptSurvey, error) {
-	d.Options = d.Options.withDefaults()
+	d.Options, d.Key = d.Options.withDefaults(), Key{}
 	if err := d.check(); err != nil {
 		return nil, err
 	}

@@ -69,6 +69,18 @@ func (c *cut) ranges() []job.Range {
 	return out
 }
 
+// key is the fingerprint of the key that the step was cut for; "" of a fusion.
+func (c *cut) key() string {
+	switch {
+	case c == nil:
+	case c.Encrypt != nil:
+		return c.Encrypt.Key.Fingerprint
+	case c.Decrypt != nil:
+		return c.Decrypt.Key.Fingerprint
+	}
+	return ""
+}
+
 // shardOf is the shard, from 1 to n, that a part belongs to. Shards have consecutive parts.
 func shardOf(part, parts, n int) int { return part*n/parts + 1 }
 
@@ -123,5 +135,8 @@ func (w *work) settle(ctx context.Context, step string, c *cut) error {
 	if err == nil && s.cut == nil {
 		err = column.Refuse(name, "the file is gone").WithHint("Run the same command again.")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return w.rightKey(step, s.cut)
 }

@@ -169,6 +169,9 @@ func (d *digestedDir) Commit(ctx context.Context) error {
 	}
 	d.files.mu.Lock()
 	defer d.files.mu.Unlock()
+	for _, file := range d.written {
+		delete(d.files.seen, file.Path) // it is another file now
+	}
 	d.files.written = append(d.files.written, d.written...)
 	return nil
 }

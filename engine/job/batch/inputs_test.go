@@ -2,14 +2,21 @@ package batch_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/job/batch"
+	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
 // encrypted is a disk with encrypted tables of a record each, whose x is 1, 2, 4 and so on.
@@ -156,6 +163,173 @@ func TestOutputsInStores(t *testing.T) {
 		in, _ := j.Files() // that are made by no step
 		if reads := len(in) == 1; reads != x.reads {
 			t.Errorf("%s and %s: %v", x.in, x.out, reads)
+		}
+	}
+}
+
+// Lists of samples and keys of tokens are inputs: other ones are refused wherever the job goes on, and the receipt names
+// the lists.
+func TestSideFiles(t *testing.T) {
+	disk := &blobtest.Mem{}
+	var vcf strings.Builder
+	vcf.WriteString("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\tB\tC\n")
+	for i := range 20 {
+		fmt.Fprintf(&vcf, "1\t%d\t.\tA\tG\t.\t.\t.\tGT\t0/1\t1/1\t0/0\n", 100+i)
+	}
+	disk.Put("in.vcf", []byte(vcf.String()))
+	disk.Put("samples.txt", []byte("A\nB\n"))
+	options := job.Options{FS: disk, Disk: disk, Threads: 2}
+	for _, name := range []string{"token.json", "other.json"} {
+		if _, err := job.WriteTokenKey(ctx, options, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newJob := func() *batch.Job {
+		return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", PartRows: 5, Options: options, Steps: []batch.Step{{
+			Key: func(context.Context) (job.Key, error) { return job.KeyOf(testKey()), nil },
+			Encrypt: &job.Encryption{In: []string{"in.vcf"}, Out: "out.cf.parquet", IDs: []string{"chrom", "pos", "ref", "alt"}, VCF: job.VCF{Samples: "samples.txt"},
+				TokenKey: "token.json", TokenSamples: true, Measures: []job.Measure{{Name: "AC", Bound: 100}}},
+		}}}
+	}
+	if _, err := batch.Shard(ctx, newJob(), 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	token, _ := disk.Get("token.json")
+	if plan, _ := disk.Get("dir/job.json"); !strings.Contains(string(plan), `"token_check"`) || strings.Contains(string(plan), string(token[len(token)/2:len(token)/2+20])) {
+		t.Errorf("the plan is %s", plan)
+	}
+	other, _ := disk.Get("other.json")
+	for _, x := range []struct{ file, text, want string }{
+		{"samples.txt", "B\nA\n", "samples.txt: the input changed since the job began"},
+		{"samples.txt", "A\nC\n", "samples.txt: the input changed since the job began"},
+		{"samples.txt", "", "samples.txt: the file is gone: it was an input of encrypt-1"},
+		{"token.json", string(other), "token.json: the key changed: encrypt-1 was begun with tokens of the check value "},
+	} {
+		was, _ := disk.Get(x.file)
+		if disk.Remove(ctx, x.file); x.text != "" {
+			disk.Put(x.file, []byte(x.text))
+		}
+		if _, err := batch.Shard(ctx, newJob(), 2, 2); !refused(err, x.want) {
+			t.Errorf("%q: %v", x.text, err)
+		}
+		if _, err := batch.Merge(ctx, newJob()); !refused(err, x.want) {
+			t.Errorf("merged with %q: %v", x.text, err)
+		}
+		disk.Put(x.file, was)
+	}
+	if _, err := batch.Shard(ctx, newJob(), 2, 2); err != nil {
+		t.Fatal(err)
+	}
+	disk.Remove(ctx, "token.json") // who merges need not have it
+	j := newJob()
+	j.Signer = func(ctx context.Context) (*receipt.Signer, error) {
+		return receipt.LoadOrCreateSigner(ctx, filepath.Join(t.TempDir(), "receipt.key"))
+	}
+	if m, err := batch.Merge(ctx, j); err != nil || !m.Finished {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	data, _ := disk.Get("dir/receipt.json")
+	report, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := report.Receipt.Steps[0].Inputs; !slices.Equal(in, []string{"in.vcf", "samples.txt"}) || len(report.Receipt.Inputs) != 2 {
+		t.Errorf("the receipt names %q", in)
+	}
+}
+
+// A wrong key, of a shard or of a run, is refused and spoils nothing: with the right one the job goes on.
+func TestWrongKeys(t *testing.T) {
+	other, err := paillier.GenerateKey(ctx, rand.Reader, paillier.DJN, 512, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := func(context.Context) (job.Key, error) { return job.KeyOf(other), nil }
+	for name, work := range map[string]func(j *batch.Job) error{
+		"shard": func(j *batch.Job) error {
+			for i := 1; i <= 2; i++ {
+				if _, err := batch.Shard(ctx, j, i, 2); err != nil {
+					return err
+				}
+			}
+			_, err := batch.Merge(ctx, j)
+			return err
+		},
+		"run": func(j *batch.Job) error { return resumed(j) },
+	} {
+		disk := encrypted(t, "a.cf.parquet", "b.cf.parquet")
+		newJob := func() *batch.Job {
+			j := totalJob(disk, "fused.cf.parquet", "?.cf.parquet")
+			j.Steps[0].Fuse.By, j.PartRows = nil, 1
+			return j
+		}
+		j := newJob()
+		j.Steps[1].Key = wrong
+		if name == "shard" {
+			if err := work(j); err != nil { // the fusion, which has no key
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := work(j); !refused(err, "key") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := work(newJob()); err != nil {
+			t.Errorf("%s, with the right key: %v", name, err)
+		}
+		if data, _ := disk.Get("sum.csv"); strings.Count(string(data), "\n") != 3 {
+			t.Errorf("%s: %q", name, data)
+		}
+	}
+	// An encryption is under the key of the shard that began it.
+	disk := newDisk(smallRows)
+	if _, err := batch.Shard(ctx, newJob(disk, 10), 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	j := newJob(disk, 10)
+	for i := range j.Steps {
+		if j.Steps[i].Key != nil {
+			j.Steps[i].Key = wrong
+		}
+	}
+	if _, err := batch.Shard(ctx, j, 2, 2); !refused(err, "the key changed: encrypt-1 was begun under key ") {
+		t.Errorf("%v", err)
+	}
+	if _, err := batch.Shard(ctx, newJob(disk, 10), 2, 2); err != nil {
+		t.Error(err)
+	}
+}
+
+// A step that writes a directory of part files is done again when its files had their names and that was not noted.
+func TestDirectoriesAreMadeAgain(t *testing.T) {
+	for at := int64(1); ; at++ {
+		dir := t.TempDir()
+		source := owners(12)["in/a.csv"]
+		if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte(source), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		newJob := func(disk blob.Disk) *batch.Job {
+			key := func(context.Context) (job.Key, error) { return job.KeyOf(testKey()), nil }
+			return &batch.Job{Name: "test", File: "job.toml", Dir: filepath.Join(dir, "job"), Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
+				{Key: key, Encrypt: &job.Encryption{In: []string{filepath.Join(dir, "a.csv")}, Out: filepath.Join(dir, "parts"), RowsPerFile: 5, IDs: []string{"id"},
+					Measures: []job.Measure{{Name: "x", Bound: 1000}}}},
+				{Key: key, Decrypt: &job.Decryption{In: filepath.Join(dir, "parts"), Out: filepath.Join(dir, "x.csv")}},
+			}}
+		}
+		faulty := &blobtest.Faulty{FS: blob.Local{}, FailAt: at, Mode: blobtest.CrashAfter}
+		_, err := batch.Run(ctx, newJob(faulty), false)
+		if !faulty.Failed() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		if err := resumed(newJob(blob.Local{})); err != nil {
+			t.Fatalf("operation %d: %v", at, err)
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, "x.csv")); err != nil || strings.Count(string(data), "\n") != 13 {
+			t.Errorf("operation %d: %q, %v", at, data, err)
 		}
 	}
 }

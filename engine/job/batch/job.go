@@ -61,11 +61,27 @@ func (s Step) patterns() []string {
 	switch {
 	case s.Encrypt != nil:
 		e := s.Encrypt
-		return slices.Concat(e.In, e.Universe, e.Constants, e.DisjointFrom)
+		return slices.Concat(e.In, e.Universe, e.Constants, e.DisjointFrom, e.Privacy.Groups)
 	case s.Fuse != nil:
 		return s.Fuse.In
 	}
 	return []string{s.Decrypt.In}
+}
+
+// samples is the file of a list of samples that the step reads, if there is one of that name: otherwise it is the list.
+func (s Step) samples() string {
+	if s.Encrypt == nil {
+		return ""
+	}
+	return s.Encrypt.VCF.Samples
+}
+
+// tokenKey is the file of the key of tokens, or "".
+func (s Step) tokenKey() string {
+	if s.Encrypt == nil {
+		return ""
+	}
+	return s.Encrypt.TokenKey
 }
 
 func (s Step) out() string {

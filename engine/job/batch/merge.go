@@ -91,11 +91,11 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 	return m, err
 }
 
-// begun says whether something of a level is done or was divided among shards.
+// begun says whether a step of a level is done, or a part of one.
 func (w *work) begun(level int) bool {
 	return slices.ContainsFunc(w.plan.Steps, func(p PlannedStep) bool {
 		s := w.state.steps[p.Name]
-		return p.Level == level && (s.done || s.cut != nil)
+		return p.Level == level && (s.done || len(s.parts) > 0)
 	})
 }
 

@@ -48,6 +48,7 @@ type PlannedStep struct {
 	Level      int                       `json:"level"`           // 1, or one more than the highest level of those steps
 	Inputs     []string                  `json:"inputs"`          // files, in order; outputs of other steps among them
 	Out        string                    `json:"out"`
+	TokenCheck string                    `json:"token_check,omitempty"` // check value of the key of tokens
 
 	lists map[string]listing // by the patterns that were given
 }
@@ -112,8 +113,34 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 			p.Inputs = append(p.Inputs, list.files...)
 			p.lists[pattern] = list
 		}
+		if name := s.samples(); name != "" {
+			switch file, err := j.fs().Open(ctx, name); {
+			case err == nil:
+				file.Close()
+				p.Inputs = append(p.Inputs, name)
+			case !errors.Is(err, blob.ErrNotFound):
+				return nil, err
+			}
+		}
 	}
 	return steps, setLevels(steps)
+}
+
+// tokenChecks reads the keys of tokens. Who merges may lack them, and another step's.
+func (j *Job) tokenChecks(ctx context.Context, steps []PlannedStep, mayLack bool) error {
+	for i, s := range j.Steps {
+		if s.tokenKey() == "" {
+			continue
+		}
+		k, err := job.ReadTokenKey(ctx, j.fs(), s.tokenKey())
+		switch {
+		case err == nil:
+			steps[i].TokenCheck = k.Check()
+		case !mayLack || !errors.Is(err, blob.ErrNotFound) && !errors.Is(err, blob.ErrPermission):
+			return err
+		}
+	}
+	return nil
 }
 
 // insideDir reports whether a name is that of the job directory or of something in it, however either is written.
@@ -223,6 +250,9 @@ func (j *Job) describe(ctx context.Context, fs blob.FS, names []string) ([]recei
 func (j *Job) newPlan(ctx context.Context, fs blob.FS) (*PlanFile, error) {
 	steps, err := j.resolve(ctx, false)
 	if err != nil {
+		return nil, err
+	}
+	if err := j.tokenChecks(ctx, steps, false); err != nil {
 		return nil, err
 	}
 	id := make([]byte, 8)

@@ -101,6 +101,9 @@ func (w *work) do(ctx context.Context, i int) error {
 		if c, err = v.survey(ctx, w.job.PartRows, 0); err != nil {
 			return err
 		}
+		if err := w.rightKey(name, c); err != nil {
+			return err
+		}
 	}
 	if len(c.ranges()) == 1 && s.cut == nil {
 		w.files.take()

@@ -36,6 +36,14 @@ func TestShards(t *testing.T) {
 		} else if again := merge(t, disk); again.Level != level-1 || again.Parts != 0 || len(again.Steps) != 0 || again.Finished {
 			t.Fatalf("level %d merged twice: %+v", level-1, again)
 		}
+		if level > 1 { // the next level, divided but not begun, does not change that
+			if _, err := batch.Plan(ctx, newJob(disk, 10), n); err != nil {
+				t.Fatal(err)
+			}
+			if again := merge(t, disk); again.Level != level-1 || again.Parts != 0 {
+				t.Fatalf("level %d merged again after the plan: %+v", level-1, again)
+			}
+		}
 		order := append(random.Perm(n-1), n-1, random.IntN(n)) // of shards 3, 2, 1: the last one, shard 1, has parts always
 		for at, i := range order {
 			s, err := batch.Shard(ctx, newJob(disk, 10), n-i, n)

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,6 +123,9 @@ func (w *work) open(ctx context.Context, plan *PlanFile) (err error) {
 	if err := w.plan.sameJob(w.job.File, w.steps); err != nil {
 		return err
 	}
+	if err := w.sameTokenKeys(ctx); err != nil {
+		return err
+	}
 	inputs, err := w.job.describe(ctx, w.files, externals(w.steps))
 	if err != nil {
 		return err
@@ -130,6 +134,20 @@ func (w *work) open(ctx context.Context, plan *PlanFile) (err error) {
 		return err
 	}
 	return w.sameOutputs(ctx)
+}
+
+// sameTokenKeys refuses a key of tokens that is not the one that a step was begun with.
+func (w *work) sameTokenKeys(ctx context.Context) error {
+	if err := w.job.tokenChecks(ctx, w.steps, true); err != nil {
+		return err
+	}
+	for i, was := range w.plan.Steps {
+		if now := w.steps[i].TokenCheck; now != "" && now != was.TokenCheck {
+			return column.Refuse(w.job.Steps[i].tokenKey(), "the key changed: %s was begun with tokens of the check value %s, and this key's is %s", was.Name, was.TokenCheck, now).
+				WithHint("Put the key back; or remove %s to run the job anew.", w.job.Dir)
+		}
+	}
+	return nil
 }
 
 // sameOutputs refuses a job of which an output is not what was written.
@@ -213,12 +231,30 @@ func (w *work) key(ctx context.Context, i int) (job.Key, error) {
 	if err != nil {
 		return job.Key{}, err
 	}
-	if was := w.state.steps[name].key; was != "" && k.Public.Fingerprint() != was {
+	s := w.state.steps[name]
+	if was := cmp.Or(s.cut.key(), s.key); was != "" && k.Public.Fingerprint() != was {
 		return job.Key{}, column.Refuse(k.File, "the key changed: %s was begun under key %.16s, and this is key %.16s", name, was, k.Public.Fingerprint()).
 			WithHint("Put the key back; or remove %s to run the job anew.", w.job.Dir)
 	}
 	w.keys[name] = k
 	return k, nil
+}
+
+// rightKey refuses a step's key that is not the one that its cut is for. The right one is noted in place of a wrong one.
+func (w *work) rightKey(name string, c *cut) error {
+	k, ok := w.keys[name]
+	right := c.key()
+	if !ok || right == "" || k.Public.Fingerprint() == right {
+		return nil
+	}
+	delete(w.keys, name)
+	if s := w.state.steps[name]; s.key != "" && s.key != right && w.journal != nil {
+		if err := w.note(entry{Event: keyed, Step: name, Key: right}); err != nil {
+			return err
+		}
+	}
+	return column.Refuse(k.File, "wrong key: %s works under key %.16s, and this is key %.16s", name, right, k.Public.Fingerprint()).
+		WithHint("Find the key whose fingerprint is %s.", right)
 }
 
 // noteKeys notes which keys the steps use.
