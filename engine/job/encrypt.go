@@ -366,7 +366,11 @@ func (e *Encryption) resolve(file string, schema *arrow.Schema) error {
 	}
 	for _, name := range e.columns() {
 		if !slices.Contains(have, name) {
-			return column.MissingColumn(file, name, have)
+			missing := column.MissingColumn(file, name, have)
+			if strings.Contains(name, ":") && has(e.Measures, name) {
+				missing.Hint += " What follows a colon is taken for a part of the name unless it is a setting: " + strings.Join(settings, ", ") + "."
+			}
+			return missing
 		}
 	}
 	return nil

@@ -188,6 +188,26 @@ func TestMeasureSettings(t *testing.T) {
 	}
 }
 
+// A setting that does not exist may be a part of a column's name; when there is no such column, the hint tells the settings.
+func TestUnknownSettings(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	file := b.csv("a.csv", "g,x,y:z", "a,1,2")
+	for spec, name := range map[string]string{"x:max=10:bogus=1": "x:max=10:bogus=1", "*:log:max=10": "*:log", "x:bogus:decimals=1": "x:bogus"} {
+		_, _, err := b.tryEncrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})
+		refused(t, err, fmt.Sprintf("a.csv: no such column: %q", name))
+		if hint := job.Explain(orNone(err)).Hint; !strings.Contains(hint, "unless it is a setting: decimals, max, unit, levels, range, tpm, log2, zscore, clip, missing.") {
+			t.Errorf("%s: hint %q", spec, hint)
+		}
+	}
+	_, _, err := b.tryEncrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, "w")})
+	if hint := job.Explain(orNone(err)).Hint; strings.Contains(hint, "setting") {
+		t.Errorf("hint %q", hint)
+	}
+	if got := cells(b.decrypt(b.encrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, "y:z:max=9")})), "y:z_sum"); got != "2" {
+		t.Errorf("y:z_sum %s", got)
+	}
+}
+
 // Texts stand for the numbers that owners agreed on, in whatever order they are declared.
 func TestLevels(t *testing.T) {
 	b := newBench(t, paillier.MHL)
