@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cipherfold/cipherfold/bench/papers"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
 func (a *app) benchPapersCommand() *cobra.Command {
@@ -32,6 +33,11 @@ Every step is a process of its own. With the defaults this takes several minutes
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if paper != 1 {
 				return &commandLineError{fmt.Errorf("no experiments of paper %d", paper), "There is --paper 1."}
+			}
+			if from == "" { // asked before a step, which makes a key, is started
+				if _, err := keyKind(string(paillier.DJN), o.Bits, o.TestKey); err != nil {
+					return err
+				}
 			}
 			if err := makeDirectory(out); err != nil {
 				return err

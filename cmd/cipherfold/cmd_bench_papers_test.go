@@ -68,12 +68,19 @@ func TestBenchPapersMistakes(t *testing.T) {
 		"bench papers --rows 1 --out @/x":                             {exitUsage, "1 records of 64 sources"},
 		"bench papers --from @/none.json --out @/x":                   {exitRefused, "none.json"},
 		"bench papers --from @/other.json --out @/x":                  {exitRefused, "version 9"},
-		"bench papers --bits 1024 --quick --out @/x":                  {exitFailed, "1024"},
+		"bench papers --bits 1024 --quick --out @/x":                  {exitUsage, "cipherfold: --bits 1024 protects nothing\n  hint: Choose 2048, 3072 or 4096; --insecure-test-key"},
+		"bench papers --bits 1000 --insecure-test-key --out @/x":      {exitUsage, "--bits 1000: a test key has a multiple of 128 bits"},
 		"bench papers lunch":                                          {exitUsage, "belongs to no flag"},
 		"bench papers --paper 1 --out @/other.json/below --rows 1000": {exitRefused, "part of the path is a file"},
 	} {
 		if r := p.run("--quiet " + line); r.code != want.code || !strings.Contains(r.err, want.text) {
 			t.Errorf("%s: exit code %d\n%s%s", line, r.code, r.out, r.err)
 		}
+	}
+	if r := p.run("bench papers --bits 1024 --out @/none"); r.code != exitUsage {
+		t.Errorf("exit code %d", r.code)
+	}
+	if _, err := os.Stat(p.path("none")); !os.IsNotExist(err) {
+		t.Errorf("something was begun: %v", err)
 	}
 }
