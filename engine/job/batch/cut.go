@@ -35,22 +35,28 @@ const (
 	fusePartBytes = 4 << 30
 )
 
-// partsMax is how many parts a step may have: each is a file.
-const partsMax = 1 << 20
+// How many parts a step may have: each is a file, and those of a fusion are all open when they are merged.
+const (
+	partsMax     = 1 << 20
+	fusePartsMax = 128
+)
 
-// newCut divides rows, of which `align` stay together and have so many bytes of ciphertext, into parts of about `most` bytes.
-// partRows is what the user wishes, or 0. Shards get as many parts of one size each as is possible; there are at most partsMax.
-func newCut(rows, align, bytes, most, partRows int64, shards int) *cut {
+// ShardsMax is how many shards a level may be divided among.
+const ShardsMax = 1 << 20
+
+// newCut divides rows, of which `align` stay together and have so many bytes of ciphertext, into parts of about `most` bytes,
+// at most `limit` parts. partRows is what the user wishes, or 0. Shards get as many parts of one size each as is possible.
+func newCut(rows, align, bytes, most, partRows int64, shards int, limit int64) *cut {
 	if partRows == 0 {
 		partRows = max(1, most/max(1, bytes)) * align
 	}
 	if n := int64(shards); n > 0 && rows > 0 {
 		units := (rows-1)/align + 1
 		parts := (units-1)/max(1, min(partRows, rows)/align) + 1
-		parts = min((parts-1)/n+1, units) * n
+		parts = min((parts-1)/n+1, units, max(1, limit/n)) * n
 		partRows = ((units-1)/parts + 1) * align
 	}
-	partRows = min(max(partRows, (rows+partsMax-1)/partsMax), max(1, rows))
+	partRows = min(max(partRows, (rows+limit-1)/limit), max(1, rows))
 	partRows = (partRows + align - 1) / align * align
 	return &cut{Rows: rows, PartRows: partRows, Shards: shards}
 }
@@ -82,7 +88,7 @@ func (c *cut) key() string {
 }
 
 // shardOf is the shard, from 1 to n, that a part belongs to. Shards have consecutive parts.
-func shardOf(part, parts, n int) int { return part*n/parts + 1 }
+func shardOf(part, parts, n int) int { return int(int64(part)*int64(n)/int64(parts)) + 1 }
 
 func cutName(dir, step string) string { return path.Join(dir, partsName, step+".json") }
 

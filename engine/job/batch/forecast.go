@@ -78,6 +78,9 @@ type table struct {
 // Plan tells what a job will do. It writes nothing, unless shards > 0: then it makes the job directory and divides the steps
 // of the lowest level that is not done into parts for so many shards, so that these need not.
 func Plan(ctx context.Context, j *Job, shards int) (*Forecast, error) {
+	if shards < 0 || shards > ShardsMax {
+		return nil, &job.UsageError{Cause: fmt.Sprintf("parts for %d shards", shards), Hint: fmt.Sprintf("There can be %d shards.", ShardsMax)}
+	}
 	w, err := j.look(ctx, shards > 0)
 	if err != nil {
 		return nil, err

@@ -359,8 +359,11 @@ func TestCutsHaveBounds(t *testing.T) {
 	for _, rows := range []int64{0, 1, 2, partsMax, partsMax + 1, 1 << 40, 1 << 62} {
 		for _, partRows := range []int64{0, 1, 7, 1 << 30, most} {
 			for _, align := range []int64{1, 48} {
-				for _, shards := range []int{0, 1, 1000} {
-					c := newCut(rows, align, 512, partBytes, partRows, shards)
+				for _, shards := range []int{0, 1, 100, 1000, ShardsMax} {
+					if c := newCut(rows, align, 512, fusePartBytes, partRows, shards, fusePartsMax); len(c.ranges()) > fusePartsMax {
+						t.Errorf("%d rows, parts of %d, %d together, %d shards: %d parts of a fusion", rows, partRows, align, shards, len(c.ranges()))
+					}
+					c := newCut(rows, align, 512, partBytes, partRows, shards, partsMax)
 					text, err := json.Marshal(c)
 					if err != nil {
 						t.Fatal(err)
@@ -382,7 +385,7 @@ func TestShardsAreEven(t *testing.T) {
 		for _, align := range []int64{1, 36} {
 			for _, partRows := range []int64{0, 36, 5000} {
 				for _, n := range []int{1, 3, 16, 100} {
-					c, alone := newCut(rows, align, 512, partBytes, partRows, n), newCut(rows, align, 512, partBytes, partRows, 0)
+					c, alone := newCut(rows, align, 512, partBytes, partRows, n, partsMax), newCut(rows, align, 512, partBytes, partRows, 0, partsMax)
 					ranges := c.ranges()
 					per, load := len(ranges)/n+1, make([]int64, n)
 					for k, r := range ranges {
@@ -391,6 +394,19 @@ func TestShardsAreEven(t *testing.T) {
 					if most := slices.Max(load); most > rows/int64(n)+int64(per)*align || c.PartRows > alone.PartRows {
 						t.Errorf("%d rows, %d together, parts of %d, %d shards: parts of %d, alone %d; at most %d rows in a shard", rows, align, partRows, n, c.PartRows, alone.PartRows, most)
 					}
+				}
+			}
+		}
+	}
+}
+
+// Every part belongs to one shard, however many there are.
+func TestShardOf(t *testing.T) {
+	for _, parts := range []int{1, 2, 128, partsMax} {
+		for _, n := range []int{1, 3, ShardsMax} {
+			for _, part := range []int{0, parts / 2, parts - 1} {
+				if i := shardOf(part, parts, n); i < 1 || i > n {
+					t.Errorf("part %d of %d is that of shard %d of %d", part, parts, i, n)
 				}
 			}
 		}

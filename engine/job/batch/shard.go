@@ -34,8 +34,8 @@ var errOver = errors.New("the level is done")
 // order, at a time, on machines that share the job directory, and again: what is done is not done again, and what is done
 // twice does no harm.
 func Shard(ctx context.Context, j *Job, i, n int) (*ShardSummary, error) {
-	if n < 1 || i < 1 || i > n {
-		return nil, &job.UsageError{Cause: fmt.Sprintf("there is no shard %d of %d", i, n), Hint: "Shards are 1/N to N/N."}
+	if n < 1 || n > ShardsMax || i < 1 || i > n {
+		return nil, &job.UsageError{Cause: fmt.Sprintf("there is no shard %d of %d", i, n), Hint: fmt.Sprintf("Shards are 1/N to N/N, and N is at most %d.", ShardsMax)}
 	}
 	w, err := j.enter(ctx, false)
 	if err != nil {

@@ -41,7 +41,7 @@ func (v *encryptVerb) survey(ctx context.Context, partRows int64, shards int) (*
 	if err != nil {
 		return nil, err
 	}
-	c := newCut(s.Records, s.BlockRecords, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards)
+	c := newCut(s.Records, s.BlockRecords, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards, partsMax)
 	c.Encrypt = s
 	return c, nil
 }
@@ -80,7 +80,7 @@ func (v *fuseVerb) survey(ctx context.Context, partRows int64, shards int) (*cut
 	if err != nil {
 		return nil, err
 	}
-	return newCut(rows, 1, bytes, fusePartBytes, partRows, shards), nil
+	return newCut(rows, 1, bytes, fusePartBytes, partRows, shards, fusePartsMax), nil
 }
 
 func (v *fuseVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
@@ -119,7 +119,7 @@ func (v *decryptVerb) survey(ctx context.Context, partRows int64, shards int) (*
 	if err != nil {
 		return nil, err
 	}
-	c := newCut(s.Rows, 1, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards)
+	c := newCut(s.Rows, 1, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards, partsMax)
 	if s.Whole {
 		c.PartRows = max(1, s.Rows)
 	}
