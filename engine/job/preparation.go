@@ -172,8 +172,9 @@ func canonical(text string) (string, float64, error) {
 	return strconv.FormatFloat(v, 'f', -1, 64), v, nil
 }
 
-// parseFloat reads a decimal number as the double nearest to it.
+// parseFloat reads a decimal number as the double nearest to it. Blanks around it are ignored, as codec.ParseDecimal does.
 func parseFloat(text string) (float64, error) {
+	text = strings.Trim(text, " \t")
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return 0, err

@@ -121,6 +121,21 @@ func TestPreparation(t *testing.T) {
 	}
 }
 
+// Blanks around a number do not matter, whether it stays a decimal or becomes a double.
+func TestBlanksAroundNumbers(t *testing.T) {
+	for _, spec := range []string{"x:decimals=2:max=100", "x:decimals=2:missing=mean:max=100", "x:decimals=2:zscore=0/1:max=100"} {
+		b := newBench(t, paillier.MHL)
+		file := b.write("a.csv", "g,x\na, 5\nb,6.5 \nc,\t7\t\n")
+		if got := cells(b.decrypt(b.encrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})), "x_sum"); got != "5.00 6.50 7.00" {
+			t.Errorf("%s: %s", spec, got)
+		}
+		_, _, err := b.tryEncrypt(b.write("b.csv", "g,x\na,5 6\n"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})
+		refused(t, err, `"5 6" is not a number`)
+		_, _, err = b.tryEncrypt(b.write("c.csv", "g,x\na, \n"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})
+		refused(t, err, `" " is not a number`)
+	}
+}
+
 // Values that the preparation cannot have are refused with their place; what was filled is reported.
 func TestPreparationRefuses(t *testing.T) {
 	for _, c := range []struct{ spec, value, want string }{
