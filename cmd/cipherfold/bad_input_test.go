@@ -988,7 +988,7 @@ func TestBadDecryptions(t *testing.T) {
 	total := setups(blocks, func(p *place) {
 		p.ok("fuse --in @/a.cf.parquet @/b.cf.parquet --out @/total.cf.parquet --by ''")
 		if err := os.Rename(p.path("total.cf.parquet"), p.path("a.cf.parquet")); err != nil {
-			p.Fatal(err)
+			p.t.Fatal(err)
 		}
 	})
 	foreign := func(p *place) { // under an MHL key, what only a textbook encryptor makes
