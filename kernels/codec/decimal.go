@@ -78,7 +78,7 @@ func ParseDecimal(text string, decimals int) (int64, error) {
 	exponent := 0
 	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
 		e, err := strconv.Atoi(s[i+1:])
-		if err != nil || (len(s) > i+1 && s[i+1] == '_') {
+		if err != nil && !errors.Is(err, strconv.ErrRange) || (len(s) > i+1 && s[i+1] == '_') {
 			return 0, ErrNotNumber
 		}
 		exponent, i = e, len(s)
