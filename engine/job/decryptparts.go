@@ -78,6 +78,29 @@ func DecryptParts(ctx context.Context, d Decryption, parts []Range, out func(Ran
 	return nil
 }
 
+// ReportDecryption is the report of a decryption with noise of a release whose output was written before: what the table,
+// the key and the budget tell of it. It charges nothing.
+func ReportDecryption(ctx context.Context, d Decryption) (*Report, error) {
+	d.Options = d.Options.withDefaults()
+	o, err := d.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Out: d.Out, Kernel: o.pk.Kernel(), Key: keyReport(o.pk), Inputs: []InputReport{{d.In, o.table.Rows}}, Records: o.table.Rows,
+		Ciphertexts: o.table.FileRows() * int64(len(o.table.Columns)), Values: o.table.Rows * int64(len(baseMeasures(o.table)))}
+	budget, err := ReadBudget(ctx, d.Privacy.Budget)
+	if err != nil {
+		return nil, err
+	}
+	state, err := budget.State()
+	if err != nil {
+		return nil, err
+	}
+	privacy := *o.privacy
+	r.Privacy, privacy.Budget = &privacy, &state
+	return r, nil
+}
+
 func (o *opening) writePart(ctx context.Context, in column.Reader, name string, progress *engine.Progress) (*Report, error) {
 	out, err := o.d.createRows(ctx, name, 0, o.schema)
 	if err != nil {

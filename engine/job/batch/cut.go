@@ -87,6 +87,9 @@ func (c *cut) key() string {
 	return ""
 }
 
+// whole says that the step's one part must not be made twice: each time a budget is charged.
+func (c *cut) whole() bool { return c.Decrypt != nil && c.Decrypt.Whole }
+
 // shardOf is the shard, from 1 to n, that a part belongs to. Shards have consecutive parts.
 func shardOf(part, parts, n int) int { return int(int64(part)*int64(n)/int64(parts)) + 1 }
 

@@ -105,6 +105,19 @@ func (w *work) do(ctx context.Context, i int) error {
 			return err
 		}
 	}
+	if c.whole() {
+		unlock, err := w.alone(ctx, name)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		s = w.state.steps[name]
+		if s.cut == nil {
+			if taken, err := w.takeOver(ctx, v, name); taken || err != nil {
+				return err
+			}
+		}
+	}
 	if len(c.ranges()) == 1 && s.cut == nil {
 		w.files.take()
 		report, err := v.whole(ctx, c)

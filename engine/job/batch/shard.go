@@ -93,6 +93,16 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 			mine = append(mine, part)
 		}
 	}
+	if s.cut.whole() && len(mine) > 0 {
+		unlock, err := w.alone(ctx, name)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if s = w.state.steps[name]; s.done {
+			return errOver
+		}
+	}
 	if _, err := w.dropDamaged(ctx, s, mine); err != nil {
 		return err
 	}
@@ -123,14 +133,15 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 }
 
 // reread reads the directory again.
-func (w *work) reread(ctx context.Context) (err error) {
-	plan := w.plan.digest
-	if w.state, err = readState(ctx, w.disk, w.job.Dir); err != nil {
+func (w *work) reread(ctx context.Context) error {
+	s, err := readState(ctx, w.disk, w.job.Dir)
+	if err != nil {
 		return err
 	}
-	if w.plan == nil || w.plan.digest != plan {
+	if s.plan == nil || s.plan.digest != w.plan.digest {
 		return column.Refuse(w.job.Dir, "the job directory was replaced").WithHint("Run the same command again.")
 	}
+	w.state = s
 	return nil
 }
 

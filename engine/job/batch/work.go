@@ -79,24 +79,62 @@ func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
 
 // lock keeps others from running or merging the job, where the disk can.
 func (w *work) lock(ctx context.Context) error {
+	unlock, err := w.lockFile(ctx, journalName)
+	if errors.Is(err, blob.ErrLocked) {
+		return column.Refuse(w.job.Dir, "another program is running this job").WithHint("Wait until it is done. What is done is not done again.")
+	}
+	if err == nil {
+		w.unlock = unlock
+	}
+	return err
+}
+
+// lockFile locks a file of the job directory, where the disk can.
+func (w *work) lockFile(ctx context.Context, name string) (unlock func() error, err error) {
+	none := func() error { return nil }
 	l, ok := w.disk.(interface {
 		Lock(ctx context.Context, name string) (func() error, error)
 	})
 	if !ok {
-		return nil
+		return none, nil
 	}
-	unlock, err := l.Lock(ctx, path.Join(w.job.Dir, journalName))
-	switch {
-	case errors.Is(err, errors.ErrUnsupported):
+	unlock, err = l.Lock(ctx, path.Join(w.job.Dir, name))
+	if errors.Is(err, errors.ErrUnsupported) {
 		w.log.Warn("the job directory cannot be locked; see to it that nothing else runs this job", "dir", w.job.Dir)
-		return nil
-	case errors.Is(err, blob.ErrLocked):
-		return column.Refuse(w.job.Dir, "another program is running this job").WithHint("Wait until it is done. What is done is not done again.")
-	case err != nil:
-		return err
+		return none, nil
 	}
-	w.unlock = unlock
-	return nil
+	return unlock, err
+}
+
+// lockPause is how often a program that waits for another looks whether that is done.
+const lockPause = 200 * time.Millisecond
+
+// alone waits until nobody else makes the one part of a step, keeps others from it until unlock is called, and reads what
+// they have done.
+func (w *work) alone(ctx context.Context, step string) (unlock func() error, err error) {
+	if err := w.disk.MakeDir(ctx, path.Join(w.job.Dir, partsName)); err != nil {
+		return nil, err
+	}
+	for waiting := false; ; waiting = true {
+		unlock, err := w.lockFile(ctx, path.Join(partsName, step+".lock"))
+		if err == nil {
+			if err = w.reread(ctx); err != nil {
+				_ = unlock() // nothing was written to the file
+			}
+			return unlock, err
+		}
+		if !errors.Is(err, blob.ErrLocked) {
+			return nil, err
+		}
+		if !waiting {
+			w.log.Info("another program works on this step; waiting until it is done", "step", step)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(lockPause):
+		}
+	}
 }
 
 // open reads what the directory says now that nobody else changes it, writes the plan if there is none, and checks.
@@ -328,6 +366,31 @@ func (w *work) verbWithKey(ctx context.Context, i int) (verb, error) {
 	k, err := w.key(ctx, i)
 	v.use(k)
 	return v, err
+}
+
+// takeOver notes that a step is done whose output has its name, and which must not be made twice; it reports whether it was.
+func (w *work) takeOver(ctx context.Context, v verb, name string) (bool, error) {
+	var outputs []receipt.File
+	written := w.state.steps[name].writing
+	for _, file := range sortedKeys(written) {
+		f, err := receipt.Describe(ctx, w.files, file)
+		if errors.Is(err, blob.ErrNotFound) || err == nil && f.SHA256 != written[file] {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		outputs = append(outputs, f)
+	}
+	d, ok := v.(*decryptVerb)
+	if !ok || outputs == nil {
+		return false, nil
+	}
+	report, err := job.ReportDecryption(ctx, d.Decryption)
+	if err != nil {
+		return false, err
+	}
+	return true, w.note(entry{Event: done, Step: name, Outputs: outputs, Report: report})
 }
 
 // ownOutput reports whether an output that is there was written by this job, which then ended before it noted that the
