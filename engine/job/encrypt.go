@@ -157,7 +157,7 @@ func (e Encryption) openSource(ctx context.Context, output func(name string) err
 	if err := e.VCF.checkUsed(ctx, e.FS, src.files, e.Universe); err != nil {
 		return nil, err
 	}
-	src.mayBeEmpty = len(e.Universe) > 0 || e.Privacy.Groups != nil
+	src.mayBeEmpty = e.Privacy.Noise == NoiseShare // an owner without any record owes its share all the same
 	if src.vcf, err = e.VCF.reading(ctx, e.FS); err != nil {
 		return nil, err
 	}

@@ -544,7 +544,7 @@ func TestNoiseShares(t *testing.T) {
 	_, err = b.tryFuse("weighted.cf.parquet", job.Fusion{In: tables, Weights: []job.Weight{{File: tables[1], Weight: 2}}})
 	refused(t, err, "a share of what an unweighted sum needs")
 	other := encrypt(b.write("other.csv", "id,v\n1,2\n"), "0.25", "100")
-	_, err = b.tryFuse("other.cf.parquet", job.Fusion{In: append(slices.Clone(tables), other)})
+	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: append(slices.Clone(tables), other)})
 	refused(t, err, "its noise differs from that of")
 }
 
@@ -1037,7 +1037,7 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 		t.Error(err)
 	}
 
-	// An owner who has nothing has a share all the same; without a list a source without rows is refused.
+	// An owner who has nothing has a share all the same; without noise a source without rows is refused.
 	none := owner("none.csv", "g,v\n", "g\na\nb\nc\n", 2)
 	if _, err := b.open(b.fuse("none.fused.cf.parquet", job.Fusion{In: []string{one, none}}), "none.out.csv", job.Privacy{}); err != nil {
 		t.Error(err)
@@ -1046,14 +1046,16 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 		t.Errorf("%v", rows)
 	}
 	list := []string{b.write("list.csv", "g\na\nb\n")}
+	p.Groups = nil
 	for _, layout := range []string{job.Records, job.Blocks} {
-		_, report, err := b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Layout: layout, Universe: list, Measures: measures(t, "v:max=10")})
+		_, report, err := b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Layout: layout, Universe: list, Measures: measures(t, "v:max=10"), Privacy: p})
 		if err != nil || report.Records != 2 || report.Missing["v"] != 2 {
 			t.Errorf("%s: %+v, %v", layout, report, err)
 		}
 	}
-	_, _, err = b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "v:max=10")})
+	_, _, err = b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Universe: list, Measures: measures(t, "v:max=10")})
 	refused(t, err, "not one row")
+	p.Groups = []string{b.path("groups.csv")}
 
 	// Groups that are tokens.
 	if _, err := job.WriteTokenKey(context.Background(), b.options, b.path("tokens.json")); err != nil {

@@ -79,7 +79,7 @@ type source struct {
 	pivot *pivot             // of a long table; nil when it is wide
 	prep  *preparer          // nil when the table is taken as it is
 
-	mayBeEmpty bool // a list says which records or groups there are
+	mayBeEmpty bool // a table without a row is no mistake
 }
 
 // listSource expands paths, globs and directories, in the order given. A file that comes twice is refused: its rows would
@@ -138,7 +138,7 @@ func (s source) openRaw(ctx context.Context, columns []string) (column.Reader, e
 }
 
 // openFiles reads the named columns of all files, one after the other; none means all columns. A table without a row is
-// refused, unless a list says which records there are.
+// refused, unless it may be empty.
 func (s source) openFiles(ctx context.Context, columns []string) (column.Reader, error) {
 	s.vcf.begin()
 	r, err := column.OpenParts(ctx, s.files, func(ctx context.Context, name string) (column.Reader, error) {
