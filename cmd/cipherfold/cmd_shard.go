@@ -77,7 +77,7 @@ func parseShard(s string, fromZero bool) (i, n int, err error) {
 		i++
 		hint = "Write it as I/N, from 0/N to (N-1)/N."
 	}
-	if !ok || errI != nil || errN != nil || i < 1 || i > n {
+	if !ok || errI != nil || errN != nil || i < 1 || i > n || n > batch.ShardsMax {
 		return 0, 0, &commandLineError{fmt.Errorf("%q is no shard", s), hint}
 	}
 	return i, n, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ out = "%[1]s/%[2]s/blocks.cf.parquet"
 		if name == "shards" {
 			line = "merge"
 			for _, i := range []int{2, 1, 3} {
-				if out := p.ok(fmt.Sprintf("shard --quiet @/shards.toml %d/3", i)); !strings.Contains(out, " parts done") {
+				if out := p.ok(fmt.Sprintf("shard --quiet @/shards.toml %d/3 --lineage @/e.jsonl", i)); !strings.Contains(out, " parts done") {
 					t.Errorf("shard %d printed %s", i, out)
 				}
 			}
@@ -79,6 +80,19 @@ out = "%[1]s/%[2]s/blocks.cf.parquet"
 	}
 	if len(reports["whole"]) != 25 || !reflect.DeepEqual(reports["whole"], reports["shards"]) {
 		t.Errorf("reported %v, in shards %v", reports["whole"], reports["shards"])
+	}
+	for _, e := range p.events("e.jsonl") { // shards tell of what they work for, and not of the parts
+		var in, out []string
+		for _, d := range e.Inputs {
+			in = append(in, strings.TrimPrefix(d.Name, p.dir+"/"))
+		}
+		for _, d := range e.Outputs {
+			out = append(out, strings.TrimPrefix(d.Name, p.dir+"/"))
+		}
+		equal(t, "outputs of a shard", out, []string{"shards/ids", "shards/wards.cf.parquet", "shards/total.cf.parquet", "shards/blocks.cf.parquet"})
+		if slices.Sort(in); len(slices.Compact(in)) != 4 {
+			t.Errorf("inputs of a shard: %q", in)
+		}
 	}
 	whole, shards := map[string]string{}, map[string]string{}
 	for name, digest := range p.files() {
@@ -103,7 +117,7 @@ func TestParseShard(t *testing.T) {
 	}{
 		{"1/1", false, 1, 1}, {"3/16", false, 3, 16}, {"16/16", false, 16, 16}, {"0/16", false, 0, 0}, {"17/16", false, 0, 0}, {"0/1", true, 1, 1}, {"15/16", true, 16, 16},
 		{"16/16", true, 0, 0}, {"-1/16", true, 0, 0}, {"", false, 0, 0}, {"3", false, 0, 0}, {"3/", false, 0, 0}, {"/3", true, 0, 0}, {"a/b", false, 0, 0}, {"1/2/3", false, 0, 0},
-		{"1/0", false, 0, 0}, {"1/-1", true, 0, 0},
+		{"1/0", false, 0, 0}, {"1/-1", true, 0, 0}, {"1/1048576", false, 1, 1 << 20}, {"1/1048577", false, 0, 0},
 	} {
 		i, n, err := parseShard(c.text, c.fromZero)
 		if (err != nil) != (c.n == 0) || i != c.i || n != c.n {

@@ -210,7 +210,7 @@ func jobFileArgument(cmd *cobra.Command, args []string) error {
 // workOf is a job for those who watch.
 func workOf(verb string, j *batch.Job) work {
 	in, out := j.Files()
-	return work{verb: verb, name: j.Name, in: in, out: out}
+	return work{verb: verb, name: j.Name, in: in, out: out, shared: verb == "shard"}
 }
 
 // writeSummary says what a job did.

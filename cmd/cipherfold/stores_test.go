@@ -157,7 +157,7 @@ func TestObjectStoreFailures(t *testing.T) {
 		{"encrypt " + key + "--in s3/a.csv --out s3/there.cf.parquet", exitRefused, "already exists"},
 		{"encrypt " + key + "--in s3/a.csv --out s3/a.csv", exitUsage, "is an input and the output"},
 		{"encrypt " + key + "--in s3/a.csv --out s3://elsewhere/o.cf.parquet" + b.query, exitRefused, "there is no bucket elsewhere"},
-		{"encrypt " + key + "--in s3/a.csv --out hdfs://n/o.cf.parquet", exitFailed, "no store is known for hdfs://"},
+		{"encrypt " + key + "--in s3/a.csv --out hdfs://n/o.cf.parquet", exitRefused, "no store is known for hdfs://"},
 		{"encrypt " + key + "--in gs://b/a.csv?anonymous=perhaps --out s3/o.cf.parquet", exitRefused, "is not understood"},
 		{"decrypt --key @/secret.json --in s3/a.csv --out s3/o.csv", exitRefused, "not a Parquet file"},
 		{"keygen --out s3/keys --plain --bits 1024 --insecure-test-key", exitUsage, "keys are made on this machine"},

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,6 +17,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/job/receipt"
 	"github.com/cipherfold/cipherfold/engine/job/watch"
+	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 // watching is how others may see a verb that works on data: what the flags ask for, and what serves them while it works.
@@ -44,6 +46,7 @@ type work struct {
 	verb    string
 	name    string   // of the job; "" is the verb and the output's name
 	in, out []string // files; inputs also globs and directories
+	shared  bool     // it does a part of what makes the outputs
 }
 
 const (
@@ -113,7 +116,11 @@ func (a *app) startMetrics(w work) (stop func() error, err error) {
 	t.metrics = watch.NewMetrics(watch.Info{Verb: w.verb, Version: receipt.ThisProgram().Version}, &t.meter, int64(a.memory))
 	var server *watch.Server
 	if t.address != "" {
-		if server, err = t.metrics.Serve(t.address); err != nil {
+		server, err = t.metrics.Serve(t.address)
+		if errors.Is(err, syscall.EADDRINUSE) { // which passes by itself
+			return nil, fmt.Errorf("--metrics-addr %s: another program has that address now", t.address)
+		}
+		if err != nil {
 			return nil, &commandLineError{fmt.Errorf("--metrics-addr %s: %w", t.address, err), "Give HOST:PORT of this machine, such as 127.0.0.1:9464; port 0 takes one that is free."}
 		}
 		if !server.Loopback() {
@@ -227,7 +234,9 @@ func (a *app) startLineage(ctx context.Context, w work) (end func([]*job.Report,
 		limit := lineageLimit
 		switch {
 		case err == nil:
-			in, out := a.datasetsOf(ctx, reports)
+			if !w.shared {
+				in, out = a.datasetsOf(ctx, reports)
+			}
 			send(watch.Complete, in, out, "")
 		case explain(ctx, err).Kind == job.Interrupted:
 			limit = abortLimit
@@ -318,7 +327,7 @@ func byDirectory(files []watch.Dataset) []watch.Dataset {
 	var out []watch.Dataset
 	index := map[string]int{}
 	for _, f := range files {
-		dir := path.Dir(f.Path)
+		dir := blob.Dir(f.Path)
 		i, ok := index[dir]
 		if !ok {
 			i = len(out)

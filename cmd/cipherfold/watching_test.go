@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -142,6 +143,14 @@ func TestMetricsServerAddresses(t *testing.T) {
 		if r.code != exitUsage || !strings.HasPrefix(r.err, "cipherfold: --metrics-addr "+address+": ") || !strings.Contains(r.err, "hint: Give HOST:PORT") {
 			t.Errorf("exit code %d\n%s", r.code, r.err)
 		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if r := p.run(fuseAB + "--metrics-addr " + l.Addr().String()); r.code != exitFailed || !strings.Contains(r.err, "another program has that address now") {
+		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
 	if r := p.run(fuseAB + "--metrics-addr 0.0.0.0:0"); r.code != exitDone || !strings.Contains(r.err, "warning: other machines can read the metrics") {
 		t.Errorf("exit code %d\n%s", r.code, r.err)

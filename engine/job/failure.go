@@ -53,7 +53,7 @@ func Explain(err error) Failure {
 		f.File, f.RowGroup, f.Row, f.Line, f.Column = input.File, input.RowGroup, input.Row, input.Line, input.Column
 	case errors.As(err, &file):
 		f.Hint, f.File = file.Hint, file.Path
-		if file.Kind != nil && !errors.Is(err, blob.ErrDiskFull) {
+		if file.Kind != nil && !errors.Is(err, blob.ErrDiskFull) || errors.Is(err, errors.ErrUnsupported) {
 			f.Kind = Refused
 		}
 		if errors.Is(err, syscall.ENOTDIR) {

@@ -222,12 +222,7 @@ func (l *Lineage) Close(limit time.Duration) {
 
 func (l *Lineage) deliver(ctx context.Context, event []byte) error {
 	if !strings.Contains(l.target, "://") {
-		f, err := os.OpenFile(l.target, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		_, err = f.Write(append(event, '\n')) // one write, so that the lines of several jobs do not mix
-		return errors.Join(err, f.Close())
+		return l.append(ctx, event)
 	}
 	var err error
 	for try := range lineageTries {
@@ -244,6 +239,28 @@ func (l *Lineage) deliver(ctx context.Context, event []byte) error {
 		}
 	}
 	return err
+}
+
+// append adds an event to the file. It does not wait longer than ctx for a file that nobody reads, as a pipe can be.
+func (l *Lineage) append(ctx context.Context, event []byte) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s takes no more", l.target)
+	}
+	written := make(chan error, 1)
+	go func() {
+		f, err := os.OpenFile(l.target, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = f.Write(append(event, '\n')) // one write, so that the lines of several jobs do not mix
+			err = errors.Join(err, f.Close())
+		}
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%s did not take it in time", l.target)
+	}
 }
 
 // post sends an event once. again says whether another try may do better.
