@@ -168,7 +168,7 @@ func setFlags(flags *pflag.FlagSet, t *batch.Table) (map[string]receipt.Values, 
 
 // readStep has a verb read its flags from a table.
 func (a *app) readStep(ctx context.Context, t *batch.Table) (*batch.Step, error) {
-	s := &batch.Step{}
+	s := &batch.Step{Line: t.Line}
 	verb := &app{out: a.out, err: a.err, json: a.json, quiet: a.quiet, logFormat: a.logFormat, files: a.files, console: a.console, log: a.log, step: s}
 	cmd := verb.stepCommand(t.Name)
 	cmd.SetContext(ctx)

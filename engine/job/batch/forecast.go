@@ -92,7 +92,7 @@ func Plan(ctx context.Context, j *Job, shards int) (*Forecast, error) {
 	for _, i := range w.plan.order() {
 		s, err := w.forecast(ctx, i, shards, f.Level, tables, &rates)
 		if err != nil {
-			return nil, err
+			return nil, j.inStep(i, err)
 		}
 		f.Steps = append(f.Steps, *s)
 	}

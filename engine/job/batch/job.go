@@ -43,6 +43,7 @@ type Step struct {
 	Key func(ctx context.Context) (job.Key, error)
 
 	Overwrite bool // replace outputs that exist
+	Line      int  // of the job file, where the step is; 0: unknown
 }
 
 // Verb is the step's verb.
@@ -74,6 +75,14 @@ func (s Step) samples() string {
 		return ""
 	}
 	return s.Encrypt.VCF.Samples
+}
+
+// weights are those of a fusion.
+func (s Step) weights() []job.Weight {
+	if s.Fuse == nil {
+		return nil
+	}
+	return s.Fuse.Weights
 }
 
 // tokenKey is the file of the key of tokens, or "".

@@ -78,7 +78,7 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 	for i, s := range j.Steps {
 		for k, other := range j.Steps[:i] {
 			if clean(s.out()) == clean(other.out()) {
-				return nil, &job.UsageError{Cause: fmt.Sprintf("%s and %s write to the same file, %s", names[k], names[i], s.out()), Hint: "Give every output a name of its own."}
+				return nil, j.refuse(i, "Give every output a name of its own.", "%s and %s write to the same file, %s", names[k], names[i], s.out())
 			}
 		}
 	}
@@ -87,11 +87,11 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 		p := &steps[i]
 		*p = PlannedStep{Name: names[i], Verb: s.Verb(), Parameters: s.Parameters, Out: s.out(), lists: map[string]listing{}}
 		if insideDir(j.Dir, s.out()) {
-			return nil, &job.UsageError{Cause: fmt.Sprintf("%s would write %s into the job directory %s", names[i], s.out(), j.Dir), Hint: "Give the output a place of its own: the directory is the job's."}
+			return nil, j.refuse(i, "Give the output a place of its own: the directory is the job's.", "%s would write %s into the job directory %s", names[i], s.out(), j.Dir)
 		}
 		for _, pattern := range s.patterns() {
 			if within(s.out(), pattern) {
-				return nil, &job.UsageError{Cause: fmt.Sprintf("%s reads %s, which is its own output", names[i], pattern), Hint: "Give the output a name of its own."}
+				return nil, j.refuse(i, "Give the output a name of its own.", "%s reads %s, which is its own output", names[i], pattern)
 			}
 			list := listing{}
 			for k, other := range j.Steps {
@@ -113,6 +113,11 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 			p.Inputs = append(p.Inputs, list.files...)
 			p.lists[pattern] = list
 		}
+		for _, w := range s.weights() {
+			if !mayBeGone && !slices.ContainsFunc(p.Inputs, func(in string) bool { return within(w.File, in) }) {
+				return nil, j.refuse(i, "Write the file as in in.", "a weight for %s, which is no input", w.File)
+			}
+		}
 		if name := s.samples(); name != "" {
 			switch file, err := j.fs().Open(ctx, name); {
 			case err == nil:
@@ -124,6 +129,11 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 		}
 	}
 	return steps, setLevels(steps)
+}
+
+// refuse is an error about a step of the job file.
+func (j *Job) refuse(i int, hint, format string, args ...any) error {
+	return j.inStep(i, &job.UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 // tokenChecks reads the keys of tokens. Who merges may lack them, and another step's.

@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/engine/job"
@@ -25,6 +26,7 @@ func (e *Stopped) Unwrap() error { return e.Err }
 // Explain takes the error apart, and says how to go on.
 func (e *Stopped) Explain() job.Failure {
 	f := job.Explain(e.Err)
+	f.Hint = asKeys(f.Hint)
 	var input *column.InputError
 	switch {
 	case f.Kind == job.Interrupted:
@@ -34,7 +36,9 @@ func (e *Stopped) Explain() job.Failure {
 		}
 		f.Hint = "Go on with: " + e.Resume
 	case errors.As(e.Err, &input), f.Kind == job.Usage:
-		f.Message = e.Step + ": " + f.Message
+		if f.Kind != job.Usage { // which names the step
+			f.Message = e.Step + ": " + f.Message
+		}
 		f.Hint = strings.TrimSpace(fmt.Sprintf("%s If inputs or the job file have to change, remove %s and run the job anew.", f.Hint, e.Dir))
 	default:
 		f.Message = e.Step + ": " + f.Message
@@ -45,7 +49,8 @@ func (e *Stopped) Explain() job.Failure {
 
 // stopped says where the job was when it ended.
 func (w *work) stopped(name string, err error) error {
-	s := &Stopped{Err: err, Step: name, Dir: w.job.Dir, Resume: w.resume}
+	i := slices.IndexFunc(w.plan.Steps, func(p PlannedStep) bool { return p.Name == name })
+	s := &Stopped{Err: w.job.inStep(i, err), Step: name, Dir: w.job.Dir, Resume: w.resume}
 	if c := w.state.steps[name].cut; c != nil {
 		s.Parts, s.Done = len(c.ranges()), len(w.state.steps[name].parts)
 	}

@@ -215,7 +215,7 @@ func (w *work) canWrite(ctx context.Context, steps []PlannedStep) error {
 			u, err = w.job.fs().Create(ctx, p.Out, opts)
 		}
 		if err != nil {
-			return err
+			return w.job.inStep(i, err)
 		}
 		if err := u.Abort(); err != nil {
 			return err
