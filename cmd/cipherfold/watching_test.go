@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/job/watch"
 )
 
 // metric returns the value of a metric in a textfile, "" if it is not there.
@@ -284,6 +285,13 @@ func TestLineageOfManyFiles(t *testing.T) {
 	done := p.events("e.jsonl")[1]
 	if len(done.Inputs) != 1 || done.Inputs[0].Name != p.path("parts") || done.Inputs[0].InputFacets.InputStatistics.RowCount != 101 {
 		t.Errorf("%+v", done.Inputs)
+	}
+	var stored []watch.Dataset
+	for i := range 101 {
+		stored = append(stored, watch.Dataset{Path: fmt.Sprintf("s3://bucket/parts/%03d.csv", i)})
+	}
+	if dirs := byDirectory(stored); len(dirs) != 1 || dirs[0].Path != "s3://bucket/parts" || dirs[0].Files != 101 {
+		t.Errorf("%+v", dirs)
 	}
 }
 

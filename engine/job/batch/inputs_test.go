@@ -3,9 +3,9 @@ package batch_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,8 +90,9 @@ func TestOwnOutput(t *testing.T) {
 		}
 	}
 	// Wherever it was stopped before, also when the result had its name and was not noted as done.
+	start := encrypted(t, "t/a.cf.parquet", "t/b.cf.parquet")
 	for at := int64(1); ; at++ {
-		disk := encrypted(t, "t/a.cf.parquet", "t/b.cf.parquet")
+		disk := clone(start)
 		faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: blobtest.CrashAfter}
 		j := totalJob(disk, "t/fused.cf.parquet", "t/*.cf.parquet")
 		j.Options.FS, j.Options.Disk = faulty, faulty
@@ -301,23 +302,38 @@ func TestWrongKeys(t *testing.T) {
 	}
 }
 
+// versioned is a disk that tells one state of a file from another, as real ones do.
+type versioned struct{ *blobtest.Mem }
+
+type versionedFile struct {
+	blob.File
+	version string
+}
+
+func (f versionedFile) Version() string { return f.version }
+
+func (d versioned) Open(ctx context.Context, name string) (blob.File, error) {
+	f, err := d.Mem.Open(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	data, _ := d.Get(name)
+	return versionedFile{f, fmt.Sprintf("%x", sha256.Sum256(data))}, nil
+}
+
 // A step that writes a directory of part files is done again when its files had their names and that was not noted.
 func TestDirectoriesAreMadeAgain(t *testing.T) {
+	newJob := func(disk blob.Disk) *batch.Job {
+		key := func(context.Context) (job.Key, error) { return job.KeyOf(testKey()), nil }
+		return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
+			{Key: key, Encrypt: &job.Encryption{In: []string{"in/a.csv"}, Out: "parts", RowsPerFile: 5, IDs: []string{"id"}, Measures: []job.Measure{{Name: "x", Bound: 1000}}}},
+			{Key: key, Decrypt: &job.Decryption{In: "parts", Out: "x.csv"}},
+		}}
+	}
+	again := 0
 	for at := int64(1); ; at++ {
-		dir := t.TempDir()
-		source := owners(12)["in/a.csv"]
-		if err := os.WriteFile(filepath.Join(dir, "a.csv"), []byte(source), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		newJob := func(disk blob.Disk) *batch.Job {
-			key := func(context.Context) (job.Key, error) { return job.KeyOf(testKey()), nil }
-			return &batch.Job{Name: "test", File: "job.toml", Dir: filepath.Join(dir, "job"), Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
-				{Key: key, Encrypt: &job.Encryption{In: []string{filepath.Join(dir, "a.csv")}, Out: filepath.Join(dir, "parts"), RowsPerFile: 5, IDs: []string{"id"},
-					Measures: []job.Measure{{Name: "x", Bound: 1000}}}},
-				{Key: key, Decrypt: &job.Decryption{In: filepath.Join(dir, "parts"), Out: filepath.Join(dir, "x.csv")}},
-			}}
-		}
-		faulty := &blobtest.Faulty{FS: blob.Local{}, FailAt: at, Mode: blobtest.CrashAfter}
+		disk := newDisk(12)
+		faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: blobtest.CrashAfter}
 		_, err := batch.Run(ctx, newJob(faulty), false)
 		if !faulty.Failed() {
 			if err != nil {
@@ -325,11 +341,18 @@ func TestDirectoriesAreMadeAgain(t *testing.T) {
 			}
 			break
 		}
-		if err := resumed(newJob(blob.Local{})); err != nil {
+		was, there := disk.Get("parts/part-00000.cf.parquet")
+		if err := resumed(newJob(versioned{disk})); err != nil {
 			t.Fatalf("operation %d: %v", at, err)
 		}
-		if data, err := os.ReadFile(filepath.Join(dir, "x.csv")); err != nil || strings.Count(string(data), "\n") != 13 {
-			t.Errorf("operation %d: %q, %v", at, data, err)
+		if data, _ := disk.Get("x.csv"); strings.Count(string(data), "\n") != 13 {
+			t.Errorf("operation %d: %q", at, data)
 		}
+		if now, _ := disk.Get("parts/part-00000.cf.parquet"); there && string(now) != string(was) {
+			again++
+		}
+	}
+	if again == 0 {
+		t.Error("no directory was made again")
 	}
 }

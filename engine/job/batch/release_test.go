@@ -88,9 +88,9 @@ func TestReleasesAtATime(t *testing.T) {
 // A release that has its name is the release, wherever the job was stopped then: it is not made again with other noise.
 func TestReleasesAreTakenOver(t *testing.T) {
 	for _, rowsPerFile := range []int64{0, 1} {
-		taken := 0
+		taken, start := 0, encrypted(t, "a.cf.parquet")
 		for at := int64(1); ; at++ {
-			disk := encrypted(t, "a.cf.parquet")
+			disk := clone(start)
 			budget := newBudget(t)
 			faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: blobtest.CrashAfter}
 			_, err := batch.Run(ctx, releaseJob(t, faulty, "", budget, rowsPerFile), false)
