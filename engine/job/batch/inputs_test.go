@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,8 +67,15 @@ func TestLateFiles(t *testing.T) {
 			disk.Put("z.records.cf.parquet", table)
 			return key(ctx)
 		}
+		var log strings.Builder
+		j.Options.Log = slog.New(slog.NewTextHandler(&log, nil))
 		if _, err := batch.Run(ctx, j, false); err != nil {
 			t.Fatal(err)
+		}
+		for _, file := range []string{"in/a2.csv", "z.records.cf.parquet"} {
+			if !strings.Contains(log.String(), `msg="a file came when the job had begun, and is not in it" file=`+file) {
+				t.Errorf("nothing is said of %s: %s", file, log.String())
+			}
 		}
 		disk.Remove(ctx, "in/a2.csv")
 		check(t, disk, w)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/engine/job"
@@ -248,6 +249,7 @@ func (w *work) removeTemporary(ctx context.Context, i int) error {
 
 // finish ends a job whose steps are all done.
 func (w *work) finish(ctx context.Context) error {
+	w.warnOfLateFiles(ctx)
 	if err := w.sweep(ctx); err != nil {
 		return err
 	}
@@ -255,6 +257,21 @@ func (w *work) finish(ctx context.Context) error {
 		return err
 	}
 	return w.note(entry{Event: finished})
+}
+
+// warnOfLateFiles names files that patterns match and that were not there when the job began.
+func (w *work) warnOfLateFiles(ctx context.Context) {
+	steps, err := w.job.resolve(ctx, true)
+	if err != nil {
+		return // nothing depends on it any more
+	}
+	for i, p := range steps {
+		for _, file := range p.Inputs {
+			if !slices.Contains(w.plan.Steps[i].Inputs, file) {
+				w.log.Warn("a file came when the job had begun, and is not in it", "file", file, "step", p.Name)
+			}
+		}
+	}
 }
 
 // sweep removes what only a job under way needs.
