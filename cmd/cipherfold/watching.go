@@ -17,7 +17,6 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/job/receipt"
 	"github.com/cipherfold/cipherfold/engine/job/watch"
-	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 // watching is how others may see a verb that works on data: what the flags ask for, and what serves them while it works.
@@ -259,9 +258,6 @@ func producer(p receipt.Program) string {
 	return repository
 }
 
-// datasetsMax is how many files are named one by one; more are named by their directories.
-const datasetsMax = 100
-
 // datasets are the inputs and outputs of work that begins.
 func (a *app) datasets(ctx context.Context, w work) (in, out []watch.Dataset) {
 	for _, pattern := range w.in {
@@ -276,7 +272,7 @@ func (a *app) datasets(ctx context.Context, w work) (in, out []watch.Dataset) {
 	for _, file := range w.out {
 		out = append(out, watch.Dataset{Path: file})
 	}
-	return byDirectory(in), out
+	return watch.ByDirectory(in), out
 }
 
 // datasetsOf are the inputs and outputs of work that is done.
@@ -291,7 +287,7 @@ func (a *app) datasetsOf(ctx context.Context, reports []*job.Report) (in, out []
 		out = append(out, watch.Dataset{Path: r.Out, Rows: &r.Records})
 		made[r.Out] = true
 	}
-	in = byDirectory(in)
+	in = watch.ByDirectory(in)
 	for _, list := range [][]watch.Dataset{in, out} {
 		for i := range list {
 			a.describeDataset(ctx, &list[i])
@@ -317,27 +313,4 @@ func (a *app) describeDataset(ctx context.Context, d *watch.Dataset) {
 	for _, c := range columns {
 		d.Columns = append(d.Columns, watch.Column(c))
 	}
-}
-
-// byDirectory joins very many files by their directories.
-func byDirectory(files []watch.Dataset) []watch.Dataset {
-	if len(files) <= datasetsMax {
-		return files
-	}
-	var out []watch.Dataset
-	index := map[string]int{}
-	for _, f := range files {
-		dir := blob.Dir(f.Path)
-		i, ok := index[dir]
-		if !ok {
-			i = len(out)
-			index[dir] = i
-			out = append(out, watch.Dataset{Path: dir, Rows: new(int64)})
-		}
-		out[i].Files++
-		if f.Rows != nil {
-			*out[i].Rows += *f.Rows
-		}
-	}
-	return out
 }

@@ -290,7 +290,7 @@ func TestLineageOfManyFiles(t *testing.T) {
 	for i := range 101 {
 		stored = append(stored, watch.Dataset{Path: fmt.Sprintf("s3://bucket/parts/%03d.csv", i)})
 	}
-	if dirs := byDirectory(stored); len(dirs) != 1 || dirs[0].Path != "s3://bucket/parts" || dirs[0].Files != 101 {
+	if dirs := watch.ByDirectory(stored); len(dirs) != 1 || dirs[0].Path != "s3://bucket/parts" || dirs[0].Files != 101 {
 		t.Errorf("%+v", dirs)
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 // The OpenLineage specification that events follow.
@@ -54,6 +56,32 @@ type Dataset struct {
 	Rows    *int64
 	Bytes   *int64
 	Files   int // that make it up; 0 for one
+}
+
+// datasetsMax is how many files are named one by one; more are named by their directories.
+const datasetsMax = 100
+
+// ByDirectory joins the files of very many datasets by their directories.
+func ByDirectory(files []Dataset) []Dataset {
+	if len(files) <= datasetsMax {
+		return files
+	}
+	var out []Dataset
+	index := map[string]int{}
+	for _, f := range files {
+		dir := blob.Dir(f.Path)
+		i, ok := index[dir]
+		if !ok {
+			i = len(out)
+			index[dir] = i
+			out = append(out, Dataset{Path: dir, Rows: new(int64)})
+		}
+		out[i].Files++
+		if f.Rows != nil {
+			*out[i].Rows += *f.Rows
+		}
+	}
+	return out
 }
 
 // Column is a column of a dataset.
