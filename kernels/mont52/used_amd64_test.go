@@ -3,35 +3,11 @@
 package mont52
 
 import (
-	"os"
-	"slices"
-	"strings"
 	"testing"
 
-	"github.com/cipherfold/cipherfold/internal/cpu"
+	"github.com/cipherfold/cipherfold/bigmod/bigmodtest"
 )
 
-// A processor that has the instructions, as the kernel of the system says, runs the assembly.
 func TestAssemblyIsUsed(t *testing.T) {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "\nflags")
-	line, _, _ := strings.Cut(rest, "\n")
-	flags := strings.Fields(line)
-	has := true
-	for _, flag := range []string{"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512ifma", "avx512vbmi", "bmi2"} {
-		has = has && slices.Contains(flags, flag)
-	}
-	switch i := Implementation(); cpu.Setting() {
-	case "":
-		if i.Available != has {
-			t.Errorf("%s: available %t, but by the processor's flags %t: %s", i.Name, i.Available, has, i.Why)
-		}
-	case "none":
-		if i.Available {
-			t.Errorf("%s is available with all features off", i.Name)
-		}
-	}
+	bigmodtest.TestIsUsed(t, Implementation(), "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512ifma", "avx512vbmi", "bmi2")
 }
