@@ -172,6 +172,7 @@ func (a *app) readStep(ctx context.Context, t *batch.Table) (*batch.Step, error)
 	verb := &app{out: a.out, err: a.err, json: a.json, quiet: a.quiet, logFormat: a.logFormat, files: a.files, console: a.console, log: a.log, step: s}
 	cmd := verb.stepCommand(t.Name)
 	cmd.SetContext(ctx)
+	s.Words = func(message string) string { return asKeys(cmd.Flags(), message) }
 	var err error
 	if s.Parameters, err = setFlags(cmd.Flags(), t); err != nil {
 		return nil, err
@@ -181,18 +182,30 @@ func (a *app) readStep(ctx context.Context, t *batch.Table) (*batch.Step, error)
 		if f.Kind != job.Usage {
 			return nil, err
 		}
-		return nil, t.Refuse("", asKeys(cmd.Flags(), f.Hint), "[[%s]]: %s", t.Name, asKeys(cmd.Flags(), f.Message))
+		return nil, t.Refuse("", s.Words(f.Hint), "[[%s]]: %s", t.Name, s.Words(f.Message))
 	}
 	s.Told = parameters(cmd)
 	return s, nil
 }
 
-// asKeys writes the flags in a message as keys: --max-adds becomes max_adds.
+// flagPattern is a flag in a text: two hyphens within a word, as in the name of a file, are none.
+var flagPattern = regexp.MustCompile(`(^|[ ("])--([a-z0-9-]+)`)
+
+// asKeys writes the flags in a message as keys: --max-adds becomes max_adds. What follows the name of the program is a
+// command, and stays.
 func asKeys(flags *pflag.FlagSet, message string) string {
-	flags.VisitAll(func(f *pflag.Flag) {
-		message = regexp.MustCompile(`--`+regexp.QuoteMeta(f.Name)+`\b`).ReplaceAllString(message, keyOf(f.Name))
-	})
-	return message
+	command := ""
+	if i := strings.Index(message, "cipherfold "); i >= 0 {
+		message, command = message[:i], message[i:]
+	}
+	message = strings.ReplaceAll(message, "pass --overwrite to", "write overwrite = true in the step to")
+	return flagPattern.ReplaceAllStringFunc(message, func(s string) string {
+		before, name, _ := strings.Cut(s, "--")
+		if flags.Lookup(name) == nil {
+			return s
+		}
+		return before + keyOf(name)
+	}) + command
 }
 
 // jobFileArgument checks the arguments of run and its kin.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -48,5 +49,21 @@ func TestJobFileMistakes(t *testing.T) {
 	}
 	if string(p.read("old.cf.parquet")) != "precious" {
 		t.Error("a file was replaced")
+	}
+}
+
+// Flags that a verb has become keys; commands and names of files stay as they are.
+func TestAsKeys(t *testing.T) {
+	flags := (&app{out: io.Discard, err: io.Discard}).stepCommand("decrypt").Flags()
+	for message, want := range map[string]string{
+		"--person-records 0 is too few":                                    "person_records 0 is too few",
+		`Give "--rho" or (--epsilon).`:                                     `Give "rho" or (epsilon).`,
+		"--noise release without --budget; pass --overwrite to replace it": "noise release without budget; write overwrite = true in the step to replace it",
+		"runs/2026--rho/a.csv: --by is not of this verb":                   "runs/2026--rho/a.csv: --by is not of this verb",
+		"Leave out --rho. Make one: cipherfold budget b.json --rho 1":      "Leave out rho. Make one: cipherfold budget b.json --rho 1",
+	} {
+		if got := asKeys(flags, message); got != want {
+			t.Errorf("%s\nbecomes %s\nnot     %s", message, got, want)
+		}
 	}
 }

@@ -18,6 +18,8 @@ type Stopped struct {
 	Done   int    // of which these are done
 	Dir    string // the job directory
 	Resume string // the command that goes on
+
+	step Step
 }
 
 func (e *Stopped) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
@@ -26,7 +28,7 @@ func (e *Stopped) Unwrap() error { return e.Err }
 // Explain takes the error apart, and says how to go on.
 func (e *Stopped) Explain() job.Failure {
 	f := job.Explain(e.Err)
-	f.Hint = asKeys(f.Hint)
+	f.Hint = e.step.words(f.Hint)
 	var input *column.InputError
 	switch {
 	case f.Kind == job.Interrupted:
@@ -50,7 +52,7 @@ func (e *Stopped) Explain() job.Failure {
 // stopped says where the job was when it ended.
 func (w *work) stopped(name string, err error) error {
 	i := slices.IndexFunc(w.plan.Steps, func(p PlannedStep) bool { return p.Name == name })
-	s := &Stopped{Err: w.job.inStep(i, err), Step: name, Dir: w.job.Dir, Resume: w.resume}
+	s := &Stopped{Err: w.job.inStep(i, err), step: w.job.Steps[i], Step: name, Dir: w.job.Dir, Resume: w.resume}
 	if c := w.state.steps[name].cut; c != nil {
 		s.Parts, s.Done = len(c.ranges()), len(w.state.steps[name].parts)
 	}
