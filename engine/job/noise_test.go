@@ -9,19 +9,15 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/io/blob"
-	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/noise"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -100,35 +96,11 @@ func errorOf(t testing.TB, r *job.PrivacyReport, name string) float64 {
 	return r.Columns[i].MeanError
 }
 
-// budget makes a budget.
-func (b *bench) budget(rho, epsilon, delta string) string {
-	b.Helper()
-	name := b.path("budget.json")
-	if _, err := job.CreateBudget(context.Background(), job.Options{Overwrite: true}, name, "the test", rho, epsilon, delta); err != nil {
-		b.Fatal(err)
-	}
-	return name
-}
-
 // open decrypts a table to a file and reports.
 func (b *bench) open(in, out string, p job.Privacy) (*job.Report, error) {
 	o := b.options
 	o.Overwrite = true
 	return job.Decrypt(context.Background(), job.Decryption{Options: o, Key: job.KeyOf(b.key), In: in, Out: b.path(out), Privacy: p})
-}
-
-// state reads a budget.
-func (b *bench) state(name string) (*job.Budget, job.BudgetState) {
-	b.Helper()
-	x, err := job.ReadBudget(context.Background(), name)
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, err := x.State()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return x, s
 }
 
 // At release: each released number has noise of the stated error, under the guarantee beside it, and is charged. Other
@@ -262,137 +234,6 @@ func TestNoiseInMetadata(t *testing.T) {
 	}
 }
 
-// Many programs at a time charge a budget exactly as often as it has room, whatever links they know it by.
-func TestBudgetIsChargedOnce(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
-	budget := b.budget("0.3", "", "")
-	link := b.path("link.json")
-	if err := os.Symlink(budget, link); err != nil {
-		t.Fatal(err)
-	}
-	names := []string{budget, link}
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	done := 0
-	for i := range 6 {
-		wg.Go(func() {
-			_, err := b.open(in, fmt.Sprintf("out%d.csv", i), job.Privacy{Noise: job.NoiseRelease, Rho: "0.1", Records: 1, Budget: names[i%2]})
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil {
-				done++
-			} else if !strings.Contains(err.Error(), "the budget is spent") {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	x, s := b.state(budget)
-	if done != 3 || len(x.Spent) != 3 || s.Rho != "0.3" || s.Share != 1 {
-		t.Errorf("%d released, %+v", done, s)
-	}
-	outputs := slices.DeleteFunc(b.files(), func(name string) bool { return !strings.HasPrefix(name, "out") })
-	if len(outputs) != 3 {
-		t.Errorf("%q", outputs)
-	}
-	if _, err := os.Stat(link + ".lock"); err == nil {
-		t.Error("a link to the budget has a lock of its own")
-	}
-}
-
-// Wherever the disk of the output fails, or the machine with it: what is there was charged before, and nothing is charged twice.
-func TestBudgetIsChargedBeforeTheOutput(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n2,4\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
-	p := job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1, Budget: b.budget("1000", "", "")}
-	for _, mode := range []blobtest.Mode{blobtest.Fail, blobtest.Crash, blobtest.CrashAfter} {
-		lost := false
-		for at := int64(1); ; at++ {
-			faulty := &blobtest.Faulty{FS: blob.Local{}, FailAt: at, Mode: mode}
-			b.options.FS = faulty
-			before, _ := b.state(p.Budget)
-			name := fmt.Sprintf("out-%d-%d.csv", mode, at)
-			_, err := b.open(in, name, p)
-			_, missing := os.Stat(b.path(name))
-			after, _ := b.state(p.Budget)
-			charged := len(after.Spent) - len(before.Spent)
-			if charged > 1 || missing == nil && charged != 1 || err == nil && missing != nil {
-				t.Fatalf("mode %v, operation %d: charged %d times, output missing: %v; %v", mode, at, charged, missing, err)
-			}
-			lost = lost || charged == 1 && missing != nil
-			if !faulty.Failed() {
-				break
-			}
-		}
-		if mode != blobtest.CrashAfter && !lost {
-			t.Errorf("mode %v: no failure between the charge and the output", mode)
-		}
-	}
-}
-
-// A budget that was tampered with is refused.
-func TestBudgetTamperedWith(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
-	p := job.Privacy{Noise: job.NoiseRelease, Rho: "0.1", Records: 1, Budget: b.budget("1", "", "")}
-	for range 3 {
-		if _, err := b.open(in, "out.csv", p); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile(p.Budget)
-	if err != nil {
-		t.Fatal(err)
-	}
-	good := string(data)
-	for what, text := range map[string]string{
-		"entry 1 was changed": strings.Replace(good, `"rho": "1/10"`, `"rho": "1/1000"`, 1),
-		"or the limit":        strings.Replace(good, `"rho": "1"`, `"rho": "100"`, 1),
-		"entry 1":             strings.Replace(good, `"about": "the test"`, `"about": "others"`, 1),
-		"not a budget":        good[:len(good)/2],
-		"something follows":   good + "{}",
-		"version 2":           strings.Replace(good, `"version": 1`, `"version": 2`, 1),
-		`unknown field "x"`:   strings.Replace(good, `"version": 1`, `"version": 1, "x": 1`, 1),
-		"limit on ρ or on ε":  strings.Replace(good, `"rho": "1",`, `"rho": "",`, 1),
-		"a limit on ρ has no": strings.Replace(good, `"delta": ""`, `"delta": "0.1"`, 1),
-		"the budget's ρ is":   strings.Replace(good, `"rho": "1",`, `"rho": "-1",`, 1),
-	} {
-		if text == good {
-			t.Fatalf("%s: nothing changed", what)
-		}
-		if err := os.WriteFile(p.Budget, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		_, err := b.open(in, "out.csv", p)
-		refused(t, err, what)
-	}
-	if err := os.Remove(p.Budget); err != nil {
-		t.Fatal(err)
-	}
-	_, err = b.open(in, "out.csv", p)
-	refused(t, err, "no such budget")
-}
-
-// A hundred releases, charged one by one, against the closed form.
-func TestBudgetOfHundredReleases(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
-	p := job.Privacy{Noise: job.NoiseRelease, Rho: "0.005", Records: 1, Budget: b.budget("0.5", "", "")}
-	for range 100 {
-		if _, err := b.open(in, "out.csv", p); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, s := b.state(p.Budget)
-	closed := 0.5 + 2*math.Sqrt(0.5*math.Log(1e6))
-	if s.Rho != "0.5" || s.Releases != 100 || math.Abs(s.EpsilonClosed-closed) > 1e-12 || s.EpsilonAt > closed || s.EpsilonAt < 0.8*closed || s.Share != 1 {
-		t.Errorf("%+v; the closed form has ε = %v", s, closed)
-	}
-	_, err := b.open(in, "out.csv", p)
-	refused(t, err, "used in 100 releases")
-}
-
 // Local: every record has noise, also a missing one, and the sum that of all of them.
 func TestNoiseLocal(t *testing.T) {
 	b := newBench(t, paillier.MHL)
@@ -466,231 +307,6 @@ func TestNoiseLocal(t *testing.T) {
 	refused(t, err, "added noise already")
 }
 
-// Shares of five owners of whom four are honest: with one silent, the sum still has the noise that the guarantee needs; with
-// two, nothing is released.
-func TestNoiseShares(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	files, universe, _, _ := b.owners(5, noisyRecords)
-	const rho = 0.125
-	encrypt := func(file string, rho string, max string) string {
-		b.options.Overwrite = true
-		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max="+max), Layout: job.Blocks, Universe: []string{universe}}
-		if rho != "" {
-			e.Privacy = job.Privacy{Noise: job.NoiseShare, Rho: rho, Records: 1, Owners: 5, Honest: 4}
-		}
-		return b.encrypt(file, e)
-	}
-	var tables []string
-	for _, file := range files {
-		tables = append(tables, encrypt(file, "0.125", "100"))
-	}
-	// The plain sums of some owners.
-	plain := func(owners ...int) (sums []int64) {
-		sums = make([]int64, noisyRecords)
-		for _, o := range owners {
-			for _, row := range b.rows(files[o]) {
-				if row["v"] != "" {
-					i, _ := strconv.Atoi(row["id"])
-					x := rat(t, row["v"])
-					sums[i] += x.Mul(x, big.NewRat(10, 1)).Num().Int64()
-				}
-			}
-		}
-		return sums
-	}
-	required := 2 * 1000. * 1000 / (2 * rho) // σ² for the sum and its count, by the definition of ρ
-	for _, owners := range [][]int{{0, 1, 2, 3, 4}, {0, 2, 3, 4}} {
-		var in []string
-		for _, o := range owners {
-			in = append(in, tables[o])
-		}
-		fused := b.fuse("fused.cf.parquet", job.Fusion{In: in})
-		report, err := b.open(fused, "out.csv", job.Privacy{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		abs, square := b.errors(b.rows(b.path("out.csv")), "v_sum", plain(owners...), 10)
-		within(t, fmt.Sprintf("%d of 5 owners", len(owners)), abs/10, errorOf(t, report.Privacy, "v_sum"))
-		// The mean of n squares of Gaussians has the relative deviation √(2/n).
-		if least := required * (1 - 5*math.Sqrt(2./noisyRecords)); square < least {
-			t.Errorf("%d owners: variance %.5g, and %.5g is required", len(owners), square, required)
-		}
-		if want := required * float64(len(owners)) / 4; math.Abs(square/want-1) > 0.1 {
-			t.Errorf("%d owners: variance %.5g, want %.5g", len(owners), square, want)
-		}
-		if r := report.Privacy; r.Rho != rho || r.Owners != 5 || r.Honest != 4 || r.Quiet != 0 {
-			t.Errorf("%+v", r)
-		}
-	}
-	b.options.Overwrite = true
-	three := b.fuse("three.cf.parquet", job.Fusion{In: tables[:3]})
-	_, err := b.open(three, "three.csv", job.Privacy{})
-	refused(t, err, "the noise of 3 tables, and the promise needs that of 4 honest owners")
-	// Regions are fused first and come together later.
-	rest := b.fuse("rest.cf.parquet", job.Fusion{In: tables[3:]})
-	if _, err := b.open(b.fuse("all.cf.parquet", job.Fusion{In: []string{three, rest}}), "all.csv", job.Privacy{}); err != nil {
-		t.Error(err)
-	}
-	// One total of everything has more noise than it needs.
-	wide := job.Privacy{Noise: job.NoiseShare, Rho: "0.125", Records: 1, Owners: 2, Honest: 2}
-	var pair []string
-	for _, file := range files[:2] {
-		pair = append(pair, b.encrypt(file, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}, MaxAdds: 1 << 20, Privacy: wide}))
-	}
-	total := b.fuse("total.cf.parquet", job.Fusion{In: pair, By: []string{}})
-	if r, err := b.open(total, "total.csv", job.Privacy{}); err != nil || r.Privacy.Columns[0].Terms != 2*noisyRecords {
-		t.Errorf("%+v, %v", r, err)
-	}
-	_, err = b.tryFuse("weighted.cf.parquet", job.Fusion{In: tables, Weights: []job.Weight{{File: tables[1], Weight: 2}}})
-	refused(t, err, "a share of what an unweighted sum needs")
-	other := encrypt(b.write("other.csv", "id,v\n1,2\n"), "0.25", "100")
-	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: append(slices.Clone(tables), other)})
-	refused(t, err, "its noise differs from that of")
-}
-
-// A table without a share whose slots fit counts as one of an owner who is not honest.
-func TestNoiseSharesOfSome(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	universe := b.write("u.csv", "id\n1\n2\n")
-	p := job.Privacy{Noise: job.NoiseShare, Rho: "8", Records: 1, Counts: job.CountsPublic, Owners: 3, Honest: 2}
-	var tables []string
-	for o := range 3 {
-		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=1000"), Universe: []string{universe}, Privacy: p}
-		if o == 2 { // without noise, but in slots as wide
-			e.Privacy, e.Measures = job.Privacy{}, measures(t, "v:max="+b.inspect(tables[0]).Measures[0].Bound)
-		}
-		tables = append(tables, b.encrypt(b.write(fmt.Sprintf("o%d.csv", o), "id,v\n1,5\n2,6\n"), e))
-	}
-	report, err := b.open(b.fuse("all.cf.parquet", job.Fusion{In: tables}), "out.csv", job.Privacy{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := report.Privacy; r.Quiet != 1 || r.Honest != 2 {
-		t.Errorf("%+v", r)
-	}
-	_, err = b.open(b.fuse("two.cf.parquet", job.Fusion{In: tables[1:]}), "two.csv", job.Privacy{})
-	refused(t, err, "the noise of 1 table")
-}
-
-// A share that is added twice is one share under twice the data: a copy of a table, or of a part of it, does not stand for
-// another owner, nor does a table that a fused one has already.
-func TestNoiseSharesCountOnce(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	universe := b.write("u.csv", "id\n1\n2\n")
-	p := job.Privacy{Noise: job.NoiseShare, Rho: "8", Records: 1, Owners: 3, Honest: 2}
-	encrypt := func(name string, o job.Privacy, rowsPerFile int64) string {
-		return b.encrypt(b.write(name, "id,v\n1,5\n2,6\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Universe: []string{universe}, Privacy: o, RowsPerFile: rowsPerFile})
-	}
-	first, second := encrypt("a.csv", p, 0), encrypt("b.csv", p, 0)
-	data, err := os.ReadFile(first)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := b.write("copy.cf.parquet", string(data))
-	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: []string{first, again}})
-	refused(t, err, "copy.cf.parquet: the share of noise of table")
-
-	both := b.fuse("both.cf.parquet", job.Fusion{In: []string{first, second}})
-	if shares := b.inspect(both).Noise.Shares; len(shares) != 2 || shares[0] == shares[1] {
-		t.Errorf("shares of %q", shares)
-	}
-	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: []string{both, again}})
-	refused(t, err, "both.cf.parquet too")
-	if _, err := b.open(both, "both.csv", job.Privacy{}); err != nil {
-		t.Error(err)
-	}
-
-	parts := encrypt("c.csv", p, 1)
-	files, err := filepath.Glob(filepath.Join(parts, "*.parquet"))
-	if err != nil || len(files) != 2 {
-		t.Fatalf("%q, %v", files, err)
-	}
-	_, err = b.tryFuse("x.cf.parquet", job.Fusion{In: files})
-	refused(t, err, "it is part 1 of a table with shares of noise")
-	if got := b.inspect(b.fuse("three.cf.parquet", job.Fusion{In: []string{both, parts}})).Noise; len(got.Shares) != 3 || got.Quantities[0].Tables != 3 {
-		t.Errorf("%+v", got)
-	}
-	local := p
-	local.Noise, local.Owners, local.Honest = job.NoiseLocal, 0, 0
-	one := encrypt("d.csv", local, 0) // every table is private by itself, however often it is added
-	if got := b.inspect(b.fuse("twice.cf.parquet", job.Fusion{In: []string{one}})).Noise; got.Shares != nil {
-		t.Errorf("%+v", got)
-	}
-}
-
-// Shares for groups: each group of a public list gets one share of every owner, however many records it has, and none.
-func TestNoiseGroups(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	const groups = 4000
-	list := [][]string{{"ward", "sex"}}
-	for i := range groups / 2 {
-		list = append(list, []string{strconv.Itoa(i), "f"}, []string{strconv.Itoa(i), "m"})
-	}
-	wards := b.table("wards.csv", list)
-	p := job.Privacy{Noise: job.NoiseShare, Rho: "0.5", Records: 2, Counts: job.CountsPublic, Owners: 3, Honest: 3, Groups: []string{wards}}
-	r := rand.New(rand.NewPCG(1, 2))
-	want, n := map[string]int64{}, map[string]int64{}
-	var tables []string
-	e := job.Encryption{IDs: []string{"ward", "sex"}, Measures: measures(t, "HR:max=200"), Privacy: p}
-	for o := range 3 {
-		rows := [][]string{{"ward", "sex", "HR"}}
-		for range 500 {
-			ward, sex, v := strconv.Itoa(r.IntN(groups/2)), string("fm"[r.IntN(2)]), 40+r.Int64N(100)
-			rows = append(rows, []string{ward, sex, strconv.FormatInt(v, 10)})
-			want[ward+sex] += v
-			n[ward+sex]++
-		}
-		out, report, err := b.tryEncrypt(b.table(fmt.Sprintf("o%d.csv", o), rows), e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if report.Records != groups+500 || report.Missing["HR"] != 0 {
-			t.Errorf("%d records, %v missing", report.Records, report.Missing)
-		}
-		tables = append(tables, out)
-	}
-	fused := b.fuse("fused.cf.parquet", job.Fusion{In: tables})
-	report, err := b.open(fused, "out.csv", job.Privacy{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows := b.rows(b.path("out.csv"))
-	if len(rows) != groups {
-		t.Fatalf("%d groups", len(rows))
-	}
-	abs, square := 0.0, 0.0
-	for _, row := range rows {
-		key := row["ward"] + row["sex"]
-		got, _ := strconv.ParseInt(row["HR_sum"], 10, 64)
-		d := float64(got - want[key])
-		abs += math.Abs(d) / groups
-		square += d * d / groups
-		if row["HR_count"] != strconv.FormatInt(n[key], 10) {
-			t.Fatalf("group %s has the count %s, not %d", key, row["HR_count"], n[key])
-		}
-	}
-	within(t, "groups", abs, errorOf(t, report.Privacy, "HR_sum"))
-	if required := 4 * 200 * 200 / (2 * 0.5); math.Abs(square/required-1) > 0.15 {
-		t.Errorf("variance %.5g, want %.5g", square, required)
-	}
-	coarse, err := b.open(b.fuse("coarse.cf.parquet", job.Fusion{In: tables, By: []string{"sex"}}), "coarse.csv", job.Privacy{})
-	if err != nil || !coarse.Privacy.Columns[0].AtLeast {
-		t.Errorf("%+v, %v", coarse, err)
-	}
-
-	bad := func(text, groups string, want ...string) {
-		t.Helper()
-		b.options.Overwrite = true
-		x := e
-		x.Privacy.Groups = []string{b.write("groups.csv", groups)}
-		_, _, err := b.tryEncrypt(b.write("bad.csv", text), x)
-		refused(t, err, want...)
-	}
-	bad("ward,sex,HR\n1,f,60\n7,x,61\n", "ward,sex\n1,f\n", "is not in the list of --noise-groups", `7, x`)
-	bad("ward,sex,HR\n1,f,60\n", "ward,sex\n1,f\n1,f\n", "comes twice", `1, f`)
-	bad("ward,sex,HR\n1,f,60\n", "ward,gender\n1,f\n", "sex")
-}
-
 // A weight makes what one person changes larger, and so the noise at release.
 func TestNoiseOfWeights(t *testing.T) {
 	b := newBench(t, paillier.MHL)
@@ -761,36 +377,6 @@ func TestNoiseInParts(t *testing.T) {
 	e.Privacy = job.Privacy{Noise: job.NoiseLocal, Rho: "1", Records: 1, Budget: budget}
 	if _, err := job.SurveyEncryption(ctx, e); err == nil || !strings.Contains(err.Error(), "cannot be charged for parts") {
 		t.Error(err)
-	}
-}
-
-// An owner's own budget.
-func TestNoiseOwnersBudget(t *testing.T) {
-	b := newBench(t, paillier.MHL)
-	budget := b.budget("", "2", "1e-6")
-	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Records: 1, Budget: budget}}
-	in := b.write("a.csv", "id,v\n1,3\n")
-	b.options.Overwrite = true
-	for i := range 3 {
-		_, report, err := b.tryEncrypt(in, e)
-		if i == 2 {
-			refused(t, err, "the budget is spent")
-			break
-		}
-		if err != nil || report.Privacy.Budget.Releases != i+1 {
-			t.Fatalf("%+v, %v", report, err)
-		}
-	}
-	if x, _ := b.state(budget); len(x.Spent) != 2 || x.Spent[0].Place != job.NoiseLocal || x.Spent[0].SHA256 != "" {
-		t.Errorf("%+v", x.Spent)
-	}
-	// A source that is refused costs nothing.
-	e.Privacy.Budget = b.budget("1", "", "")
-	if _, _, err := b.tryEncrypt(b.write("bad.csv", "id,v\n1,11\n"), e); err == nil {
-		t.Error("a value beyond max is encrypted")
-	}
-	if x, _ := b.state(e.Privacy.Budget); len(x.Spent) != 0 {
-		t.Errorf("%+v", x.Spent)
 	}
 }
 
