@@ -29,7 +29,7 @@ func sample(random *rand.Rand, at int64) int64 {
 	}
 	step := int64(120)
 	if testing.Short() { // for the race detector, which slows everything down, and one run has all the goroutines
-		step = 600
+		step = 300
 	}
 	return at + 1 + random.Int64N(step)
 }
