@@ -18,17 +18,22 @@ const (
 
 const introduction = `# Benchmarks
 
-Rendered by ` + "`cipherfold bench render`" + ` from the raw files in [` + ResultsDir + `](` + ResultsDir + `); a test fails when the two disagree.
+` + "`cipherfold bench render`" + ` makes this document from the raw files in [` + ResultsDir + `](` + ResultsDir + `).
+A test fails when the two disagree.
 
-How it is measured: all contenders of a table run in one process and take turns in rounds, each on one core. A rate is
-operations per second of that core's time; minimum, median and maximum are over the rounds. A ratio is the median of the
-ratios of single rounds. Before anything counts, every kernel must decrypt what it encrypted and every peer what we
-encrypted; tests compare each peer's operations with ours, number by number. Peers do what their users do: one ciphertext
-at a time, without tables of powers, and in variable time where that is faster. Ours computes in batches and is written to
-be constant time in secrets. [docs/benchmarks-method.md](docs/benchmarks-method.md) has the details and the command lines.
+**Method.** All contenders of a table run in one process and take turns in rounds, each on one core.
 
-What to make of it: the machine is shared and its clock is not ours to set, so absolute rates drift from run to run; both
-sides of a ratio see the same machine. The distance from minimum to maximum says how calm a run was.
+* A rate is operations per second of that core's time. Minimum, median and maximum are over the rounds.
+* A ratio is the median of the ratios of single rounds.
+* Before anything counts, every kernel must decrypt what it encrypted, and every peer what we encrypted. Tests compare
+  each peer's operations with ours, number by number.
+* Peers work as their users do: one ciphertext at a time, without tables of powers, and in variable time where that is
+  faster. Our code computes in batches and is written to be constant time in secrets.
+
+[docs/benchmarks-method.md](docs/benchmarks-method.md) has the details and the command lines.
+
+**How to read it.** The machine is shared and its clock is not under our control, so absolute rates drift from run to
+run. Both sides of a ratio see the same machine. The distance from minimum to maximum shows how calm a run was.
 `
 
 // Render writes the document from the result files in a directory, the newest of each series.
@@ -58,14 +63,14 @@ func Render(results fs.FS) ([]byte, error) {
 		case len(f.Timing) > 0:
 			title = "Timing: constant or not"
 		case len(f.Spill) > 0:
-			title = "Group-by in little memory: " + f.Spill[0].title()
+			title = "Group-by with little memory: " + f.Spill[0].title()
 		case len(f.Pipeline) > 0:
 			title = fmt.Sprintf("Pipeline: %s, %s", f.Pipeline[0].title(), plural(f.Machine.Cores, "core"))
 		}
 		at := namePattern.FindStringSubmatch(name)[2]
 		fmt.Fprintf(&b, "\n## %s\n\n", title)
 		m := f.Machine
-		fmt.Fprintf(&b, "%s, %s used (%s), %s, commit %s, %s-%s-%s. Raw: [%s](%s/%s).\n", m.CPU, plural(m.Cores, "core"), strings.Join(m.Features, ", "),
+		fmt.Fprintf(&b, "%s, %s used (%s), %s, commit %s, %s-%s-%s.\nRaw: [%s](%s/%s).\n", m.CPU, plural(m.Cores, "core"), strings.Join(m.Features, ", "),
 			m.Go, m.Commit, at[:4], at[4:6], at[6:8], name, ResultsDir, name)
 		f.Print(&b)
 	}
@@ -174,7 +179,7 @@ func (f *File) printResidues(w io.Writer) {
 	}
 	fmt.Fprint(w, "\n### Montgomery arithmetic of residues, one core\n\n")
 	if limit := f.Machine.MultiplyLimitPerNs; limit > 0 {
-		fmt.Fprintf(w, "The limit is what the multiplications alone would take: one core executes %s VPMADD52 of 8 lanes per nanosecond, measured in the same run.\n\n", quantity(limit))
+		fmt.Fprintf(w, "The limit is what the multiplications alone would take. One core executes %s VPMADD52 of 8 lanes per nanosecond,\nmeasured in the same run.\n\n", quantity(limit))
 	}
 	t.write(w)
 }
@@ -214,7 +219,7 @@ func (f *File) printPipeline(w io.Writer) {
 		t.add(row...)
 	}
 	t.write(w)
-	fmt.Fprint(w, "\nKernel stages are the parts of a process that pack and encrypt, fold, or decrypt and unpack; the share is of the time of all cores used.\n")
+	fmt.Fprint(w, "\nKernel stages are the parts of a process that pack and encrypt, fold, or decrypt and unpack.\nThe share is of the time of all cores used.\n")
 	if len(f.Results) == 0 {
 		return
 	}
@@ -230,10 +235,10 @@ func (s SpillRun) title() string {
 	return fmt.Sprintf("%s, keys of %d bits, rows in %s order", plural(s.Owners, "owner"), s.Bits, s.Order)
 }
 
-// printSpill writes fusions by group in little memory and in much.
+// printSpill writes fusions by group with little memory and with ample memory.
 func (f *File) printSpill(w io.Writer) {
-	fmt.Fprint(w, "\nThe same fusion twice, with the budget and with more memory than it needs; both give the same bytes, and every group's decrypted sums\nand counts equal the plain ones.\n\n")
-	t := &table{header: []string{">rows of each owner", ">groups", ">--memory, MiB", ">seconds", ">rows /s", ">peak memory, MiB", ">in a temporary file, MiB", ">seconds in much memory", ">its peak, MiB", ">speed in little memory"}}
+	fmt.Fprint(w, "\nThe same fusion runs twice: with the budget, and with ample memory, more than it needs. Both give the same bytes, and every\ngroup's decrypted sums and counts equal the plain ones.\n\n")
+	t := &table{header: []string{">rows of each owner", ">groups", ">--memory, MiB", ">seconds", ">rows /s", ">peak memory, MiB", ">in a temporary file, MiB", ">seconds with ample memory", ">its peak, MiB", ">relative speed"}}
 	for _, s := range f.Spill {
 		t.add(grouped(int64(s.Rows)), grouped(int64(s.Groups)), quantity(s.MemoryMiB), quantity(s.Bounded.Seconds), quantity(s.Bounded.RowsPerS), quantity(s.Bounded.PeakRSSMiB),
 			quantity(s.Bounded.SpilledMiB), quantity(s.Free.Seconds), quantity(s.Free.PeakRSSMiB), percent(s.Free.Seconds/s.Bounded.Seconds))

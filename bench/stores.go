@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// StoresRun is a fusion of two encrypted tables in blocks that are in an object store in which requests fail and are slow,
-// as the program bench/s3fold measures it. The result is in the store, too, and is right: every ciphertext of it was
-// compared with what it has to be.
+// StoresRun is a fusion of two encrypted tables in blocks that are in an object store whose requests fail or are slow,
+// as the program bench/s3fold measures it. The result is in the store, too. Every ciphertext of it was compared with its
+// expected value.
 type StoresRun struct {
 	Bits       int     `json:"bits"`
 	InputBytes int64   `json:"input_bytes"` // of the encrypted Parquet files
@@ -39,5 +39,5 @@ func (f *File) printStores(w io.Writer) {
 		fmt.Fprintf(w, "| %d | %.2f GB | 2 x %s | %s | %.1f%% | %.1f%% by %.0f ms | %.0f MiB | %.0f MiB | %.1f | %.0f |\n", r.Bits, float64(r.InputBytes)/1e9, grouped(r.Records),
 			grouped(r.Requests), 100*float64(r.Failed)/float64(r.Requests), 100*float64(r.Slow)/float64(r.Requests), r.DelayMs, r.MemoryMiB, r.PeakRSSMiB, r.Seconds, float64(r.InputBytes)/1e6/r.Seconds)
 	}
-	fmt.Fprint(w, "\nEvery ciphertext of the results was compared with what it has to be.\n")
+	fmt.Fprint(w, "\nEvery ciphertext of the results was compared with its expected value.\n")
 }
