@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/cipherfold/cipherfold/bigmod"
+	"github.com/cipherfold/cipherfold/internal/knownanswer"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -247,7 +248,7 @@ func shorten(numbers []byte, size, bits int) {
 // encryption is the encryption of rows with explicit randomness. An input is the plaintexts in words, then the random
 // numbers.
 func encryption(check TimingCheck, pk *paillier.PublicKey, encryptor *paillier.Encryptor) *timed {
-	m, r := make([]uint64, check.Rows*pk.PlaintextLimbs()), make([]byte, check.Rows*pk.RandomSize())
+	m, r := make([]uint64, check.Rows*pk.PlaintextLimbs()), make([]byte, check.Rows*knownanswer.RandomSize(pk))
 	ct := make([]byte, check.Rows*pk.CiphertextSize())
 	size := 8*len(m) + len(r)
 	return &timed{
@@ -260,7 +261,7 @@ func encryption(check TimingCheck, pk *paillier.PublicKey, encryptor *paillier.E
 				for k := 8*pk.PlaintextLimbs() - 1; k < 8*len(m); k += 8 * pk.PlaintextLimbs() {
 					inputs[i+k] &= 0x7f // below N, whose top bit is set
 				}
-				shorten(inputs[i+8*len(m):i+size], pk.RandomSize(), pk.RBits())
+				shorten(inputs[i+8*len(m):i+size], knownanswer.RandomSize(pk), pk.RBits())
 			}
 			return err
 		},
@@ -269,7 +270,7 @@ func encryption(check TimingCheck, pk *paillier.PublicKey, encryptor *paillier.E
 			copy(r, input[8*len(m):])
 		},
 		run: func() {
-			if err := encryptor.EncryptWith(ct, m, r); err != nil {
+			if err := knownanswer.Encrypt(encryptor, ct, m, r); err != nil {
 				panic(fmt.Sprintf("bench: explicit plaintext and randomness within their ranges: %v", err))
 			}
 		},

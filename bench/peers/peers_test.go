@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/bench/peers"
+	"github.com/cipherfold/cipherfold/internal/knownanswer"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -105,7 +106,7 @@ func (c *testCase) must(err error) {
 
 func (c *testCase) encrypt(m, r []*big.Int) []byte {
 	c.t.Helper()
-	limbs, size := c.pk.PlaintextLimbs(), c.pk.RandomSize()
+	limbs, size := c.pk.PlaintextLimbs(), knownanswer.RandomSize(c.pk)
 	words, random := make([]uint64, rows*limbs), make([]byte, rows*size)
 	for i := range rows {
 		be := m[i].FillBytes(make([]byte, limbs*8))
@@ -117,7 +118,7 @@ func (c *testCase) encrypt(m, r []*big.Int) []byte {
 		r[i].FillBytes(random[i*size : (i+1)*size])
 	}
 	ct := make([]byte, rows*c.pk.CiphertextSize())
-	c.must(c.pk.NewEncryptor().EncryptWith(ct, words, random))
+	c.must(knownanswer.Encrypt(c.pk.NewEncryptor(), ct, words, random))
 	return ct
 }
 

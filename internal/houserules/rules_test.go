@@ -38,7 +38,7 @@ var rooms = []room{
 	kernel("kernels/noise", "bigmod"),
 	kernel("kernels/shares", "bigmod"),
 	kernel("kernels/ringlwe", "bigmod"),
-	kernel("kernels/paillier", "bigmod", "kernels/mont52", "kernels/mont64"),
+	kernel("kernels/paillier", "bigmod", "kernels/mont52", "kernels/mont64", "internal/knownanswer"),
 
 	{folder: "io/column"},
 	{folder: "io/blob"},
@@ -51,11 +51,12 @@ var rooms = []room{
 	{folder: "engine/trio", imports: []string{"engine", "kernels/*", "io/*"}},
 	{folder: "engine/federated", imports: []string{"engine", "kernels/*", "io/*"}},
 
-	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*"}},
+	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "internal/knownanswer"}},
 	{folder: "cmd/*", imports: []string{"engine/job", "engine/trio", "engine/federated", "kernels/paillier", "io/ctfile", "io/blob/stores", "bench"}},
 	{folder: "interop/cmd/*", imports: []string{"io/*"}}, // writes samples for other readers
 	{folder: "internal/cpu", foreign: []string{"github.com/klauspost/cpuid/v2"}},
 	{folder: "internal/houserules"},
+	{folder: "internal/knownanswer", foreign: []string{}, noStd: outside, noGoroutines: true},
 }
 
 // bigFile is a file that may import math/big, with the reason why no row of a batch meets it there.

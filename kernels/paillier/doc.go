@@ -25,4 +25,11 @@
 // package bigmod is. Which ciphertext of a batch is refused leaks, and so do all operations on ciphertexts, weights and
 // public keys (Evaluator and Accumulator hold no secrets). Generating, parsing and importing keys uses math/big and is
 // not constant time.
+//
+// # Files
+//
+// One file is one operation or one kind of worker, so there are more than in other packages. Products of powers are in
+// multiexp_straus.go (one exponent for each batch) and multiexp_pippenger.go (one for each ciphertext), single powers in
+// exp_window.go. Encryption with randomness that the caller chooses is in known_answers.go and reached by package
+// internal/knownanswer only.
 package paillier

@@ -1,7 +1,6 @@
 package paillier
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 
@@ -81,64 +80,6 @@ func (e *Encryptor) Bytes() int64 {
 // the lengths do not agree.
 func (e *Encryptor) Encrypt(dst []byte, m []uint64) error {
 	return e.encrypt(dst, m, randomness{fresh: true}, 0)
-}
-
-// EncryptWith is Encrypt with the randomness r[i*RandomSize():], for known answers: r is below N and a unit for
-// textbook keys, below 2^RBits() otherwise, else a *RandomnessError is returned. Whoever knows the randomness of a
-// ciphertext knows its plaintext. For textbook keys it is not constant time in r.
-func (e *Encryptor) EncryptWith(dst []byte, m []uint64, r []byte) error {
-	size := e.pk.RandomSize()
-	checkLen("randomness", len(r), len(m)/e.pk.PlaintextLimbs()*size)
-	if err := e.rings.checkRandomness(e.pk, r); err != nil {
-		return err
-	}
-	return e.encrypt(dst, m, randomness{r: r}, size)
-}
-
-// EncryptWithRoots is Encrypt of a textbook key's owner with explicit ρp, 0 < ρp < p, and ρq, in Bits()/16 bytes
-// big-endian each, for known answers: the ciphertext is (1+mN)·ρp^p mod p² and (1+mN)·ρq^q mod q². It returns an error
-// for other keys and without the secret key.
-func (e *Encryptor) EncryptWithRoots(dst []byte, m []uint64, rhoP, rhoQ []byte) error {
-	if e.owner == nil || e.pk.variant != Textbook {
-		return errors.New("paillier: only the owner of a textbook key encrypts with roots modulo p and q")
-	}
-	size := e.pk.bits / 16
-	roots := [2][]byte{rhoP, rhoQ}
-	for i, root := range roots {
-		checkLen("roots", len(root), len(m)/e.pk.PlaintextLimbs()*size)
-		prime := e.owner.rings.sides[i].pWords
-		w := make([]uint64, len(prime))
-		for k := 0; k < len(root); k += size {
-			bigmod.WordsFromBytes(w, root[k:k+size])
-			if bigmod.LessWords(w, prime)&^isZero(w) == 0 {
-				return &RandomnessError{k / size, "not in the range 1..p-1, 1..q-1"}
-			}
-		}
-	}
-	return e.encrypt(dst, m, randomness{roots: roots}, size)
-}
-
-// checkRandomness refuses explicit randomness outside its range. Not constant time.
-func (r *publicRings) checkRandomness(pk *PublicKey, list []byte) error {
-	size := pk.RandomSize()
-	if pk.variant != Textbook {
-		for i := 0; i < len(list); i += size {
-			if spare := 8*size - pk.rbits; list[i]>>(8-spare) != 0 {
-				return &RandomnessError{i / size, fmt.Sprintf("more than %d bits", pk.rbits)}
-			}
-		}
-		return nil
-	}
-	x := r.n.NewVec(len(list) / size)
-	var tooLarge *bigmod.RangeError
-	if err := r.n.SetBytes(x, list); errors.As(err, &tooLarge) {
-		return &RandomnessError{tooLarge.Index, "not below N"}
-	}
-	var noUnit *bigmod.NotInvertibleError
-	if err := r.n.InverseVarTime(x, x); errors.As(err, &noUnit) {
-		return &RandomnessError{noUnit.Index, "0 or not a unit modulo N"}
-	}
-	return nil
 }
 
 // encrypt encrypts with randomness of size bytes per row.

@@ -6,6 +6,8 @@ import (
 	"math/big"
 	"sync"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/internal/knownanswer"
 )
 
 // batchSizes are around the lengths of pieces and lanes.
@@ -18,8 +20,8 @@ func TestEncryptAgreesWithFormulas(t *testing.T) {
 		for _, n := range batchSizes {
 			m, r := o.residues(random, n), o.randoms(random, n)
 			got, byOwner := o.room(n), o.room(n)
-			ok(t, public.EncryptWith(got, o.plain(m...), o.random(r...)))
-			ok(t, owner.EncryptWith(byOwner, o.plain(m...), o.random(r...)))
+			ok(t, public.encryptWith(got, o.plain(m...), o.random(r...)))
+			ok(t, owner.encryptWith(byOwner, o.plain(m...), o.random(r...)))
 			if !bytes.Equal(got, byOwner) {
 				t.Fatalf("%d rows: the owner's ciphertexts differ from those by public key", n)
 			}
@@ -105,15 +107,15 @@ func TestEncryptWithRoots(t *testing.T) {
 		rhoP, rhoQ := bytesOf(roots[0], size), bytesOf(roots[1], size)
 		ct := o.room(len(m))
 		if sk.Public().Variant() != Textbook {
-			if err := sk.NewEncryptor().EncryptWithRoots(ct, o.plain(m...), rhoP, rhoQ); err == nil {
+			if err := sk.NewEncryptor().encryptWithRoots(ct, o.plain(m...), rhoP, rhoQ); err == nil {
 				t.Fatal("a key of another variant takes roots")
 			}
 			return
 		}
-		if err := sk.Public().NewEncryptor().EncryptWithRoots(ct, o.plain(m...), rhoP, rhoQ); err == nil {
+		if err := sk.Public().NewEncryptor().encryptWithRoots(ct, o.plain(m...), rhoP, rhoQ); err == nil {
 			t.Fatal("a public key takes roots")
 		}
-		ok(t, sk.NewEncryptor().EncryptWithRoots(ct, o.plain(m...), rhoP, rhoQ))
+		ok(t, sk.NewEncryptor().encryptWithRoots(ct, o.plain(m...), rhoP, rhoQ))
 		for i, c := range o.fromCT(ct) {
 			for k, p := range []*big.Int{sk.p, sk.q} {
 				square := new(big.Int).Mul(p, p)
@@ -126,8 +128,8 @@ func TestEncryptWithRoots(t *testing.T) {
 		}
 		for _, bad := range []*big.Int{new(big.Int), sk.p} {
 			roots[0][4] = bad
-			var e *RandomnessError
-			err := sk.NewEncryptor().EncryptWithRoots(ct, o.plain(m...), bytesOf(roots[0], size), rhoQ)
+			var e *knownanswer.RandomnessError
+			err := sk.NewEncryptor().encryptWithRoots(ct, o.plain(m...), bytesOf(roots[0], size), rhoQ)
 			if !errors.As(err, &e) || e.Index != 4 {
 				t.Fatalf("root %v: %v", bad, err)
 			}
@@ -150,12 +152,12 @@ func TestEncryptRefuses(t *testing.T) {
 			m = o.plain(o.residues(random, n)...)
 			bad := []*big.Int{new(big.Int), o.n, sk.p, new(big.Int).Lsh(sk.q, 1)}
 			if o.hs != nil {
-				bad = nil // every exponent of RandomSize() bytes is in range when RBits is a multiple of 8
+				bad = nil // every exponent of randomSize() bytes is in range when RBits is a multiple of 8
 			}
 			for _, x := range bad {
 				r[7] = x
-				var e1 *RandomnessError
-				if err := e.EncryptWith(o.room(n), m, o.random(r...)); !errors.As(err, &e1) || e1.Index != 7 {
+				var e1 *knownanswer.RandomnessError
+				if err := e.encryptWith(o.room(n), m, o.random(r...)); !errors.As(err, &e1) || e1.Index != 7 {
 					t.Fatalf("randomness %v: %v", x, err)
 				}
 			}
@@ -171,8 +173,8 @@ func TestPanicsOnLengths(t *testing.T) {
 	for name, f := range map[string]func(){
 		"Encrypt dst":      func() { public.Encrypt(o.room(1), m) },
 		"Encrypt m":        func() { public.Encrypt(o.room(2), m[1:]) },
-		"EncryptWith":      func() { public.EncryptWith(o.room(2), m, make([]byte, 3)) },
-		"EncryptWithRoots": func() { testKey(t, Textbook, testBits).NewEncryptor().EncryptWithRoots(o.room(2), m, nil, nil) },
+		"encryptWith":      func() { public.encryptWith(o.room(2), m, make([]byte, 3)) },
+		"encryptWithRoots": func() { testKey(t, Textbook, testBits).NewEncryptor().encryptWithRoots(o.room(2), m, nil, nil) },
 		"Decrypt":          func() { d.Decrypt(m, o.room(1)) },
 		"Decrypt ct":       func() { d.Decrypt(m, o.room(2)[1:]) },
 		"Check":            func() { e.Check(o.room(1)[1:]) },
@@ -188,7 +190,7 @@ func TestPanicsOnLengths(t *testing.T) {
 		"MulEach":          func() { e.MulEach(o.room(2), o.room(2), Int64Scalars(nil)) },
 		"Negate":           func() { e.Negate(o.room(2), o.room(1)) },
 		"Rerandomize":      func() { e.Rerandomize(o.room(2), o.room(1)) },
-		"RerandomizeWith":  func() { e.RerandomizeWith(o.room(2), o.room(2), nil) },
+		"rerandomizeWith":  func() { e.rerandomizeWith(o.room(2), o.room(2), nil) },
 		"Accumulator":      func() { sk.Public().NewAccumulator(3).Add([]int32{0}, o.room(2)) },
 		"group":            func() { sk.Public().NewAccumulator(3).Add([]int32{3}, o.ct(one)) },
 		"negative group":   func() { sk.Public().NewAccumulator(3).Add([]int32{-1}, o.ct(one)) },

@@ -53,13 +53,3 @@ type PlaintextError struct {
 func (e *PlaintextError) Error() string {
 	return fmt.Sprintf("plaintext %d is not below the modulus N", e.Index)
 }
-
-// RandomnessError names explicit randomness outside its range.
-type RandomnessError struct {
-	Index  int // within the batch, from 0
-	Reason string
-}
-
-func (e *RandomnessError) Error() string {
-	return fmt.Sprintf("randomness %d: %s", e.Index, e.Reason)
-}

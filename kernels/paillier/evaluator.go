@@ -306,22 +306,6 @@ func (e *Evaluator) Rerandomize(dst, ct []byte) error {
 	})
 }
 
-// RerandomizeWith multiplies each ciphertext by the randomizer of an explicit r as in Encryptor.EncryptWith, for known
-// answers.
-func (e *Evaluator) RerandomizeWith(dst, ct, r []byte) error {
-	checkLen("ciphertexts", len(dst), len(ct))
-	size := e.pk.RandomSize()
-	checkLen("randomness", len(r), e.rows(ct)*size)
-	if err := e.rings.checkRandomness(e.pk, r); err != nil {
-		return err
-	}
-	z := e.randomizers()
-	return e.transform(dst, ct, func(x *bigmod.Vec, first, class int) {
-		from := randomness{r: r}.piece(first, x.Len, size)
-		e.rings.square.Mul(x, x, z.randomizers(from, x.Len, class))
-	})
-}
-
 func (e *Evaluator) randomizers() *publicRandomizer {
 	if e.randomizer == nil {
 		e.randomizer = newPublicRandomizer(e.pk, e.rings)

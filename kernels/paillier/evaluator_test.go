@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/internal/knownanswer"
 )
 
 // evaluatorSizes are around the lengths of pieces of all operations.
@@ -290,8 +292,8 @@ func TestAddNegateRerandomize(t *testing.T) {
 			ok(t, e.Negate(dst, dst))
 			equal(t, "Negate", o.fromCT(dst), inverses)
 			dst = o.ct(list...)
-			ok(t, e.RerandomizeWith(dst, dst, o.random(r...)))
-			equal(t, "RerandomizeWith", o.fromCT(dst)[:len(random)], random)
+			ok(t, e.rerandomizeWith(dst, dst, o.random(r...)))
+			equal(t, "rerandomizeWith", o.fromCT(dst)[:len(random)], random)
 			dst = o.room(n)
 			ok(t, e.Rerandomize(dst, o.ct(list...)))
 			for i, c := range o.fromCT(dst) {
@@ -308,9 +310,9 @@ func TestAddNegateRerandomize(t *testing.T) {
 			t.Errorf("AddPlain of N: %v", err)
 		}
 		if sk.Public().Variant() == Textbook {
-			var refused *RandomnessError
-			if err := e.RerandomizeWith(o.room(2), o.ct(one, one), o.random(one, sk.p)); !errors.As(err, &refused) || refused.Index != 1 {
-				t.Errorf("RerandomizeWith p: %v", err)
+			var refused *knownanswer.RandomnessError
+			if err := e.rerandomizeWith(o.room(2), o.ct(one, one), o.random(one, sk.p)); !errors.As(err, &refused) || refused.Index != 1 {
+				t.Errorf("rerandomizeWith p: %v", err)
 			}
 		}
 	})
@@ -351,7 +353,7 @@ func TestInvalidCiphertexts(t *testing.T) {
 					"MulEach":         e.MulEach(dst, ct, Int64Scalars(ones)),
 					"MulEach -":       e.MulEach(dst, ct, Int64Scalars(minus)),
 					"Negate":          e.Negate(dst, ct),
-					"RerandomizeWith": e.RerandomizeWith(dst, ct, o.random(o.randoms(random, n)...)),
+					"rerandomizeWith": e.rerandomizeWith(dst, ct, o.random(o.randoms(random, n)...)),
 				} {
 					checkRefusal(t, op+" "+name, err, 0, place)
 				}

@@ -171,7 +171,7 @@ func (o *oracle) ct(values ...*big.Int) []byte { return bytesOf(values, o.sk.pub
 
 func (o *oracle) room(n int) []byte { return make([]byte, n*o.sk.public.CiphertextSize()) }
 
-func (o *oracle) random(values ...*big.Int) []byte { return bytesOf(values, o.sk.public.RandomSize()) }
+func (o *oracle) random(values ...*big.Int) []byte { return bytesOf(values, o.sk.public.randomSize()) }
 
 // plain writes residues as a batch of plaintexts.
 func (o *oracle) plain(values ...*big.Int) []uint64 {

@@ -159,11 +159,11 @@ func TestAccessors(t *testing.T) {
 	if new(big.Int).SetBytes(pk.N()).Cmp(pk.n) != 0 || len(pk.N()) != 128 || len(pk.NWords()) != 16 || pk.PlaintextLimbs() != 16 {
 		t.Error("N")
 	}
-	if new(big.Int).SetBytes(pk.H()).Cmp(pk.h) != 0 || len(pk.H()) != 128 || pk.RandomSize() != 64 || pk.CiphertextSize() != 256 {
+	if new(big.Int).SetBytes(pk.H()).Cmp(pk.h) != 0 || len(pk.H()) != 128 || pk.randomSize() != 64 || pk.CiphertextSize() != 256 {
 		t.Error("h")
 	}
 	textbook := testKey(t, Textbook, testBits).Public()
-	if textbook.H() != nil || textbook.RBits() != 0 || textbook.RandomSize() != 128 || textbook.TableBytes() != 0 {
+	if textbook.H() != nil || textbook.RBits() != 0 || textbook.randomSize() != 128 || textbook.TableBytes() != 0 {
 		t.Error("textbook")
 	}
 	if pk.Public() != pk || sk.Public() != pk {

@@ -151,15 +151,6 @@ func (pk *PublicKey) CiphertextSize() int { return 2 * pk.bits / 8 }
 // PlaintextLimbs is the length of a plaintext residue in 64-bit words.
 func (pk *PublicKey) PlaintextLimbs() int { return pk.bits / 64 }
 
-// RandomSize is the length in bytes of one explicit random number: r below N for textbook keys, below 2^RBits()
-// otherwise, big-endian.
-func (pk *PublicKey) RandomSize() int {
-	if pk.variant == Textbook {
-		return pk.bits / 8
-	}
-	return (pk.rbits + 7) / 8
-}
-
 // Public returns pk.
 func (pk *PublicKey) Public() *PublicKey { return pk }
 

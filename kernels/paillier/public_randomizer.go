@@ -49,7 +49,7 @@ func (z *publicRandomizer) randomizers(from randomness, rows, class int) *bigmod
 	}
 	e := from.r
 	if from.fresh {
-		e = z.buffer(rows * z.pk.RandomSize())
+		e = z.buffer(rows * z.pk.randomSize())
 		z.random.exponents(e, z.pk.rbits)
 	}
 	rho := z.rho.get(class)

@@ -41,7 +41,7 @@ func TestPlannedTables(t *testing.T) {
 		const n = 9
 		m, r := o.plain(o.residues(random, n)...), o.random(o.randoms(random, n)...)
 		want, got := o.room(n), o.room(n)
-		ok(t, sk.public.NewEncryptor().EncryptWith(want, m, r))
+		ok(t, sk.public.NewEncryptor().encryptWith(want, m, r))
 		var sizes []int64
 		for _, limit := range []int64{math.MaxInt64, 300_000, 0} {
 			key := fresh(t, sk)
@@ -58,11 +58,11 @@ func TestPlannedTables(t *testing.T) {
 			if key.PlanTables(limit) != nil || key.public.PlanTables(limit) != nil {
 				t.Error("tables that exist are planned again")
 			}
-			ok(t, key.public.NewEncryptor().EncryptWith(got, m, r))
+			ok(t, key.public.NewEncryptor().encryptWith(got, m, r))
 			if !bytes.Equal(got, want) {
 				t.Errorf("within %d bytes: other ciphertexts", limit)
 			}
-			ok(t, key.NewEncryptor().EncryptWith(got, m, r))
+			ok(t, key.NewEncryptor().encryptWith(got, m, r))
 			if !bytes.Equal(got, want) {
 				t.Errorf("within %d bytes: other ciphertexts by the owner", limit)
 			}
@@ -140,8 +140,8 @@ func TestRestoredTables(t *testing.T) {
 		o, random := newOracle(sk), seeded(t)
 		m, r := o.plain(o.residues(random, 9)...), o.random(o.randoms(random, 9)...)
 		want, got := o.room(9), o.room(9)
-		ok(t, fresh(t, sk).public.NewEncryptor().EncryptWith(want, m, r))
-		ok(t, pk.NewEncryptor().EncryptWith(got, m, r))
+		ok(t, fresh(t, sk).public.NewEncryptor().encryptWith(want, m, r))
+		ok(t, pk.NewEncryptor().encryptWith(got, m, r))
 		if !bytes.Equal(got, want) {
 			t.Error("a restored table gives other ciphertexts")
 		}

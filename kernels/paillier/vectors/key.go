@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"math/bits"
 
+	"github.com/cipherfold/cipherfold/internal/knownanswer"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
 )
@@ -248,7 +249,7 @@ func (c *checker) opens(entries []*entry, ct, want []*big.Int, field string) err
 // refused turns the error of an operation on the ciphertexts of entries into an Error.
 func (c *checker) refused(entries []*entry, err error) error {
 	var ciphertext *paillier.CiphertextError
-	var random *paillier.RandomnessError
+	var random *knownanswer.RandomnessError
 	switch {
 	case errors.As(err, &ciphertext):
 		return entries[ciphertext.Index].bad("c", "%v", err)

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strings"
 
+	"github.com/cipherfold/cipherfold/internal/knownanswer"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -20,7 +21,7 @@ func (c *checker) randoms(entries []*entry) []byte {
 	for i, e := range entries {
 		values[i] = e.hexBelow("r", limit)
 	}
-	return fill(values, pk.RandomSize())
+	return fill(values, knownanswer.RandomSize(pk))
 }
 
 // encrypts checks that encryption of v with the randomness gives ct, by the public key and by the owner, and that ct
@@ -31,7 +32,7 @@ func (c *checker) encrypts(entries []*entry, v []*big.Int, r []byte, ct []*big.I
 		name      string
 		encryptor *paillier.Encryptor
 	}{{"encryption by public key", c.public}, {"encryption by the owner", c.owner}} {
-		if err := who.encryptor.EncryptWith(got, m, r); err != nil {
+		if err := knownanswer.Encrypt(who.encryptor, got, m, r); err != nil {
 			return c.refused(entries, err)
 		}
 		if err := c.compareBatch(entries, got, ct, who.name); err != nil {
@@ -223,7 +224,7 @@ func (c *checker) rerandomize(entries []*entry) error {
 		return err
 	}
 	got := c.batch(len(entries))
-	err := c.evaluator.RerandomizeWith(got, r.a, random)
+	err := knownanswer.Rerandomize(c.evaluator, got, r.a, random)
 	return c.conclude(entries, r, got, err, "RerandomizeWith")
 }
 
@@ -338,7 +339,7 @@ func (c *checker) ownerFast(entries []*entry) error {
 		return err
 	}
 	got, size := c.batch(len(entries)), c.sk.Public().Bits()/16
-	if err := c.owner.EncryptWithRoots(got, c.plaintexts(v), fill(rhoP, size), fill(rhoQ, size)); err != nil {
+	if err := knownanswer.EncryptWithRoots(c.owner, got, c.plaintexts(v), fill(rhoP, size), fill(rhoQ, size)); err != nil {
 		return c.refused(entries, err)
 	}
 	if err := c.compareBatch(entries, got, ct, "encryption by the owner"); err != nil {

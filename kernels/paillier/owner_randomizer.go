@@ -57,7 +57,7 @@ func newOwnerRandomizer(sk *SecretKey) *ownerRandomizer {
 			s.value = make([]uint64, 2*(len(side.paWords)+1))
 		}
 	}
-	z.e = make([]byte, pieceMax*pk.RandomSize())
+	z.e = make([]byte, pieceMax*pk.randomSize())
 	return z
 }
 
@@ -76,7 +76,7 @@ func (z *ownerRandomizer) encrypt(dst []byte, wide []uint64, from randomness, cl
 	size, limbs := z.pk.CiphertextSize(), 2*z.pk.PlaintextLimbs()
 	rows := len(dst) / size
 	if from.fresh && z.pk.variant != Textbook {
-		from.r = z.e[:rows*z.pk.RandomSize()]
+		from.r = z.e[:rows*z.pk.randomSize()]
 		z.random.exponents(from.r, z.pk.rbits)
 	}
 	for i := range z.sides {
