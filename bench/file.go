@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -146,14 +146,9 @@ const (
 
 // ReadFile parses a result file. It refuses unknown fields, other versions and names outside the format.
 func ReadFile(data []byte) (*File, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
 	f := new(File)
-	if err := d.Decode(f); err != nil {
+	if err := strictjson.Decode(data, f); err != nil {
 		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("text after the result file's JSON object")
 	}
 	return f, f.check()
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -92,10 +93,8 @@ func ReadFile(ctx context.Context, name string) (*Result, error) {
 
 // ReadResult parses a result file.
 func ReadResult(data []byte) (*Result, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
 	r := new(Result)
-	if err := d.Decode(r); err != nil {
+	if err := strictjson.Decode(data, r); err != nil {
 		return nil, err
 	}
 	if r.Version != ResultVersion || r.Paper != 1 {

@@ -34,29 +34,30 @@ var rooms = []room{
 
 	kernel("kernels/mont52", "bigmod", "internal/cpu"),
 	kernel("kernels/mont64", "bigmod", "internal/cpu"),
-	kernel("kernels/codec", "bigmod"),
+	kernel("kernels/codec", "bigmod", "internal/strictjson"),
 	kernel("kernels/noise", "bigmod"),
 	kernel("kernels/shares", "bigmod"),
 	kernel("kernels/ringlwe", "bigmod"),
-	kernel("kernels/paillier", "bigmod", "kernels/mont52", "kernels/mont64", "internal/knownanswer"),
+	kernel("kernels/paillier", "bigmod", "kernels/mont52", "kernels/mont64", "internal/knownanswer", "internal/strictjson"),
 
 	{folder: "io/column"},
 	{folder: "io/blob"},
 	{folder: "io/blob/stores", imports: []string{"io/blob"}}, // apart, so that only the program links the stores' clients
 	{folder: "io/internal/*", imports: []string{"io/column", "io/blob"}},
-	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*"}}, // the formats and ctfile
+	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*", "internal/strictjson"}}, // the formats and ctfile
 
 	{folder: "engine", foreign: []string{"golang.org/x/sync"}, noStd: []string{"crypto"}},
-	{folder: "engine/job", imports: []string{"engine", "kernels/*", "io/*", "internal/cpu"}},
-	{folder: "engine/trio", imports: []string{"engine", "kernels/*", "io/*"}},
-	{folder: "engine/federated", imports: []string{"engine", "kernels/*", "io/*"}},
+	{folder: "engine/job", imports: []string{"engine", "kernels/*", "io/*", "internal/cpu", "internal/strictjson"}},
+	{folder: "engine/trio", imports: []string{"engine", "kernels/*", "io/*", "internal/strictjson"}},
+	{folder: "engine/federated", imports: []string{"engine", "kernels/*", "io/*", "internal/strictjson"}},
 
-	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "internal/knownanswer"}},
+	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "internal/knownanswer", "internal/strictjson"}},
 	{folder: "cmd/*", imports: []string{"engine/job", "engine/trio", "engine/federated", "kernels/paillier", "io/ctfile", "io/blob/stores", "bench"}},
 	{folder: "interop/cmd/*", imports: []string{"io/*"}}, // writes samples for other readers
 	{folder: "internal/cpu", foreign: []string{"github.com/klauspost/cpuid/v2"}},
 	{folder: "internal/houserules"},
 	{folder: "internal/knownanswer", foreign: []string{}, noStd: outside, noGoroutines: true},
+	{folder: "internal/strictjson", foreign: []string{}, noStd: outside, noGoroutines: true},
 }
 
 // bigFile is a file that may import math/big, with the reason why no row of a batch meets it there.

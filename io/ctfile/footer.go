@@ -1,17 +1,16 @@
 package ctfile
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -131,33 +130,9 @@ func known(got map[string]json.RawMessage, fields []string, where string) error 
 
 // members returns the members of a JSON object, each of which occurs once.
 func members(text []byte) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if open, err := d.Token(); err != nil {
-		return nil, err
-	} else if open != json.Delim('{') {
-		return nil, errors.New("not an object")
+	members, err := strictjson.Members(text)
+	if named := (*strictjson.Error)(nil); errors.As(err, &named) && named.Path != "" {
+		return nil, fmt.Errorf("the field %s %s", column.Quote(named.Path), named.Reason)
 	}
-	out := make(map[string]json.RawMessage)
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name := key.(string) // nothing else can be a key
-		if _, twice := out[name]; twice {
-			return nil, fmt.Errorf("the field %s occurs twice", column.Quote(name))
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		out[name] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("something follows the object")
-	}
-	return out, nil
+	return members, err
 }

@@ -130,7 +130,7 @@ func TestFooterRefused(t *testing.T) {
 		{`does not match its digest`, func(f *forgery) { f.footer[KeyDigest] = []string{strings.Repeat("0", 64)} }},
 		{`not valid JSON`, func(f *forgery) { f.footer[KeyTable] = []string{`{"scheme":`} }},
 		{`not valid JSON`, func(f *forgery) { f.footer[KeyTable] = []string{`[]`} }},
-		{`something follows`, func(f *forgery) { f.footer[KeyTable] = []string{`{}{}`} }},
+		{`text after the end`, func(f *forgery) { f.footer[KeyTable] = []string{`{}{}`} }},
 		{`occurs twice`, func(f *forgery) { f.footer[KeyTable] = []string{`{"rows":1,"rows":2}`} }},
 		{`not UTF-8`, func(f *forgery) { f.footer[KeyTable] = []string{"{\"source\":\"\xff\"}"} }},
 		{`unknown field "rows2"`, func(f *forgery) { f.table["rows2"] = 1 }},

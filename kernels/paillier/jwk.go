@@ -6,7 +6,7 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 )
 
 // The JSON Web Key form of python-paillier (its command pheutil; docs/serialisation.rst): integers are minimally

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 )
 
 // keyFileVersion is the version of key files that this program writes and reads.

@@ -3,15 +3,12 @@
 package vectors
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strconv"
-	"strings"
 
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/kernels/codec"
 )
 
@@ -64,17 +61,9 @@ type (
 // Check verifies every entry of an encoding file and returns how many there were per section. The error names the
 // section and the entry.
 func Check(data []byte) (map[string]int, error) {
-	if err := exactKeys(data); err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
 	var f file
-	if err := d.Decode(&f); err != nil {
+	if err := strictjson.Decode(data, &f); err != nil {
 		return nil, err
-	}
-	if d.More() {
-		return nil, errors.New("data after the document")
 	}
 	if f.Format != "paillier-vectors-1" {
 		return nil, fmt.Errorf("format is %q, not paillier-vectors-1", f.Format)
@@ -128,46 +117,6 @@ func damagedSet(set string) bool {
 		}
 	}
 	return set == ""
-}
-
-// exactKeys refuses a repeated key, and a known one in other letter case, both of which encoding/json lets pass.
-func exactKeys(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	type object struct {
-		keys  map[string]bool // nil: an array
-		value bool            // the next token is a value, not a key
-	}
-	var open []object
-	for {
-		token, err := d.Token()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if delim, ok := token.(json.Delim); ok && (delim == '}' || delim == ']') {
-			open = open[:len(open)-1]
-			continue
-		}
-		if n := len(open); n > 0 && open[n-1].keys != nil {
-			top := &open[n-1]
-			if top.value = !top.value; top.value {
-				key := token.(string)
-				if top.keys[key] || (key != strings.ToLower(key)) != (len(open) == 1 && key == "N") || len(open) == 1 && key == "n" {
-					return fmt.Errorf("key %q is repeated or written in other letter case", key)
-				}
-				top.keys[key] = true
-				continue
-			}
-		}
-		switch token {
-		case json.Delim('{'):
-			open = append(open, object{keys: map[string]bool{}})
-		case json.Delim('['):
-			open = append(open, object{})
-		}
-	}
 }
 
 type checker struct{ n []uint64 }

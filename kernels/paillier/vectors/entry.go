@@ -6,7 +6,7 @@ import (
 	"math/big"
 	"slices"
 
-	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 )
 
 // entry reads the fields of one entry of a section. The first error sticks: the fields read after it are zero.

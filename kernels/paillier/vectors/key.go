@@ -8,8 +8,8 @@ import (
 	"math/bits"
 
 	"github.com/cipherfold/cipherfold/internal/knownanswer"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
-	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
 )
 
 var one = big.NewInt(1)

@@ -14,7 +14,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/cipherfold/cipherfold/kernels/paillier/internal/strictjson"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 )
 
 // Format is the first member of every file.

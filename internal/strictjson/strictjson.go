@@ -1,7 +1,10 @@
-// Package strictjson reads JSON documents that must have one meaning only: key files and known answers. It differs
-// from encoding/json in that names are compared exactly, a repeated name is an error, numbers are integers written
-// canonically, text is printable ASCII without escapes (unless ParseAnyText reads it), and every member must be asked
-// for: Object.Done names those that were not.
+// Package strictjson reads JSON documents that must have one meaning only. It differs from encoding/json in that names
+// are compared exactly and that an unknown name, a repeated name and text after the document are errors.
+//
+// [Decode] reads a document into a Go value. [Parse] reads key files and known answers, of which no byte may change
+// unnoticed: numbers are integers written canonically, text is printable ASCII without escapes (unless [ParseAnyText]
+// reads it), and every member must be asked for: [Object.Done] names those that were not. [Members] reads one object
+// for a caller that knows which further names to allow.
 package strictjson
 
 import (
@@ -14,7 +17,14 @@ import (
 	"strings"
 )
 
-// depthMax bounds the nesting of a document.
+// Reasons of an Error that stand in several places.
+const (
+	reasonFollows = "text after the end of the document"
+	reasonTwice   = "occurs twice"
+	reasonUnknown = "unknown"
+)
+
+// depthMax bounds the nesting of a document that Parse reads.
 const depthMax = 16
 
 // Error says what is wrong with a document and where.
@@ -71,7 +81,7 @@ func ParseAnyText(data []byte) (*Object, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, &Error{Reason: "text after the end of the document"}
+		return nil, &Error{Reason: reasonFollows}
 	}
 	return v.Object()
 }
@@ -121,7 +131,7 @@ func parseObject(d *json.Decoder, path string, depth int) (Value, error) {
 			return Value{}, err
 		}
 		if _, dup := o.members[name]; dup {
-			return Value{}, &Error{join(path, name), "occurs twice"}
+			return Value{}, &Error{join(path, name), reasonTwice}
 		}
 		o.names = append(o.names, name)
 		o.members[name] = v
@@ -205,7 +215,7 @@ func (o *Object) Array(name string) ([]Value, error) {
 func (o *Object) Done() error {
 	for _, name := range o.names {
 		if !o.taken[name] {
-			return &Error{join(o.path, name), "unknown"}
+			return &Error{join(o.path, name), reasonUnknown}
 		}
 	}
 	return nil
