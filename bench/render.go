@@ -237,7 +237,7 @@ func (s SpillRun) title() string {
 
 // printSpill writes fusions by group with little memory and with ample memory.
 func (f *File) printSpill(w io.Writer) {
-	fmt.Fprint(w, "\nThe same fusion runs twice: with the budget, and with ample memory, more than it needs. Both give the same bytes, and every\ngroup's decrypted sums and counts equal the plain ones.\n\n")
+	fmt.Fprint(w, "\nThe same fusion runs twice: with the budget, and with ample memory, more than it needs. Both give the same bytes, and\nevery group's decrypted sums and counts equal the plain ones.\n\n")
 	t := &table{header: []string{">rows of each owner", ">groups", ">--memory, MiB", ">seconds", ">rows /s", ">peak memory, MiB", ">in a temporary file, MiB", ">seconds with ample memory", ">its peak, MiB", ">relative speed"}}
 	for _, s := range f.Spill {
 		t.add(grouped(int64(s.Rows)), grouped(int64(s.Groups)), quantity(s.MemoryMiB), quantity(s.Bounded.Seconds), quantity(s.Bounded.RowsPerS), quantity(s.Bounded.PeakRSSMiB),

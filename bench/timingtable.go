@@ -10,8 +10,8 @@ const timingIntroduction = `Each operation runs for a fixed secret and for rando
 test over all times, over the times below each of 100 limits, and over squared deviations (the method of dudect).
 
 * Constant-time operations must stay at or below %[1]v.
-* Operations named VarTime, which get public values only, must exceed %[1]v. So must a power that takes one product more for
-  one class. Otherwise the test would see nothing. There is no variable-time power of a fixed base.
+* Operations named VarTime, which get public values only, must exceed %[1]v. So must a power that takes one product more
+  for one class. Otherwise the test would see nothing. There is no variable-time power of a fixed base.
 
 [docs/threat-model.md](docs/threat-model.md#what-the-timing-test-shows) says what this shows and what it cannot.
 `
