@@ -40,11 +40,11 @@ var rooms = []room{
 	kernel("kernels/ringlwe", "bigmod"),
 	kernel("kernels/paillier", "bigmod", "kernels/mont52", "kernels/mont64", "internal/knownanswer", "internal/strictjson"),
 
-	{folder: "io/column"},
-	{folder: "io/blob"},
+	{folder: "io/column", imports: []string{"internal/printable"}},
+	{folder: "io/blob", imports: []string{"internal/printable"}},
 	{folder: "io/blob/stores", imports: []string{"io/blob"}}, // apart, so that only the program links the stores' clients
 	{folder: "io/internal/*", imports: []string{"io/column", "io/blob"}},
-	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*", "internal/strictjson"}}, // the formats and ctfile
+	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*", "internal/strictjson", "internal/printable"}}, // the formats and ctfile
 
 	{folder: "engine", foreign: []string{"golang.org/x/sync"}, noStd: []string{"crypto"}},
 	{folder: "engine/job", imports: []string{"engine", "kernels/*", "io/*", "internal/cpu", "internal/strictjson"}},
@@ -58,6 +58,7 @@ var rooms = []room{
 	{folder: "internal/houserules"},
 	{folder: "internal/knownanswer", foreign: []string{}, noStd: outside, noGoroutines: true},
 	{folder: "internal/strictjson", foreign: []string{}, noStd: outside, noGoroutines: true},
+	{folder: "internal/printable"},
 }
 
 // bigFile is a file that may import math/big, with the reason why no row of a batch meets it there.

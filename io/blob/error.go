@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"syscall"
-	"unicode"
+
+	"github.com/cipherfold/cipherfold/internal/printable"
 )
 
 // What an *Error may be about, for errors.Is.
@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 	if what == "" && e.Err != nil {
 		what = e.Err.Error()
 	}
-	return oneLine(e.Path + ": " + what)
+	return printable.Escape(e.Path + ": " + what)
 }
 
 // Unwrap returns Kind and the system's error.
@@ -55,15 +55,6 @@ func (e *Error) Unwrap() []error {
 		out = append(out, e.Err)
 	}
 	return out
-}
-
-// oneLine escapes control characters, which a file's name may hold.
-func oneLine(s string) string {
-	if strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return s
-	}
-	q := fmt.Sprintf("%q", s)
-	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
 // wrap turns a system error met while doing `doing` (as in "cannot DOING: ...")

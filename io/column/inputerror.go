@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/cipherfold/cipherfold/internal/printable"
 )
 
 // Causes that an InputError may wrap, for errors.Is.
@@ -89,29 +90,11 @@ func (e *InputError) Error() string {
 	} else {
 		s.WriteString("input refused")
 	}
-	return oneLine(s.String())
+	return printable.Escape(s.String())
 }
 
 // Unwrap returns the cause.
 func (e *InputError) Unwrap() error { return e.Cause }
-
-// oneLine escapes control characters, which a file name or a library's message
-// may bring along: an error must not break lines nor drive a terminal.
-func oneLine(s string) string {
-	if strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return s
-	}
-	var out strings.Builder
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			q := fmt.Sprintf("%q", r)
-			out.WriteString(q[1 : len(q)-1])
-		} else {
-			out.WriteRune(r)
-		}
-	}
-	return out.String()
-}
 
 // quoteRunesMax bounds how much of a value an error repeats.
 const quoteRunesMax = 60

@@ -88,8 +88,8 @@ func smallFile(t testing.TB, table Table, ids arrow.DataType) ([]byte, arrow.Rec
 	t.Helper()
 	table.Bits, table.TestKey, table.MaxAdds = 128, true, 1000
 	sum := &table.Measures[0]
-	sum.Bound, sum.Width, sum.Stride = "100", 17, 40
-	count := Measure{Name: "tpm_count", Given: []string{"tpm"}, Bound: "1", Width: 11, Slots: sum.Slots, Stride: 40, Offset: 17, InColumns: sum.InColumns}
+	sum.Bound, sum.Width, sum.Stride = "100", 18, 40
+	count := Measure{Name: "tpm_count", Given: []string{"tpm"}, Bound: "1", Width: 11, Slots: sum.Slots, Stride: 40, Offset: 18, InColumns: sum.InColumns}
 	if table.Layout == Records {
 		count.InColumns = []string{"c1"}
 	}

@@ -23,8 +23,8 @@ func exampleTable() Table {
 		PublicKey: json.RawMessage(`{"n":"ffffffffffffffc5"}`),
 		Layout:    Blocks, BlockRecords: 2, IDs: []string{"gene"}, Columns: []string{"c0"},
 		Measures: []Measure{
-			{Name: "tpm", Terms: []string{"tpm"}, Given: []string{"tpm"}, Decimals: 1, Bound: "1000", Width: 15, Slots: 2, Stride: 20, InColumns: []string{"c0"}, Count: "tpm_count"},
-			{Name: "tpm_count", Given: []string{"tpm"}, Bound: "1", Width: 5, Slots: 2, Stride: 20, Offset: 15, InColumns: []string{"c0"}},
+			{Name: "tpm", Terms: []string{"tpm"}, Given: []string{"tpm"}, Decimals: 1, Bound: "1000", Width: 15, Slots: 2, Stride: 21, InColumns: []string{"c0"}, Count: "tpm_count"},
+			{Name: "tpm_count", Given: []string{"tpm"}, Bound: "1", Width: 6, Slots: 2, Stride: 21, Offset: 15, InColumns: []string{"c0"}},
 		},
 		MaxAdds: 16, AddsUsed: 1, Source: "hospital-a", JobID: "demo", TestKey: true,
 	}

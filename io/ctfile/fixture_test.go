@@ -28,8 +28,8 @@ func recordsTable() Table {
 		IDs:         []string{"gene"},
 		Columns:     []string{"c0", "c1"},
 		Measures: []Measure{
-			{Name: "tpm", Terms: []string{"tpm"}, Given: []string{"tpm"}, Decimals: 1, Bound: "1000000", Width: 42, Slots: 1, InColumns: []string{"c0"}, Count: "tpm_count"},
-			{Name: "tpm_count", Terms: []string{}, Given: []string{"tpm"}, Bound: "1", Width: 21, Slots: 1, Offset: 42, InColumns: []string{"c0"}},
+			{Name: "tpm", Terms: []string{"tpm"}, Given: []string{"tpm"}, Decimals: 1, Bound: "1000000", Width: 41, Slots: 1, InColumns: []string{"c0"}, Count: "tpm_count"},
+			{Name: "tpm_count", Terms: []string{}, Given: []string{"tpm"}, Bound: "1", Width: 22, Slots: 1, Offset: 41, InColumns: []string{"c0"}},
 			{Name: "tpm*tpm", Terms: []string{"tpm", "tpm"}, Given: []string{"tpm"}, Decimals: 2, Bound: "1000000000000", Width: 63, Slots: 1, Offset: 1984, InColumns: []string{"c1"}, Count: "tpm_count"},
 		},
 		MaxAdds: 1 << 20, AddsUsed: 1, Source: "hospital a", JobID: "job-1",
@@ -44,8 +44,8 @@ func blocksTable() Table {
 	t.Layout, t.BlockRecords = Blocks, 5
 	t.Bits, t.TestKey = 512, true
 	t.Measures = []Measure{
-		{Name: "tpm", Terms: []string{"tpm"}, Given: []string{"tpm"}, Decimals: 1, Bound: "1000000", Width: 42, Slots: 3, Stride: 63, InColumns: []string{"c0", "c1"}, Count: "tpm_count"},
-		{Name: "tpm_count", Terms: []string{}, Given: []string{"tpm"}, Bound: "1", Width: 21, Slots: 3, Stride: 63, Offset: 42, InColumns: []string{"c0", "c1"}},
+		{Name: "tpm", Terms: []string{"tpm"}, Given: []string{"tpm"}, Decimals: 1, Bound: "1000000", Width: 41, Slots: 3, Stride: 63, InColumns: []string{"c0", "c1"}, Count: "tpm_count"},
+		{Name: "tpm_count", Terms: []string{}, Given: []string{"tpm"}, Bound: "1", Width: 22, Slots: 3, Stride: 63, Offset: 41, InColumns: []string{"c0", "c1"}},
 	}
 	return t
 }

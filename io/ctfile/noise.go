@@ -7,9 +7,8 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -151,9 +150,13 @@ func (t *Table) checkNoise() error {
 	if n.Delta != "" {
 		numbers["delta"] = n.Delta
 	}
+	measures := make(map[string]bool, len(t.Measures))
+	for i := range t.Measures {
+		measures[t.Measures[i].Name] = true
+	}
 	var names []string
 	for _, q := range n.Quantities {
-		if !slices.ContainsFunc(t.Measures, func(m Measure) bool { return m.Name == q.Name }) {
+		if !measures[q.Name] {
 			return refuse("noise on %s, which is no measure", column.Quote(q.Name))
 		}
 		if q.Tables < 1 {
@@ -171,16 +174,8 @@ func (t *Table) checkNoise() error {
 			_, ok = x.SetString(text)
 		}
 		if !ok || x.Sign() <= 0 {
-			return refuse("noise: the %s is %s", printable(what), column.Quote(text))
+			return refuse("noise: the %s is %s", printable.Escape(what), column.Quote(text))
 		}
 	}
 	return distinct("noise on a measure", names)
-}
-
-// printable is text that may stand in a message.
-func printable(text string) string {
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return column.Quote(text)
-	}
-	return text
 }

@@ -2,6 +2,8 @@ package ctfile
 
 import (
 	"encoding/json"
+
+	"github.com/cipherfold/cipherfold/io/column"
 )
 
 // Layouts of an encrypted table.
@@ -92,6 +94,23 @@ type RowGroup struct {
 
 // CiphertextBytes is the length of a ciphertext: that of N².
 func (t *Table) CiphertextBytes() int { return 2 * t.Bits / 8 }
+
+// CheckTotalRoom refuses a layout whose slots do not leave MaskBits free at the top of a plaintext: a total of such blocks
+// could not be masked. Its error is an *column.InputError without a file.
+func (t *Table) CheckTotalRoom() error {
+	room := t.Bits - 1 - MaskBits
+	for i := range t.Measures {
+		m := &t.Measures[i]
+		if end := m.end(); end > room {
+			return refuse("measure %s: its slots end at bit %d of a key of %d bits, which leaves no room for the mask of a total (%d bits)",
+				column.Quote(m.Name), end, t.Bits, MaskBits).WithHint("Fuse by group or by record, or encrypt again.")
+		}
+	}
+	return nil
+}
+
+// end is the first bit above the measure's slots.
+func (m *Measure) end() int { return m.Offset + m.Width + (m.Slots-1)*m.stride() }
 
 // FileRows is the number of rows of the Parquet file, as its row groups say.
 func (t *Table) FileRows() int64 {

@@ -1,14 +1,17 @@
 package ctfile
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
+	mathbits "math/bits"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -18,6 +21,10 @@ const (
 	BlockRecordsMax = 1 << 20 // records in a row
 	NameBytesMax    = 1024    // of a column or measure
 	SampleDigits    = 16      // of the token of a sample, in hex
+	WidthMax        = 128     // bits of a slot
+	ColumnsMax      = 1 << 18 // ids and ciphertext columns
+	MeasuresMax     = 1 << 18
+	MaskBits        = 42 // that a total in blocks leaves free at the top of a plaintext, for what masks it
 )
 
 // Validate checks a table against the format's rules, all but those that need
@@ -31,7 +38,7 @@ func (t *Table) Validate() error {
 
 // validateUnwritten is Validate before there are row groups.
 func (t *Table) validateUnwritten() error {
-	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkSlots, t.checkNoise, t.checkPreparation} {
+	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkTotal, t.checkSlots, t.checkNoise, t.checkPreparation} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -66,8 +73,29 @@ func (t *Table) checkKey() error {
 	if _, err := members(t.PublicKey); err != nil {
 		return refuse("the public key is not a JSON object: %w", err)
 	}
-	return nil
+	return checkTexts(t.PublicKey)
 }
+
+// checkTexts checks that the names and texts in valid JSON can be printed.
+func checkTexts(raw json.RawMessage) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return refuse("the public key is not a JSON object: %w", err)
+		}
+		if text, ok := token.(string); ok && !isLine(text, len(raw)) {
+			return refuse("the public key has the text %s, which is not a line that can be shown", column.Quote(text))
+		}
+	}
+}
+
+// isLine says whether text is one line of at most so many bytes that can be shown to a person.
+func isLine(text string, bytes int) bool { return len(text) <= bytes && printable.Check(text) == nil }
 
 func isHex(s string, n int) bool {
 	return len(s) == n && strings.Trim(s, "0123456789abcdef") == ""
@@ -106,6 +134,9 @@ func (t *Table) checkNames() error {
 	if len(t.Columns) == 0 {
 		return refuse("there is no ciphertext column")
 	}
+	if n := len(t.IDs) + len(t.Columns); n > ColumnsMax {
+		return refuse("%d columns, more than %d", n, ColumnsMax).WithHint("Encrypt the measures in several tables.")
+	}
 	for _, name := range append(append([]string{}, t.IDs...), t.Columns...) {
 		if err := checkName("column", name); err != nil {
 			return err
@@ -115,7 +146,7 @@ func (t *Table) checkNames() error {
 		return err
 	}
 	for what, text := range map[string]string{"source": t.Source, "job_id": t.JobID} {
-		if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > NameBytesMax {
+		if !isLine(text, NameBytesMax) {
 			return refuse("%s is not a line of at most %d bytes of text", what, NameBytesMax)
 		}
 	}
@@ -126,15 +157,13 @@ func (t *Table) checkNames() error {
 // and told apart.
 func checkName(what, name string) error {
 	why := ""
-	switch {
+	switch err := printable.Check(name); {
 	case name == "":
 		why = "is empty"
 	case len(name) > NameBytesMax:
 		why = fmt.Sprintf("is longer than %d bytes", NameBytesMax)
-	case !utf8.ValidString(name):
-		why = "is not UTF-8"
-	case strings.ContainsFunc(name, unicode.IsControl):
-		why = "has control characters"
+	case err != nil:
+		why = "cannot be shown: " + err.Error()
 	case strings.TrimSpace(name) != name:
 		why = "begins or ends with white space"
 	default:
@@ -169,6 +198,9 @@ func (t *Table) checkHeadroom() error {
 func (t *Table) checkMeasures() error {
 	if len(t.Measures) == 0 {
 		return refuse("there is no measure")
+	}
+	if len(t.Measures) > MeasuresMax {
+		return refuse("%d measures, more than %d", len(t.Measures), MeasuresMax).WithHint("Encrypt them in several tables.")
 	}
 	byName := make(map[string]*Measure, len(t.Measures))
 	names := make([]string, len(t.Measures))
@@ -218,14 +250,13 @@ func (t *Table) checkMeasure(m *Measure) error {
 	if len(m.Terms) == 0 && m.Decimals != 0 {
 		return bad("a count with decimals")
 	}
-	if m.Width < 1 || m.Slots < 1 || m.Offset < 0 || m.Slots > 1 && m.Stride < m.Width {
+	if m.Width < 2 || m.Slots < 1 || m.Offset < 0 || m.Slots > 1 && m.Stride < m.Width {
 		return bad("width %d, slots %d, stride %d, offset %d: the slots overlap or are none", m.Width, m.Slots, m.Stride, m.Offset)
 	}
 	// A plaintext is below N, which has t.Bits bits: t.Bits-1 bits always fit.
 	// Each of the terms is bounded before they are added.
 	room := t.Bits - 1
-	if m.Width > room || m.Offset > room || m.Slots > room || m.Stride > room ||
-		m.Offset+m.Width+(m.Slots-1)*m.stride() > room {
+	if m.Width > room || m.Offset > room || m.Slots > room || m.Stride > room || m.end() > room {
 		return bad("%d slots of %d bits from bit %d on do not fit a plaintext of %d bits", m.Slots, m.Width, m.Offset, room)
 	}
 	if len(m.InColumns) == 0 {
@@ -258,48 +289,83 @@ func (t *Table) checkBound(m *Measure, bad func(string, ...any) error) error {
 	if m.Bound == "" || !digits || m.Bound[0] == '0' && m.Bound != "0" || len(m.Bound) > BitsMax/3 {
 		return bad("the bound %s is not a decimal integer", column.Quote(m.Bound))
 	}
+	// Sums from -bound·max_adds to bound·max_adds fit a signed number of Width bits: 2·bound·max_adds < 2^Width.
 	bound, _ := new(big.Int).SetString(m.Bound, 10)
-	if sum := bound.Mul(bound, big.NewInt(t.MaxAdds)); sum.BitLen() > m.Width {
-		return bad("%d additions of values up to %s need more than the slot's %d bits", t.MaxAdds, column.Quote(m.Bound), m.Width)
+	if sum := bound.Mul(bound, big.NewInt(t.MaxAdds)); sum.BitLen() > m.Width-1 {
+		return bad("%d additions of values up to %s and the sign need more than the slot's %d bits", t.MaxAdds, column.Quote(m.Bound), m.Width)
+	}
+	if m.Width > WidthMax {
+		return bad("slots of %d bits, more than %d", m.Width, WidthMax)
+	}
+	return nil
+}
+
+// checkTotal checks that a total in blocks could be masked.
+func (t *Table) checkTotal() error {
+	if t.Total && t.Layout == Blocks {
+		return t.CheckTotalRoom()
 	}
 	return nil
 }
 
 // checkSlots checks that no two slots share a bit of a ciphertext, and that
-// every ciphertext column is used.
+// every ciphertext column is used. It takes time in proportion to the columns
+// of all measures, whatever their slots.
 func (t *Table) checkSlots() error {
-	used := make(map[string][]uint64, len(t.Columns)) // a bit per plaintext bit
-	for _, name := range t.Columns {
-		used[name] = nil
+	words := t.Bits / 64
+	at := make(map[string]int, len(t.Columns))
+	for i, name := range t.Columns {
+		at[name] = i
 	}
+	used := make([][]uint64, len(t.Columns)) // a bit per plaintext bit
+	own := make([]uint64, words)             // the measure's
 	for i := range t.Measures {
 		m := &t.Measures[i]
+		m.bits(own)
 		for _, name := range m.InColumns {
-			bits, ok := used[name]
+			c, ok := at[name]
 			if !ok {
 				return refuse("measure %s: there is no ciphertext column %s", column.Quote(m.Name), column.Quote(name))
 			}
-			if bits == nil {
-				bits = make([]uint64, t.Bits/64)
-				used[name] = bits
+			if used[c] == nil {
+				used[c] = slices.Clone(own)
+				continue
 			}
-			for slot := range m.Slots {
-				from := m.Offset + slot*m.stride()
-				for b := from; b < from+m.Width; b++ {
-					if bits[b/64]>>(b%64)&1 != 0 {
-						return refuse("measure %s: its slot %d in column %s overlaps another", column.Quote(m.Name), slot, column.Quote(name))
-					}
-					bits[b/64] |= 1 << (b % 64)
+			for w, bits := range own {
+				if shared := used[c][w] & bits; shared != 0 {
+					return refuse("measure %s: its slot %d in column %s overlaps another", column.Quote(m.Name), m.slotOf(64*w+mathbits.TrailingZeros64(shared)), column.Quote(name))
 				}
+				used[c][w] |= bits
 			}
 		}
 	}
-	for _, name := range t.Columns {
-		if used[name] == nil {
+	for i, name := range t.Columns {
+		if used[i] == nil {
 			return refuse("ciphertext column %s holds no measure", column.Quote(name))
 		}
 	}
 	return nil
+}
+
+// bits sets the bits of a plaintext that the measure's slots have.
+func (m *Measure) bits(plaintext []uint64) {
+	clear(plaintext)
+	for slot := range m.Slots {
+		from := m.Offset + slot*m.stride()
+		for to := from + m.Width; from < to; {
+			n := min(to-from, 64-from%64)
+			plaintext[from/64] |= (1<<n - 1) << (from % 64)
+			from += n
+		}
+	}
+}
+
+// slotOf is the slot that a bit of a plaintext belongs to.
+func (m *Measure) slotOf(bit int) int {
+	if m.Slots == 1 {
+		return 0
+	}
+	return (bit - m.Offset) / m.Stride
 }
 
 // checkPreparation checks that steps and samples can be printed and compared.
@@ -309,7 +375,7 @@ func (t *Table) checkPreparation() error {
 			return refuse("preparation: a step without a name")
 		}
 		for _, text := range []string{s.On, s.Step, s.Value} {
-			if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > NameBytesMax {
+			if !isLine(text, NameBytesMax) {
 				return refuse("preparation: %s is not a line of at most %d bytes of text", column.Quote(text), NameBytesMax)
 			}
 		}

@@ -242,3 +242,36 @@ func TestTotalMaskIsLongEnough(t *testing.T) {
 		t.Error("no error without randomness")
 	}
 }
+
+// TestTotalNeedsRoomForItsMask: every tuple of which the mask would be shorter than MaskBits is refused, and none else.
+func TestTotalNeedsRoomForItsMask(t *testing.T) {
+	for _, limbs := range []int{1, 2, 3, 8, 32} {
+		n := words(modulus(limbs, uint64(limbs)), limbs)
+		for _, slot := range []int{2, 3, 17, 64, 128} {
+			for slots := 1; slots*slot <= 64*limbs; slots++ {
+				tuple := make(Tuple, slots)
+				for i := range tuple {
+					tuple[i] = slot
+				}
+				total, err := NewTotal(n, tuple)
+				if fits := slots*slot <= 64*limbs-1-MaskBits; fits != (err == nil) {
+					t.Fatalf("%d bits, %d slots of %d: %v", 64*limbs, slots, slot, err)
+				}
+				if err != nil {
+					var layout *LayoutError
+					if !errors.As(err, &layout) || layout.Width != slots*slot || layout.Room != TotalRoom(64*limbs) {
+						t.Fatalf("%v", err)
+					}
+					continue
+				}
+				m := make([]uint64, limbs)
+				if err := total.Mask(m, bytes.NewReader(bytes.Repeat([]byte{0xff}, 8*limbs))); err != nil {
+					t.Fatal(err)
+				}
+				if random := integer(m).BitLen() - slots*slot; random < MaskBits-2 {
+					t.Fatalf("%d bits, %d slots of %d: a mask of %d random bits", 64*limbs, slots, slot, random)
+				}
+			}
+		}
+	}
+}

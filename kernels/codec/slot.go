@@ -19,6 +19,10 @@ func Slots(keyBits, width int) int { return (keyBits - 1) / width }
 // sums of its single slots hidden to within 2^-40 (see Total).
 const MaskBits = 42
 
+// TotalRoom is the number of bits of a plaintext modulo an N of keyBits bits that the slots of a block may use if a total of
+// it is to be masked: those below MaskBits.
+func TotalRoom(keyBits int) int { return keyBits - 1 - MaskBits }
+
 // Slot is the place of one value in a plaintext: Width bits from bit Offset on, 2 <= Width <= 128.
 type Slot struct{ Offset, Width int }
 
@@ -64,7 +68,7 @@ const blockRecordsMax = 1024
 // consecutive records. It returns a place per tuple, the number of ciphertext columns and the records per row, which
 // is the number that needs the fewest ciphertexts per record.
 func PlanBlocks(keyBits int, tuples []Tuple) (places []Place, columns, records int, err error) {
-	room := keyBits - 1 - MaskBits
+	room := TotalRoom(keyBits)
 	slots := make([]int, len(tuples))
 	for i, t := range tuples {
 		w := t.Width()

@@ -20,8 +20,12 @@ type Total struct {
 	width  int
 }
 
-// NewTotal prepares to read totals of tuples modulo N (little-endian words).
+// NewTotal prepares to read totals of tuples modulo N (little-endian words). A tuple that leaves less than MaskBits free
+// is refused with a *LayoutError: its mask would be too short to hide anything.
 func NewTotal(n []uint64, tuple Tuple) (*Total, error) {
+	if room := TotalRoom(64*len(n) - bits.LeadingZeros64(n[len(n)-1])); tuple.Width() > room {
+		return nil, &LayoutError{Width: tuple.Width(), Room: room}
+	}
 	slots := make([]Slot, len(tuple))
 	at := 0
 	for i, w := range tuple {
