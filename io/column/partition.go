@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/internal/printable"
 )
 
 // NullPartition is what a partition folder has as its value where the column is
@@ -108,8 +108,8 @@ func folders(file, path string) (keys []string, values []partitionValue, err err
 		key = unescape(key)
 		v := partitionValue{text: unescape(value), null: value == NullPartition}
 		for _, text := range []string{key, v.text} {
-			if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-				return nil, nil, Refuse(file, "the folder %s is not a line of text", Quote(folder)).WithHint("Rename it.")
+			if err := printable.Check(text); err != nil {
+				return nil, nil, Refuse(file, "the folder %s cannot be shown: %w", Quote(folder), err).WithHint("Rename it.")
 			}
 		}
 		if slices.Contains(keys, key) {

@@ -71,8 +71,8 @@ func TestFindPartitions(t *testing.T) {
 		{"a=1/x x", "x", "its folders have no keys, those of a=1/x the keys a"},
 		{"x a=1/x", "a=1/x", "its folders have the keys a, those of x no keys"},
 		{"a=1/a=2/x", "a=1/a=2/x", `two of its folders have the key "a"`},
-		{"a=%ff/x", "a=%ff/x", "is not a line of text"},
-		{"a=%0a/x", "a=%0a/x", "is not a line of text"},
+		{"a=%ff/x", "a=%ff/x", "cannot be shown"},
+		{"a=%0a/x", "a=%0a/x", "cannot be shown"},
 	} {
 		_, err := FindPartitions(strings.Split(tt.files, " "), samePath)
 		var e *InputError

@@ -6,9 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -118,7 +117,7 @@ func (h *header) parse(line string) error {
 	}
 	seen := make(map[string]int, len(h.samples))
 	for i, name := range h.samples {
-		if strings.TrimSpace(name) == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		if strings.TrimSpace(name) == "" || printable.Check(name) != nil {
 			return refuse("column %d has %s as the name of a sample", len(fixedNames)+i+1, column.Quote(name)).WithHint("Give every sample a name.")
 		}
 		if j, twice := seen[name]; twice {
