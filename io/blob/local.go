@@ -15,6 +15,7 @@ type Local struct {
 	named         bool                                // no anonymous files
 	linkAnonymous func(f *os.File, name string) error // nil means linkat(2)
 	link          func(from, to string) error         // nil means link(2)
+	folds         func(dir string) bool               // whether names there are the same in any case; nil means to look
 }
 
 var _ Disk = Local{}

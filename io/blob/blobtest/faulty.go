@@ -171,6 +171,11 @@ func (f *Faulty) List(ctx context.Context, pattern string) ([]string, error) {
 	return do(f, pattern, func() ([]string, error) { return f.FS.List(ctx, pattern) }, nil)
 }
 
+// Identify returns what a name leads to.
+func (f *Faulty) Identify(ctx context.Context, name string) (blob.Identity, error) {
+	return do(f, name, func() (blob.Identity, error) { return blob.Identify(ctx, f.FS, name) }, nil)
+}
+
 // Scratch makes an anonymous file.
 func (f *Faulty) Scratch(ctx context.Context, dir string) (blob.Scratch, error) {
 	d, err := f.disk()

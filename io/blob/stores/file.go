@@ -59,11 +59,13 @@ func (b *bucket) open(ctx context.Context, name, key string) (*file, error) {
 func (f *file) Size() int64 { return f.version.size }
 
 // Version identifies what is in the object: another version is another text.
-func (f *file) Version() string {
-	if f.version.generation != 0 {
-		return strconv.FormatInt(f.version.generation, 10)
+func (f *file) Version() string { return versionText(f.version) }
+
+func versionText(v version) string {
+	if v.generation != 0 {
+		return strconv.FormatInt(v.generation, 10)
 	}
-	return f.version.etag + " " + f.version.modified.UTC().Format(time.RFC3339Nano)
+	return v.etag + " " + v.modified.UTC().Format(time.RFC3339Nano)
 }
 
 var errClosed = errors.New("read of a closed file")

@@ -1,0 +1,246 @@
+package blob
+
+import (
+	"context"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"unicode"
+)
+
+// Identity is the file, or the place for one, that a name leads to. Two names of one file have the same identity, however they
+// are spelled: relative or absolute, through . and .., symbolic links, linked directories or hard links, in other letters
+// where the file system takes these for the same, as a file:// URL, or as a URL with other parameters.
+//
+// It is about now: a link that is changed later leads elsewhere.
+type Identity struct {
+	Name   string // as it was given
+	Path   string // absolute, without links; of an object its URL without parameters
+	Exists bool   // there is a file or directory; of objects, about which nobody is asked, always false
+	Dir    bool   // and it is a directory
+
+	key   string   // equal for the same file or place
+	above []string // keys of the directories that it is in, from the innermost on
+
+	object  string                                // of an object: scheme, bucket and key, without the server
+	version func(context.Context) (string, error) // of an object: what tells its contents from others, "" if nothing is there
+}
+
+// Identifier is an FS that knows what its names lead to.
+type Identifier interface {
+	Identify(ctx context.Context, name string) (Identity, error)
+}
+
+// Identify returns the identity of what a name leads to, which need not exist. An FS that is no Identifier is asked nothing:
+// there a file is its path, cleaned.
+func Identify(ctx context.Context, fs FS, name string) (Identity, error) {
+	if err := ctx.Err(); err != nil {
+		return Identity{}, err
+	}
+	if f, ok := fs.(Identifier); ok {
+		return f.Identify(ctx, name)
+	}
+	if u, ok := ParseURL(name); ok {
+		return Object(name, u, "", nil), nil
+	}
+	clean := path.Clean(filepath.ToSlash(name))
+	id := Identity{Name: name, Path: clean, key: "path:" + clean}
+	for dir := path.Dir(clean); ; dir = path.Dir(dir) {
+		id.above = append(id.above, "path:"+dir)
+		if dir == path.Dir(dir) {
+			return id, nil
+		}
+	}
+}
+
+// Object returns the identity of an object: server says which store of this kind it is, such as its endpoint, and version tells
+// what is in it, for objects that have the same bucket and key on servers of different names; it may be nil.
+func Object(name string, u URL, server string, version func(context.Context) (string, error)) Identity {
+	u.Query = ""
+	u.Key = strings.TrimSuffix(u.Key, "/")
+	root := u.Scheme + "://" + server + "//" + u.Bucket
+	id := Identity{Name: name, Path: u.String(), key: root + "/" + u.Key, object: u.String(), version: version}
+	for dir := u.Key; dir != ""; {
+		dir = dir[:max(0, strings.LastIndexByte(dir, '/'))]
+		id.above = append(id.above, root+"/"+dir)
+	}
+	return id
+}
+
+// Same reports whether both names lead to one file or place.
+func (a Identity) Same(b Identity) bool {
+	return a.key == b.key || a.object == "" && b.object == "" && a.Path == b.Path
+}
+
+// Within reports whether a is in the directory dir, at any depth.
+func (a Identity) Within(dir Identity) bool {
+	for _, key := range a.above {
+		if key == dir.key {
+			return true
+		}
+	}
+	return false
+}
+
+// SameObject reports whether two objects of one bucket and key, on servers that are not called the same, are one after all: then
+// they have the same version. It asks the servers.
+func (a Identity) SameObject(ctx context.Context, b Identity) (bool, error) {
+	if a.object == "" || a.object != b.object || a.version == nil || b.version == nil {
+		return false, nil
+	}
+	x, err := a.version(ctx)
+	if err != nil || x == "" {
+		return false, err
+	}
+	y, err := b.version(ctx)
+	return err == nil && x == y, err
+}
+
+// linksMax bounds the symbolic links followed from one name, as systems do.
+const linksMax = 64
+
+// Identify looks at the disk: a file is its device and inode (on Windows, its volume and file id), a place where there is none
+// yet is the directory that exists and what follows.
+func (l Local) Identify(ctx context.Context, name string) (Identity, error) {
+	if err := ctx.Err(); err != nil {
+		return Identity{}, err
+	}
+	id := Identity{Name: name}
+	at, err := filepath.Abs(name)
+	if err != nil {
+		return id, wrap(name, "find", err)
+	}
+	// The deepest part that exists, links followed, and what follows it. A link that leads nowhere is followed, too: writing
+	// through it makes the file that it names.
+	rest := ""
+	for links := 0; ; {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			at = real
+			break
+		}
+		if to, err := os.Readlink(at); err == nil && links < linksMax {
+			if !filepath.IsAbs(to) {
+				to = filepath.Join(filepath.Dir(at), to)
+			}
+			at, links = to, links+1
+			continue
+		}
+		parent := filepath.Dir(at)
+		if parent == at {
+			break
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+		at = parent
+	}
+	id.Path = filepath.Join(at, rest)
+	info, err := os.Stat(at)
+	if err != nil {
+		// Not even a root, or one that may not be looked at: the path is all that is known.
+		id.key = "path:" + id.Path
+		return id, nil
+	}
+	id.key = fileKey(at, info)
+	if rest == "" {
+		id.Exists, id.Dir = true, info.IsDir()
+		id.above = directories(filepath.Dir(at), at)
+		return id, nil
+	}
+	// A place: its directories are those that exist, and those still to be made.
+	folded := rest
+	if runtime.GOOS == "windows" {
+		folded = trimDots(folded)
+	}
+	if l.foldsCase(at) {
+		folded = fold(folded)
+	}
+	base := id.key
+	parts := strings.Split(filepath.ToSlash(folded), "/")
+	id.key = base + "/" + strings.Join(parts, "/")
+	for n := len(parts) - 1; n > 0; n-- {
+		id.above = append(id.above, base+"/"+strings.Join(parts[:n], "/"))
+	}
+	id.above = append(id.above, directories(at, "")...)
+	return id, nil
+}
+
+// directories are the keys of a directory and those above it; below is what was asked about already.
+func directories(dir, below string) []string {
+	var keys []string
+	for ; dir != below; below, dir = dir, filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err == nil {
+			keys = append(keys, fileKey(dir, info))
+		}
+	}
+	return keys
+}
+
+// foldsCase reports whether a directory takes upper and lower case letters for the same. It is asked by a name in it, else by its
+// own name or those above it.
+func (l Local) foldsCase(dir string) bool {
+	if l.folds != nil {
+		return l.folds(dir)
+	}
+	if d, err := os.Open(dir); err == nil {
+		names, _ := d.Readdirnames(64)
+		d.Close()
+		for _, name := range names {
+			if other := swapCase(name); other != name {
+				return sameFile(filepath.Join(dir, name), filepath.Join(dir, other))
+			}
+		}
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if other := swapCase(filepath.Base(dir)); other != filepath.Base(dir) {
+			return sameFile(dir, filepath.Join(filepath.Dir(dir), other))
+		}
+	}
+	return runtime.GOOS == "windows" || runtime.GOOS == "darwin"
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Lstat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Lstat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// swapCase makes the first letter that has another case the other one.
+func swapCase(name string) string {
+	for i, r := range name {
+		if other := unicode.ToUpper(r); other != r {
+			return name[:i] + string(other) + name[i+len(string(r)):]
+		}
+		if other := unicode.ToLower(r); other != r {
+			return name[:i] + string(other) + name[i+len(string(r)):]
+		}
+	}
+	return name
+}
+
+// fold maps names that differ in the case of letters only to one: to the least of the letters that stand for each other.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for other := unicode.SimpleFold(r); other != r; other = unicode.SimpleFold(other) {
+			least = min(least, other)
+		}
+		return least
+	}, name)
+}
+
+// trimDots removes from the end of names what Windows does: dots and blanks.
+func trimDots(name string) string {
+	parts := strings.Split(filepath.ToSlash(name), "/")
+	for i, part := range parts {
+		if trimmed := strings.TrimRight(part, ". "); trimmed != "" {
+			parts[i] = trimmed
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+var _ Identifier = Local{}
