@@ -56,6 +56,7 @@ func BenchmarkWorkers(b *testing.B) {
 				{"mul-each-64", func() error { return e.MulEach(other, ct, Int64Scalars(w)) }},
 				{"negate", func() error { return e.Negate(other, ct) }},
 				{"rerandomize", func() error { return e.Rerandomize(other, ct) }},
+				{"rerandomize-own", func() error { return e.RerandomizeOf(other, ct, OwnRandomizers) }},
 			} {
 				b.Run(fmt.Sprintf("%s/%d/%s", variant, bits, bench.name), func(b *testing.B) {
 					if err := bench.f(); err != nil {

@@ -295,14 +295,21 @@ func (e *Evaluator) invert(x *bigmod.Vec, ct []byte, batch, first int) error {
 	return err
 }
 
-// Rerandomize multiplies each ciphertext by a fresh randomizer that is uniform in the whole group that the variant
-// allows, so that not even the secret key's owner can tell what it was computed from: r^N with r uniform in (Z/N)* for
-// textbook and DJN keys, hs^r with r of RBits()+128 bits for MHL keys.
+// Rerandomize is RerandomizeOf for AnyRandomizers, right for all ciphertexts.
 func (e *Evaluator) Rerandomize(dst, ct []byte) error {
+	return e.RerandomizeOf(dst, ct, AnyRandomizers)
+}
+
+// RerandomizeOf multiplies each ciphertext by a fresh randomizer that is uniform in a whole group, so that not even the
+// secret key's owner can tell what it was computed from: r^N with r uniform in (Z/N)* for textbook and DJN keys, hs^r with
+// r of RBits()+128 bits for MHL keys. Where the ciphertexts are known to have OwnRandomizers, it is hs^r with r of
+// Bits()+128 bits for DJN keys too, which is many times faster, after a table of powers was made (see PlanFullTables). Of
+// ciphertexts that have others, the latter would hide only the part in the group of hs.
+func (e *Evaluator) RerandomizeOf(dst, ct []byte, of Randomizers) error {
 	checkLen("ciphertexts", len(dst), len(ct))
 	z := e.randomizers()
 	return e.transform(dst, ct, func(x *bigmod.Vec, first, class int) {
-		e.rings.square.Mul(x, x, z.fullEntropy(x.Len, class))
+		e.rings.square.Mul(x, x, z.fullEntropy(of, x.Len, class))
 	})
 }
 

@@ -318,6 +318,67 @@ func TestAddNegateRerandomize(t *testing.T) {
 	})
 }
 
+// Own randomizers are made fresh by powers of hs where the key has it, other ones by N-th residues of all kinds. The
+// randomness is known here, so that the results are too.
+func TestRerandomizeOf(t *testing.T) {
+	forKeys(t, func(t *testing.T, sk *SecretKey) {
+		o, random := newOracle(sk), seeded(t)
+		pk := sk.Public()
+		const rows = 19
+		list := o.ciphertexts(random, rows)
+		for _, of := range []Randomizers{AnyRandomizers, OwnRandomizers} {
+			seed := [32]byte{7}
+			e := pk.NewEvaluator()
+			e.randomizers().random = newRandom(seed)
+			dst := o.ct(list...)
+			ok(t, e.RerandomizeOf(dst, dst, of))
+			inGroup := pk.variant == MHL || pk.variant == DJN && of == OwnRandomizers
+			stream, bits := newRandom(seed), pk.bits
+			if inGroup {
+				bits = map[Variant]int{DJN: pk.bits, MHL: pk.rbits}[pk.variant] + 128
+			}
+			r := make([]byte, rows*((bits+7)/8))
+			if inGroup {
+				stream.exponents(r, bits)
+			} else {
+				stream.units(r, pk.NWords(), make([]uint64, pk.PlaintextLimbs()), bits/8)
+			}
+			symbols := 0
+			var want []*big.Int
+			for i, x := range fromBytes(r, len(r)/rows) {
+				rho := new(big.Int).Exp(x, o.n, o.n2)
+				if inGroup {
+					rho.Exp(o.hs, x, o.n2)
+				}
+				symbols += big.Jacobi(rho, o.n)
+				want = append(want, rho.Mul(rho, list[i]).Mod(rho, o.n2))
+			}
+			equal(t, "RerandomizeOf "+string(of), o.fromCT(dst), want)
+			if (symbols == rows) != inGroup {
+				t.Errorf("%q: Jacobi symbols of the randomizers add up to %d of %d", of, symbols, rows)
+			}
+			for i, c := range o.fromCT(dst)[:3] {
+				if o.decrypt(c).Cmp(o.decrypt(list[i])) != 0 {
+					t.Errorf("%q changed a plaintext", of)
+				}
+			}
+		}
+	})
+}
+
+// Nothing is known of what was computed from a ciphertext of which nothing is known.
+func TestRandomizersAnd(t *testing.T) {
+	var unset Randomizers
+	for _, test := range []struct{ a, b, want Randomizers }{
+		{OwnRandomizers, OwnRandomizers, OwnRandomizers}, {OwnRandomizers, unset, AnyRandomizers}, {unset, OwnRandomizers, AnyRandomizers},
+		{unset, unset, AnyRandomizers}, {"other", OwnRandomizers, AnyRandomizers}, {"other", "other", AnyRandomizers},
+	} {
+		if got := test.a.And(test.b); got != test.want {
+			t.Errorf("%q and %q give %q, want %q", test.a, test.b, got, test.want)
+		}
+	}
+}
+
 // Every operation must refuse every kind of invalid ciphertext, at every place, and name the place.
 func TestInvalidCiphertexts(t *testing.T) {
 	forKeys(t, func(t *testing.T, sk *SecretKey) {

@@ -8,7 +8,7 @@ type publicRandomizer struct {
 	rings   *publicRings
 	random  *Random
 	table   bigmod.Table // once needed; DJN, MHL
-	full    bigmod.Table // for full entropy, once needed; MHL
+	full    bigmod.Table // for full entropy, once needed; DJN, MHL
 	rho     pieceVec
 	e       []byte   // random numbers of a piece
 	wide    []uint64 // r of a piece in words of N²; textbook and DJN
@@ -43,7 +43,7 @@ func (z *publicRandomizer) buffer(n int) []byte {
 func (z *publicRandomizer) randomizers(from randomness, rows, class int) *bigmod.Vec {
 	if z.pk.variant == Textbook {
 		if from.fresh {
-			return z.fullEntropy(rows, class)
+			return z.fullEntropy(AnyRandomizers, rows, class)
 		}
 		return z.powersOfN(from.r, class)
 	}
@@ -57,10 +57,11 @@ func (z *publicRandomizer) randomizers(from randomness, rows, class int) *bigmod
 	return rho
 }
 
-// fullEntropy returns fresh randomizers that are uniform in their group, in Montgomery form: r^N with r uniform in
-// (Z/N)*, or for MHL, whose short decryption needs randomizers in the group of hs, hs^r with r far beyond its order.
-func (z *publicRandomizer) fullEntropy(rows, class int) *bigmod.Vec {
-	if z.pk.variant == MHL {
+// fullEntropy returns fresh randomizers that are uniform in a group that has those of the ciphertexts in it, in Montgomery
+// form: r^N with r uniform in (Z/N)*, or hs^r with r far beyond the order of hs. The latter suffices for a DJN key's own
+// randomizers; MHL keys need it in any case, for their short decryption refuses what is not in the group of hs.
+func (z *publicRandomizer) fullEntropy(of Randomizers, rows, class int) *bigmod.Vec {
+	if z.pk.variant == MHL || z.pk.variant == DJN && of == OwnRandomizers {
 		if z.full == nil {
 			z.full = z.rings.full.get()
 		}

@@ -7,9 +7,19 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// fullEntropyBits is what the exponents of an MHL re-randomization have beyond the order of the base, so that the
-// randomizer is uniform in its group up to 2^-128 (three-server protocols: a key owner must not recognise it).
+// fullEntropyBits is what exponents that make randomizers fresh have beyond the order M of hs. Modulo M, a uniform
+// number below 2^b is within M/2^(b+2) of uniform (in statistical distance): for b the length of M and 128 more, within
+// 2^-130. See docs/threat-model.md.
 const fullEntropyBits = 128
+
+// fullBits is the length of these exponents. The order of hs divides that of h modulo N: for MHL that is 2·pa·qa, of
+// rbits+1 bits at most, which loses a bit of the above; for DJN it is below N for every h that is a unit.
+func (pk *PublicKey) fullBits() int {
+	if pk.variant == MHL {
+		return pk.rbits + fullEntropyBits
+	}
+	return pk.bits + fullEntropyBits
+}
 
 // publicRings is what the workers of a public key share.
 type publicRings struct {
@@ -25,7 +35,7 @@ type publicRings struct {
 	n2Words []uint64
 	hs      func() []byte // h^N mod N², big-endian; DJN, MHL
 	table   lazyTable     // powers of hs for RBits exponents
-	full    lazyTable     // powers of hs for full entropy; MHL
+	full    lazyTable     // powers of hs for full entropy; DJN, MHL
 }
 
 func newPublicRings(pk *PublicKey, impl bigmod.Implementation) *publicRings {
@@ -45,7 +55,7 @@ func newPublicRings(pk *PublicKey, impl bigmod.Implementation) *publicRings {
 	r.square.ToMont(r.oneMont, r.one)
 	r.hs = sync.OnceValue(func() []byte { return powerOfN(r.square, pk) })
 	r.table.build = func() bigmod.Table { return r.square.NewTable(r.hs(), pk.rbits) }
-	r.full.build = func() bigmod.Table { return r.square.NewTable(r.hs(), pk.rbits+fullEntropyBits) }
+	r.full.build = func() bigmod.Table { return r.square.NewTable(r.hs(), pk.fullBits()) }
 	return r
 }
 

@@ -85,6 +85,7 @@ func TestWorkerBytes(t *testing.T) {
 			"WeightedFold": func() error { return e.WeightedFold(o.room(1), []int64{5}, o.ct(one)) },
 			"MulEach":      func() error { return e.MulEach(o.room(1), o.ct(one), Int64Scalars([]int64{1})) },
 			"Rerandomize":  func() error { return e.Rerandomize(o.room(1), o.ct(one)) },
+			"of own":       func() error { return e.RerandomizeOf(o.room(2), o.ct(one, one), OwnRandomizers) },
 		} {
 			before := e.Bytes()
 			ok(t, f())

@@ -43,7 +43,7 @@ func (pk *PublicKey) PlanFullTables(limit int64) *PublicTables {
 		return nil
 	}
 	r := pk.rings.get()
-	return r.plan(&r.full, pk, pk.rbits+fullEntropyBits, limit)
+	return r.plan(&r.full, pk, pk.fullBits(), limit)
 }
 
 func (r *publicRings) plan(into *lazyTable, pk *PublicKey, bits int, limit int64) *PublicTables {

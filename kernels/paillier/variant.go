@@ -12,6 +12,26 @@ const (
 	MHL      Variant = "mhl"
 )
 
+// Randomizers says what is known of the randomizers of ciphertexts, which decides how they are made fresh.
+type Randomizers string
+
+const (
+	// AnyRandomizers is the zero value: nothing is known, they may be any N-th residues. It is right for all ciphertexts.
+	AnyRandomizers Randomizers = ""
+	// OwnRandomizers are powers of hs, as DJN and MHL keys define it: those of Encryptor's ciphertexts, and of whatever
+	// was computed from such ciphertexts only, with OwnRandomizers where it was made fresh. Textbook keys have no hs; with
+	// them it says nothing.
+	OwnRandomizers Randomizers = "hs"
+)
+
+// And is what is known of products and powers of ciphertexts of both kinds.
+func (a Randomizers) And(b Randomizers) Randomizers {
+	if a == OwnRandomizers && b == OwnRandomizers {
+		return OwnRandomizers
+	}
+	return AnyRandomizers
+}
+
 // Sizes of the modulus N in bits.
 const (
 	bitsMin    = 512  // of test keys
