@@ -93,10 +93,10 @@ func (r *generic) Exp(z, x *Vec, e []byte) {
 				continue
 			}
 			for range w {
-				r.mont.Sqr(acc, acc, s.mont)
+				r.sqr(acc, acc, s.mont)
 			}
 			r.mont.Select(row, table, d)
-			r.mont.Mul(acc, acc, row, s.mont)
+			r.mul(acc, acc, row, s.mont)
 		}
 	}
 }
@@ -108,9 +108,9 @@ func (r *generic) powers(table, x, t []uint64) {
 	copy(table[n:2*n], x)
 	for d := 2; d < len(table)/n; d++ {
 		if row := table[d*n : (d+1)*n]; d%2 == 0 {
-			r.mont.Sqr(row, table[d/2*n:(d/2+1)*n], t)
+			r.sqr(row, table[d/2*n:(d/2+1)*n], t)
 		} else {
-			r.mont.Mul(row, table[(d-1)*n:d*n], table[n:2*n], t)
+			r.mul(row, table[(d-1)*n:d*n], table[n:2*n], t)
 		}
 	}
 }
@@ -135,15 +135,15 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 	for i := range z.Len {
 		copy(odd[:n], r.at(x, i))
 		if w > 1 {
-			r.mont.Sqr(square, odd[:n], s.mont)
+			r.sqr(square, odd[:n], s.mont)
 		}
 		for k := n; k < len(odd); k += n {
-			r.mont.Mul(odd[k:k+n], odd[k-n:k], square, s.mont)
+			r.mul(odd[k:k+n], odd[k-n:k], square, s.mont)
 		}
 		acc, started := r.at(z, i), false
 		for pos := length - 1; pos >= 0; {
 			if digit(e, pos, 1) == 0 {
-				r.mont.Sqr(acc, acc, s.mont)
+				r.sqr(acc, acc, s.mont)
 				pos--
 				continue
 			}
@@ -157,9 +157,9 @@ func (r *generic) ExpVarTime(z, x *Vec, e []byte) {
 				started = true
 			} else {
 				for range pos - low + 1 {
-					r.mont.Sqr(acc, acc, s.mont)
+					r.sqr(acc, acc, s.mont)
 				}
-				r.mont.Mul(acc, acc, odd[d*n:(d+1)*n], s.mont)
+				r.mul(acc, acc, odd[d*n:(d+1)*n], s.mont)
 			}
 			pos = low - 1
 		}

@@ -17,13 +17,18 @@ func (r *generic) InverseVarTime(z, x *Vec) error {
 	u, next := prefix(z.Len), prefix(z.Len+1)
 	copy(prefix(0), r.at(x, 0))
 	for k := 1; k <= last; k++ {
-		r.mont.Mul(prefix(k), prefix(k-1), r.at(x, k), s.mont)
+		r.mul(prefix(k), prefix(k-1), r.at(x, k), s.mont)
 	}
-	if inverse(u, prefix(last), r.m, r.modulus.bits) == 0 {
+	invert := func(k int) uint64 {
+		copy(u, prefix(k))
+		r.decode(u, s.mont)
+		return inverse(u, u, r.m, r.modulus.bits)
+	}
+	if invert(last) == 0 {
 		// Prefix products have inverses up to the first offender and none from there.
 		good, bad := -1, last
 		for bad-good > 1 {
-			if mid := good + (bad-good)/2; inverse(u, prefix(mid), r.m, r.modulus.bits) == 0 {
+			if mid := good + (bad-good)/2; invert(mid) == 0 {
 				bad = mid
 			} else {
 				good = mid
@@ -31,10 +36,11 @@ func (r *generic) InverseVarTime(z, x *Vec) error {
 		}
 		return &NotInvertibleError{Index: bad}
 	}
+	r.encode(u, s.mont)
 	for k := last; k > 0; k-- {
 		copy(next, r.at(x, k)) // z may be x
-		r.mont.Mul(r.at(z, k), u, prefix(k-1), s.mont)
-		r.mont.Mul(u, u, next, s.mont)
+		r.mul(r.at(z, k), u, prefix(k-1), s.mont)
+		r.mul(u, u, next, s.mont)
 	}
 	copy(r.at(z, 0), u)
 	return nil

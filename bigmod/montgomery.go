@@ -11,22 +11,23 @@ func negInverse(m0 uint64) uint64 {
 	return -x
 }
 
-// Montgomery is multiplication of residues modulo one odd m, in n little-endian words of 64 bits each, by Montgomery's
-// method with R = 2^(64n): nearly all the time of a ring of [NewWordRing] is spent in it. Results are below m. Slices have n
-// words unless stated otherwise, and t is room for MontgomeryScratch·n words that overlaps nothing else. All of it is
-// constant time in all values and safe for concurrent use.
+// Montgomery is what a ring of [NewWordRing] or [NewSquareWordRing] multiplies with, modulo one odd m in n little-endian
+// words of 64 bits each, R = 2^(64n): nearly all the time of a ring is spent in it. Slices have n words unless stated
+// otherwise. All of it is constant time in all values and safe for concurrent use.
 type Montgomery interface {
-	// Mul sets z = x·y·R⁻¹ mod m for x·y < m·R, in particular for x < R and y < m. z may be x or y.
-	Mul(z, x, y, t []uint64)
-	// Sqr sets z = x·x·R⁻¹ mod m for x < m. z may be x.
-	Sqr(z, x, t []uint64)
-	// Reduce sets z = v·R⁻¹ mod m for v < m·R in the first 2n words of t.
-	Reduce(z, t []uint64)
-	// Select sets z to row d of a table of rows of n words, of which there is an even number, reading all of it.
+	// Product sets the 2n words t = x·y. s is scratch of 2n words; nothing overlaps but x and y.
+	Product(t, x, y, s []uint64)
+	// Square sets the 2n words t = x·x, likewise.
+	Square(t, x, s []uint64)
+	// Reduce sets z = v·R⁻¹ mod m for the 2n words v = t, by Montgomery's method: it finds q < R with v + q·m = u·R and
+	// leaves q in the first n words of t. z is u less over·m, where over is 1 when u is not below m, and 0 otherwise: below
+	// m for v < m·R, and below R in any case.
+	Reduce(z, t []uint64) (over uint64)
+	// Select sets z to row d of a table of rows of len(z) words, n or 2n, of which there is an even number, reading all of it.
 	Select(z, table []uint64, d uint64)
 }
 
-// MontgomeryScratch is the room that the methods of Montgomery have, in residues.
+// MontgomeryScratch is the room that products and their reduction take, in residues.
 const MontgomeryScratch = 4
 
 // Portable is the Montgomery of [Generic]. m is odd and kept, inv = -m⁻¹ mod 2^64.
@@ -37,46 +38,44 @@ type portable struct {
 	inv uint64
 }
 
-func (p *portable) Mul(z, x, y, t []uint64) {
-	mulRows(t[:2*len(p.m)], x, y)
-	p.Reduce(z, t)
-}
+func (p *portable) Product(t, x, y, _ []uint64) { mulRows(t, x, y) }
 
-func (p *portable) Sqr(z, x, t []uint64) {
-	sqrRows(t[:2*len(p.m)], x)
-	p.Reduce(z, t)
-}
+func (p *portable) Square(t, x, _ []uint64) { sqrRows(t, x) }
 
-func (p *portable) Reduce(z, t []uint64) { montReduce(z, p.m, p.inv, t) }
+func (p *portable) Reduce(z, t []uint64) uint64 { return montReduce(z, p.m, p.inv, t) }
 
 func (p *portable) Select(z, table []uint64, d uint64) { selectRow(z, table, d) }
 
-// montReduce sets z = t·R⁻¹ mod m for t < m·R of 2·len(m) words (Montgomery, "Modular multiplication without trial
-// division", 1985). It overwrites t.
-func montReduce(z, m []uint64, inv uint64, t []uint64) {
+// montReduce is Reduce (Montgomery, "Modular multiplication without trial division", 1985).
+func montReduce(z, m []uint64, inv uint64, t []uint64) (over uint64) {
 	n := len(m)
 	var carry, c uint64
 	for i := range n {
-		hi := addMulWord(t[i:i+n], m, t[i]*inv)
+		q := t[i] * inv
+		hi := addMulWord(t[i:i+n], m, q)
+		t[i] = q // in the place of 0
 		t[i+n], c = bits.Add64(t[i+n], carry, 0)
 		t[i+n], carry = bits.Add64(t[i+n], hi, 0)
 		carry += c
 	}
-	reduceOnce(z, t[n:], carry, m)
+	return reduceOnce(z, t[n:], carry, m)
 }
 
-// reduceOnce sets z = v mod m for v = x + carry·2^(64·len(m)) < 2m. z may be x or start below it.
-func reduceOnce(z, x []uint64, carry uint64, m []uint64) {
+// reduceOnce sets z = v mod m for v = x + carry·2^(64·len(m)) < 2m, and returns 1 when v is not below m and 0 otherwise. For
+// other v below m + 2^(64·len(m)) it subtracts m once as well. z may be x or start below it.
+func reduceOnce(z, x []uint64, carry uint64, m []uint64) (over uint64) {
 	x, z = x[:len(m)], z[:len(m)]
 	var borrow uint64
 	for i := range m {
 		_, borrow = bits.Sub64(x[i], m[i], borrow)
 	}
-	mask := -(carry | (borrow ^ 1)) // v >= m; a carry comes with a borrow because v < 2m
+	over = carry | (borrow ^ 1) // v >= m; a carry comes with a borrow
+	mask := -over
 	borrow = 0
 	for i := range m {
 		z[i], borrow = bits.Sub64(x[i], mask&m[i], borrow)
 	}
+	return over
 }
 
 // mulRows sets t = x·y, len(t) = len(x)+len(y), without aliasing.

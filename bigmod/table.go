@@ -75,7 +75,11 @@ func (p *genericPlan) Pieces() int { return len(p.table.rows) }
 func (p *genericPlan) Bytes() int64 { return p.table.Bytes() }
 
 func (p *genericPlan) Layout() string {
-	return fmt.Sprintf("radix 2^64, %d bits by %d", p.table.bits, p.table.window)
+	form := "radix 2^64"
+	if p.table.ring.pair != nil {
+		form += ", pairs"
+	}
+	return fmt.Sprintf("%s, %d bits by %d", form, p.table.bits, p.table.window)
 }
 
 func (p *genericPlan) SetBase(base []byte) {
@@ -92,7 +96,8 @@ func (p *genericPlan) SetBase(base []byte) {
 	}
 	s := r.take(0)
 	defer r.give(s)
-	r.mont.Mul(x, x, r.rr, s.mont)
+	r.encode(x, s.mont)
+	r.mul(x, x, r.rr, s.mont)
 	p.bases = [][]uint64{x}
 }
 
@@ -106,7 +111,7 @@ func (p *genericPlan) base(window int) []uint64 {
 	for len(p.bases) <= window {
 		x := slices.Clone(p.bases[len(p.bases)-1])
 		for range p.table.window {
-			r.mont.Sqr(x, x, s.mont)
+			r.sqr(x, x, s.mont)
 		}
 		p.bases = append(p.bases, x)
 	}
@@ -133,12 +138,20 @@ func (p *genericPlan) Table() Table {
 	r := p.table.ring
 	for rows := p.table.rows[0]; len(rows) > 0; rows = rows[r.n:] {
 		row := rows[:r.n]
-		mask := LessWords(row, r.m)
+		mask := r.isResidue(row)
 		for i := range row {
 			row[i] &= mask
 		}
 	}
 	return p.table
+}
+
+// isResidue returns all ones when x stands for a residue, and 0 for other words.
+func (r *generic) isResidue(x []uint64) uint64 {
+	if r.pair != nil {
+		return r.pair.isPair(x)
+	}
+	return LessWords(x, r.m)
 }
 
 func (t *genericTable) windows() int { return (t.bits + t.window - 1) / t.window }
@@ -175,7 +188,7 @@ func (t *genericTable) Exp(z *Vec, e []byte) {
 					continue
 				}
 				r.mont.Select(row, rows, d)
-				r.mont.Mul(acc, acc, row, s.mont)
+				r.mul(acc, acc, row, s.mont)
 			}
 		}
 	}
