@@ -14,7 +14,7 @@ func Generic() Implementation {
 		Available: true,
 		Why:       "portable Go, runs on every machine",
 		New:       func(m *Modulus) Ring { return NewWordRing("generic", m, m.Limbs(), Portable) },
-		NewSquare: func(root *Modulus) Ring { return NewSquareWordRing("generic", root, root.Limbs(), Portable) },
+		NewSquare: func(root *Modulus) Ring { return NewSquareWordRing("generic", root, (*Modulus).Limbs, Portable) },
 	}
 }
 
@@ -47,20 +47,21 @@ func NewWordRing(name string, modulus *Modulus, n int, montgomery func(m []uint6
 	return r
 }
 
-// NewSquareWordRing is NewWordRing for the square of root, where montgomery is for root, in so many words, root.Limbs() <=
-// words <= MaxBits/128. Where root fills these words, that takes two thirds of the time or less.
-func NewSquareWordRing(name string, root *Modulus, words int, montgomery func(m []uint64, inv uint64) Montgomery) Ring {
+// NewSquareWordRing is NewWordRing for the square of root. words says how many words residues of a modulus have. Where root
+// fills them, montgomery multiplies modulo root, and that takes two thirds of the time.
+func NewSquareWordRing(name string, root *Modulus, words func(*Modulus) int, montgomery func(m []uint64, inv uint64) Montgomery) Ring {
 	square, err := root.Square()
 	if err != nil {
 		panic("bigmod: NewSquareWordRing: " + err.Error())
 	}
-	if !canPair(root, words) {
-		return NewWordRing(name, square, 2*words, montgomery)
+	h := words(root)
+	if !canPair(root, h) {
+		return NewWordRing(name, square, words(square), montgomery)
 	}
-	half := newWords(name, root, words)
+	half := newWords(name, root, h)
 	half.mont = montgomery(half.m, negInverse(half.m[0]))
 	half.setRR()
-	r := newWords(name, square, 2*words)
+	r := newWords(name, square, 2*h)
 	r.mont, r.pair = half.mont, newPairing(half, r.one)
 	s := r.take(0)
 	defer r.give(s)

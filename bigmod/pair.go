@@ -85,15 +85,17 @@ func (p *pairing) sqr(z, x, t []uint64) {
 	p.reduce(z, s0, s1, s1)
 }
 
-// reduce sets the pair z from the products s0 < n² and s1, s2 < n·R. It overwrites s0 and s1, which may be s2.
+// reduce sets the pair z from the products s0 = x0·y0, s1 = x0·y1 and s2 = x1·y0. It overwrites s0 and s1, which may be s2.
 func (p *pairing) reduce(z, s0, s1, s2 []uint64) {
 	z0, z1 := p.halves(z)
 	h := len(p.n)
 	over := p.half.Reduce(z0, s0)
-	// The upper half of s1 + s2 + (q - over·R)·R is between -R and 2n+R, where q is now in s0.
+	// The upper half H of s1 + s2 + (q - over·R)·R, where q is now in s0, is above -n and below R+n. Let x0 = a·n, y0 = b·n,
+	// so that s1 + s2 < (a+b)·n·R and over = 0 just when q < R - a·b·n. Then H < R + (a+b-a·b)·n <= R+n, as (1-a)·(1-b) >= 0;
+	// else H >= -a·b·n > -n.
 	top := AddWords(s1, s1, s2)
 	top += AddWords(s1[h:], s1[h:], s0[:h]) - over
-	p.settle(s1[h:], top, 2)
+	p.settle(s1[h:], top, 1)
 	p.half.Reduce(z1, s1)
 }
 
@@ -144,7 +146,7 @@ func (p *pairing) decode(z, x, t []uint64) {
 		s1[h+i], borrow = bits.Sub64(s1[h+i], over, borrow)
 		over = 0
 	}
-	p.settle(s1[h:], carry-borrow, 2)
+	p.settle(s1[h:], carry-borrow, 1) // it is from -1 to R+n-1
 	p.half.Reduce(w, s1)
 	reduceOnce(w, w, 0, p.n)
 	SubWords(w, p.n, w)

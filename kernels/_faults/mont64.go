@@ -2,7 +2,7 @@ package main
 
 var mont64 = room{
 	folder: "kernels/mont64",
-	tests:  []string{"TestProduct", "TestReduce", "TestReduceOnce", "TestKaratsuba", "TestSelect", "TestPortable", "TestImplementation"},
+	tests:  []string{"TestProduct", "TestReduce", "TestReduceOnce", "TestKaratsuba", "TestSelect", "TestPortable", "TestImplementation", "TestSquares"},
 	faults: []fault{
 		{"carry dropped: of the low halves, into a row's last word", "pass.go",
 			"\tADCXQ(temps[0], top)\n", ""},
@@ -48,6 +48,14 @@ var mont64 = room{
 			"\tSHRQ(imm(3), count) // and no borrow\n", "\tSHRQ(imm(3), count)\n\tSTC()\n"},
 		{"last subtraction: words of the modulus swapped", "reduce.go",
 			"\t\tSBBQ(word(pm, i), RAX)\n", "\t\tSBBQ(word(pm, i^1), RAX)\n"},
+		{"quotient: words swapped", "reduce.go",
+			"\t\tMOVQ(factor, word(sums, i)) // where the sum is 0 now\n", "\t\tMOVQ(factor, word(sums, i^1))\n"},
+		{"quotient: not kept", "reduce.go",
+			"\t\tMOVQ(factor, word(sums, i)) // where the sum is 0 now\n", ""},
+		{"last subtraction: told the wrong way round", "reduce.go",
+			"\tLEAQ(Mem{Base: keep, Disp: 1}, over)\n", "\tMOVQ(keep, over)\n\tNEGQ(over)\n"},
+		{"order: the second of two products added before the first", "pass.go",
+			"\t\t\tADCXQ(temps[2*i], sum[k+i])\n", "\t\t\tADCXQ(temps[2*(some-1-i)], sum[k+i])\n"},
 		{"last subtraction: the choice made for every other word", "reduce.go",
 			"\tPUNPCKLQDQ(X0, X0)\n", ""},
 	},

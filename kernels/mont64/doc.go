@@ -9,7 +9,11 @@
 //
 // A product is made of blocks of 8 words: the words of one factor pass through a window of 8 registers that hold the sum
 // with 8 words of the other. Long products are made of short ones by Karatsuba's method. Montgomery's reduction
-// clears 8 words at a time in the same manner.
+// clears 8 words at a time in the same manner. Each of these functions exists twice, with its instructions in the order
+// that suits Intel's processors and in the one that suits others.
+//
+// Modulo the square of a number that fills its words, as N and the primes of those keys do, residues are pairs
+// (bigmod.NewSquareWordRing).
 //
 // # Constant time
 //

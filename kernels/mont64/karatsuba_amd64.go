@@ -17,34 +17,42 @@ const (
 //
 //	x·y = h + (h + l - (x0-x1)·(y0-y1))·B + l·B², h = x1·y1·..., B = 2^(32·len(x))
 //
-// s is scratch of as many words as t. Nothing overlaps.
-func product(t, x, y, s []uint64) {
+// s is scratch of as many words as t. Nothing overlaps but x and y.
+func (a *montgomery) product(t, x, y, s []uint64) {
 	n := len(x)
 	if n < productSplit || n%(2*blockWords) != 0 {
-		productADX(&t[0], &x[0], &y[0], n)
+		if a.byTwo {
+			productADX2(&t[0], &x[0], &y[0], n)
+		} else {
+			productADX(&t[0], &x[0], &y[0], n)
+		}
 		return
 	}
 	h := n / 2
 	dx, dy, d, s := t[:h], t[h:n], s[:n], s[n:]
 	minus := ^(differenceADX(&dx[0], &x[0], &x[h], h) ^ differenceADX(&dy[0], &y[0], &y[h], h))
-	product(d, dx, dy, s)
-	product(t[:n], x[:h], y[:h], s)
-	product(t[n:], x[h:], y[h:], s)
+	a.product(d, dx, dy, s)
+	a.product(t[:n], x[:h], y[:h], s)
+	a.product(t[n:], x[h:], y[h:], s)
 	middleADX(&t[0], &d[0], minus, n)
 }
 
 // square is product for x = y.
-func square(t, x, s []uint64) {
+func (a *montgomery) square(t, x, s []uint64) {
 	n := len(x)
 	if n < squareSplit || n%(2*blockWords) != 0 {
-		squareADX(&t[0], &x[0], n)
+		if a.byTwo {
+			squareADX2(&t[0], &x[0], n)
+		} else {
+			squareADX(&t[0], &x[0], n)
+		}
 		return
 	}
 	h := n / 2
 	dx, d, s := t[:h], s[:n], s[n:]
 	differenceADX(&dx[0], &x[0], &x[h], h)
-	square(d, dx, s)
-	square(t[:n], x[:h], s)
-	square(t[n:], x[h:], s)
+	a.square(d, dx, s)
+	a.square(t[:n], x[:h], s)
+	a.square(t[n:], x[h:], s)
 	middleADX(&t[0], &d[0], ^uint64(0), n)
 }

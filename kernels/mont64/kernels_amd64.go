@@ -5,6 +5,7 @@
 package mont64
 
 // productADX sets the 2n words t to x·y, n words each, for a multiple n of 8. t overlaps neither.
+// Each product is added to the sums at once.
 //
 //go:noescape
 func productADX(t *uint64, x *uint64, y *uint64, n int)
@@ -13,6 +14,33 @@ func productADX(t *uint64, x *uint64, y *uint64, n int)
 //
 //go:noescape
 func squareADX(t *uint64, x *uint64, n int)
+
+// reduceADX sets z = t·R⁻¹ mod m, R = 2^(64n), for t < m·R of 2n words and inv = -m⁻¹ mod 2^64, for a multiple n
+// of 8: t + q·m = u·R, q < R, and z is u or, when that is not below m, u-m. It returns 1 for the latter and 0 otherwise,
+// and leaves q in the first n words of t. For t that is not below m·R, z is below R. z overlaps neither t nor m.
+// Each product is added to the sums at once.
+//
+//go:noescape
+func reduceADX(z *uint64, t *uint64, m *uint64, inv uint64, n int) uint64
+
+// productADX2 sets the 2n words t to x·y, n words each, for a multiple n of 8. t overlaps neither.
+// Two products are computed before their sums are.
+//
+//go:noescape
+func productADX2(t *uint64, x *uint64, y *uint64, n int)
+
+// squareADX2 is productADX2 for x = y.
+//
+//go:noescape
+func squareADX2(t *uint64, x *uint64, n int)
+
+// reduceADX2 sets z = t·R⁻¹ mod m, R = 2^(64n), for t < m·R of 2n words and inv = -m⁻¹ mod 2^64, for a multiple n
+// of 8: t + q·m = u·R, q < R, and z is u or, when that is not below m, u-m. It returns 1 for the latter and 0 otherwise,
+// and leaves q in the first n words of t. For t that is not below m·R, z is below R. z overlaps neither t nor m.
+// Two products are computed before their sums are.
+//
+//go:noescape
+func reduceADX2(z *uint64, t *uint64, m *uint64, inv uint64, n int) uint64
 
 // differenceADX sets z = |x-y|, n words each, for a multiple n of 8, and returns all ones when x < y and 0 otherwise. z
 // overlaps neither.
@@ -25,12 +53,6 @@ func differenceADX(z *uint64, x *uint64, y *uint64, n int) uint64
 //
 //go:noescape
 func middleADX(t *uint64, d *uint64, mask uint64, n int)
-
-// reduceADX sets z = t·R⁻¹ mod m, R = 2^(64n), for t < m·R of 2n words and inv = -m⁻¹ mod 2^64, for a multiple n
-// of 8. It overwrites t; z overlaps neither t nor m.
-//
-//go:noescape
-func reduceADX(z *uint64, t *uint64, m *uint64, inv uint64, n int)
 
 // selectAVX2 sets the n words z to row d of a table of so many rows, for a multiple n of 8. It reads all of the table.
 //

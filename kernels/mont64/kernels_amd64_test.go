@@ -82,6 +82,11 @@ func lengths(t *testing.T, f func(rng *rand.Rand, n int)) {
 	}
 }
 
+// orders are the arithmetic modulo m with either order of instructions, whichever this machine prefers.
+func orders(m []uint64, inv uint64) []*montgomery {
+	return []*montgomery{{m, inv, false}, {m, inv, true}}
+}
+
 // TestProduct compares products and squares, by the assembly alone and by Karatsuba's method, with math/big.
 func TestProduct(t *testing.T) {
 	lengths(t, func(rng *rand.Rand, n int) {
@@ -95,8 +100,12 @@ func TestProduct(t *testing.T) {
 		}{
 			{"productADX", func(t []uint64) { productADX(&t[0], &x[0], &y[0], n) }, y},
 			{"squareADX", func(t []uint64) { squareADX(&t[0], &x[0], n) }, x},
-			{"product", func(t []uint64) { product(t, x, y, s) }, y},
-			{"square", func(t []uint64) { square(t, x, s) }, x},
+			{"productADX2", func(t []uint64) { productADX2(&t[0], &x[0], &y[0], n) }, y},
+			{"squareADX2", func(t []uint64) { squareADX2(&t[0], &x[0], n) }, x},
+			{"product", func(t []uint64) { orders(x, 0)[0].product(t, x, y, s) }, y},
+			{"square", func(t []uint64) { orders(x, 0)[0].square(t, x, s) }, x},
+			{"product by two", func(t []uint64) { orders(x, 0)[1].product(t, x, y, s) }, y},
+			{"square by two", func(t []uint64) { orders(x, 0)[1].square(t, x, s) }, x},
 		} {
 			z := newGuarded(2 * n)
 			extreme(rng, z.words)
@@ -113,7 +122,7 @@ func TestProduct(t *testing.T) {
 }
 
 // TestReduce compares the reduction of the largest and of other values with math/big, modulo the largest, the smallest and
-// other moduli.
+// other moduli, with its quotient.
 func TestReduce(t *testing.T) {
 	lengths(t, func(rng *rand.Rand, n int) {
 		m := extreme(rng, make([]uint64, n))
@@ -130,26 +139,36 @@ func TestReduce(t *testing.T) {
 		modulus := value(m)
 		limit := new(big.Int).Mul(modulus, power(n))
 		v := value(extreme(rng, make([]uint64, 2*n)))
-		v.Mod(v, limit)
+		all := rng.IntN(4) == 0 // not below m·R
+		if !all {
+			v.Mod(v, limit)
+		}
 		switch rng.IntN(4) {
 		case 0:
 			v.Sub(limit, big.NewInt(1+rng.Int64N(3)))
 		case 1: // a multiple of the modulus
 			v.Mul(modulus, value(extreme(rng, make([]uint64, n))))
 		}
-		x, z := newGuarded(2*n), newGuarded(n)
-		bigmod.WordsFromBytes(x.words, v.Bytes())
-		extreme(rng, z.words)
-		reduceADX(&z.words[0], &x.words[0], &m[0], inv.Uint64(), n)
-		x.check(t, "reduceADX, t")
-		z.check(t, "reduceADX, z")
-		want := new(big.Int).ModInverse(power(n), modulus)
-		if modulus.Cmp(big.NewInt(1)) == 0 {
-			want = new(big.Int)
+		q := new(big.Int).ModInverse(modulus, power(n))
+		q.Mul(q.Neg(q), v).Mod(q, power(n))
+		want := new(big.Int).Mul(q, modulus)
+		want.Add(want, v).Rsh(want, uint(64*n))
+		over := uint64(0)
+		if want.Cmp(modulus) >= 0 {
+			over = 1
+			want.Sub(want, modulus)
 		}
-		want.Mul(want, v).Mod(want, modulus)
-		if got := value(z.words); got.Cmp(want) != 0 {
-			t.Fatalf("reduction of %x modulo %x is\n  %x, want\n  %x", v, modulus, got, want)
+		for _, a := range orders(m, inv.Uint64()) {
+			x, z := newGuarded(2*n), newGuarded(n)
+			bigmod.WordsFromBytes(x.words, v.Bytes())
+			extreme(rng, z.words)
+			got := a.Reduce(z.words, x.words)
+			x.check(t, "Reduce, t")
+			z.check(t, "Reduce, z")
+			if value(z.words).Cmp(want) != 0 || got != over || value(x.words[:n]).Cmp(q) != 0 {
+				t.Fatalf("reduction of %x modulo %x, by two %t, is\n  %x, %d times less, quotient %x, want\n  %x, %d, %x",
+					v, modulus, a.byTwo, value(z.words), got, value(x.words[:n]), want, over, q)
+			}
 		}
 	})
 }
@@ -179,11 +198,14 @@ func TestReduceOnce(t *testing.T) {
 			if v.Sign() < 0 || v.Cmp(new(big.Int).Mul(modulus, r)) >= 0 {
 				continue // above is not below a modulus that is close to R/2
 			}
-			x, z := make([]uint64, 2*n), make([]uint64, n)
-			bigmod.WordsFromBytes(x, v.Bytes())
-			reduceADX(&z[0], &x[0], &m[0], inv.Uint64(), n)
-			if got, want := value(z), left.Mod(left, modulus); got.Cmp(want) != 0 {
-				t.Fatalf("%x above the modulus %x is reduced to\n  %x, want\n  %x", above, modulus, got, want)
+			for _, a := range orders(m, inv.Uint64()) {
+				x, z := make([]uint64, 2*n), make([]uint64, n)
+				bigmod.WordsFromBytes(x, v.Bytes())
+				over := a.Reduce(z, x)
+				want := new(big.Int).Mod(left, modulus)
+				if got := value(z); got.Cmp(want) != 0 || over != 0 != (above.Sign() >= 0) {
+					t.Fatalf("%x above the modulus %x is reduced, by two %t, to\n  %x, want\n  %x", above, modulus, a.byTwo, got, want)
+				}
 			}
 		}
 	})
@@ -252,38 +274,33 @@ func TestSelect(t *testing.T) {
 	})
 }
 
-// TestPortable compares the assembly with what takes its place elsewhere, for every aliasing.
+// TestPortable compares the assembly, in either order, with what takes its place elsewhere.
 func TestPortable(t *testing.T) {
 	lengths(t, func(rng *rand.Rand, n int) {
 		m := extreme(rng, make([]uint64, n))
 		m[0], m[n-1] = m[0]|1, m[n-1]|1
 		inv := new(big.Int).ModInverse(value(m[:1]), power(1))
 		inv.Sub(power(1), inv)
-		asm, portable := newMontgomery(m, inv.Uint64(), true), newMontgomery(m, inv.Uint64(), false)
-		residue := func() []uint64 {
-			x := make([]uint64, n)
-			bigmod.WordsFromBytes(x, new(big.Int).Mod(value(extreme(rng, x)), value(m)).Bytes())
-			return x
+		portable := newMontgomery(m, inv.Uint64(), false)
+		x, y := extreme(rng, make([]uint64, n)), extreme(rng, make([]uint64, n))
+		run := func(a bigmod.Montgomery) (all []uint64) {
+			for _, f := range []func(t, s []uint64){
+				func(t, s []uint64) { a.Product(t, x, y, s) },
+				func(t, s []uint64) { a.Product(t, x, x, s) },
+				func(t, s []uint64) { a.Square(t, x, s) },
+			} {
+				t, s, z := make([]uint64, 2*n), make([]uint64, 2*n), make([]uint64, n)
+				f(t, s)
+				all = append(all, t...)
+				all = append(all, a.Reduce(z, t))
+				all = append(append(all, t[:n]...), z...)
+			}
+			return all
 		}
-		x, y, s := residue(), residue(), make([]uint64, bigmod.MontgomeryScratch*n)
-		product, square := make([]uint64, n), make([]uint64, n)
-		portable.Mul(product, x, y, s)
-		portable.Sqr(square, x, s)
-		for _, c := range []struct {
-			what string
-			want []uint64
-			run  func(x, y []uint64) []uint64
-		}{
-			{"Mul(z, x, y)", product, func(x, y []uint64) []uint64 { z := make([]uint64, n); asm.Mul(z, x, y, s); return z }},
-			{"Mul(x, x, y)", product, func(x, y []uint64) []uint64 { asm.Mul(x, x, y, s); return x }},
-			{"Mul(y, x, y)", product, func(x, y []uint64) []uint64 { asm.Mul(y, x, y, s); return y }},
-			{"Mul(z, x, x)", square, func(x, y []uint64) []uint64 { asm.Mul(y, x, x, s); return y }},
-			{"Mul(x, x, x)", square, func(x, y []uint64) []uint64 { asm.Mul(x, x, x, s); return x }},
-			{"Sqr(z, x)", square, func(x, y []uint64) []uint64 { asm.Sqr(y, x, s); return y }},
-			{"Sqr(x, x)", square, func(x, y []uint64) []uint64 { asm.Sqr(x, x, s); return x }},
-		} {
-			if got := c.run(slices.Clone(x), slices.Clone(y)); !slices.Equal(got, c.want) {
-				t.Fatalf("%s of %d words differs: x = %x, y = %x, m = %x", c.what, n, value(x), value(y), value(m))
+		want := run(portable)
+		for _, a := range orders(m, inv.Uint64()) {
+			if !slices.Equal(run(a), want) {
+				t.Fatalf("%d words, by two %t: x = %x, y = %x, m = %x differ from the portable arithmetic", n, a.byTwo, value(x), value(y), value(m))
 			}
 		}
 	})

@@ -18,50 +18,55 @@ func supported() (bool, string) {
 	return true, what
 }
 
+// twoFirst says which order of instructions is the faster one here; see _asm.
+func twoFirst() bool { return cpuid.CPU.VendorID == cpuid.Intel }
+
 // montgomery is the bigmod.Montgomery of the assembly.
 type montgomery struct {
-	m   []uint64
-	inv uint64
+	m     []uint64
+	inv   uint64
+	byTwo bool // the functions whose names end in 2
 }
 
 func newMontgomery(m []uint64, inv uint64, assembly bool) bigmod.Montgomery {
 	if !assembly {
 		return bigmod.Portable(m, inv)
 	}
-	return &montgomery{m, inv}
+	return &montgomery{m, inv, twoFirst()}
 }
 
-func (a *montgomery) Mul(z, x, y, t []uint64) {
+func (a *montgomery) Product(t, x, y, s []uint64) {
 	n := len(a.m)
-	x, y, t = x[:n], y[:n], t[:bigmod.MontgomeryScratch*n]
+	t, x, y, s = t[:2*n], x[:n], y[:n], s[:2*n]
 	raceRead(x)
 	raceRead(y)
 	raceWrite(t)
-	product(t[:2*n], x, y, t[2*n:])
-	a.Reduce(z, t)
+	raceWrite(s)
+	a.product(t, x, y, s)
 }
 
-func (a *montgomery) Sqr(z, x, t []uint64) {
+func (a *montgomery) Square(t, x, s []uint64) {
 	n := len(a.m)
-	x, t = x[:n], t[:bigmod.MontgomeryScratch*n]
+	t, x, s = t[:2*n], x[:n], s[:2*n]
 	raceRead(x)
 	raceWrite(t)
-	square(t[:2*n], x, t[2*n:])
-	a.Reduce(z, t)
+	raceWrite(s)
+	a.square(t, x, s)
 }
 
-func (a *montgomery) Reduce(z, t []uint64) {
+func (a *montgomery) Reduce(z, t []uint64) uint64 {
 	n := len(a.m)
 	z, t = z[:n], t[:2*n]
 	raceWrite(t)
 	raceWrite(z)
-	reduceADX(&z[0], &t[0], &a.m[0], a.inv, n)
+	if a.byTwo {
+		return reduceADX2(&z[0], &t[0], &a.m[0], a.inv, n)
+	}
+	return reduceADX(&z[0], &t[0], &a.m[0], a.inv, n)
 }
 
 func (a *montgomery) Select(z, table []uint64, d uint64) {
-	n := len(a.m)
-	z = z[:n]
 	raceRead(table)
 	raceWrite(z)
-	selectAVX2(&z[0], &table[0], d, uint64(len(table)/n), n)
+	selectAVX2(&z[0], &table[0], d, uint64(len(table)/len(z)), len(z))
 }

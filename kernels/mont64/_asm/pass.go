@@ -52,12 +52,14 @@ func begin(r GPPhysical, i int) {
 // them, which is complete when first is run. The low halves of the products and the carries between them are one chain,
 // the high halves the other.
 //
-// Two products are computed before their sums: MULX, ADCX, ADOX in turn run in 1.5 clocks on Intel's Golden Cove, which
-// assigns instructions to ports before it knows when they can run, and in 1.33 in this order.
+// See inTurn and byTwo about the order.
 func products(multiplier []Mem, sum []GPPhysical, top GPPhysical, first func()) {
-	n := len(sum)
-	for k := 0; k < n; k += 2 {
-		some := min(2, n-k)
+	n, atATime := len(sum), 1
+	if order == byTwo {
+		atATime = 2
+	}
+	for k := 0; k < n; k += atATime {
+		some := min(atATime, n-k)
 		for i := range some {
 			hi := temps[2*i+1]
 			if k+i == n-1 {

@@ -8,8 +8,8 @@ import (
 
 // product multiplies x by one block of y after the other.
 func product() {
-	TEXT("productADX", NOSPLIT, "func(t, x, y *uint64, n int)")
-	Doc("productADX sets the 2n words t to x·y, n words each, for a multiple n of 8. t overlaps neither.")
+	TEXT("product"+order, NOSPLIT, "func(t, x, y *uint64, n int)")
+	Doc("product"+order+" sets the 2n words t to x·y, n words each, for a multiple n of 8. t overlaps neither.", orderDoc())
 	Pragma("noescape")
 	multiplier, y, rows, blocks, size := local(), AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8)
 	Load(Param("t"), sums)

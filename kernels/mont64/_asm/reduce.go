@@ -9,9 +9,10 @@ import (
 // reduce clears one block of t after the other by adding multiples of m. The multiples of a block take the place of the
 // words they clear.
 func reduce() {
-	TEXT("reduceADX", NOSPLIT, "func(z, t, m *uint64, inv uint64, n int)")
-	Doc("reduceADX sets z = t·R⁻¹ mod m, R = 2^(64n), for t < m·R of 2n words and inv = -m⁻¹ mod 2^64, for a multiple n",
-		"of 8. It overwrites t; z overlaps neither t nor m.")
+	TEXT("reduce"+order, NOSPLIT, "func(z, t, m *uint64, inv uint64, n int) uint64")
+	Doc("reduce"+order+" sets z = t·R⁻¹ mod m, R = 2^(64n), for t < m·R of 2n words and inv = -m⁻¹ mod 2^64, for a multiple n",
+		"of 8: t + q·m = u·R, q < R, and z is u or, when that is not below m, u-m. It returns 1 for the latter and 0 otherwise,",
+		"and leaves q in the first n words of t. For t that is not below m·R, z is below R. z overlaps neither t nor m.", orderDoc())
 	Pragma("noescape")
 	low, multiples := local(), local()
 	rows, blocks, size, carry := AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8)
@@ -34,6 +35,7 @@ func reduce() {
 		Load(Param("inv"), factor)
 		MULXQ(w[0], factor, temps[0])
 		MOVQ(factor, multiples[i])
+		MOVQ(factor, word(sums, i))          // where the sum is 0 now
 		products(low, w[:], w[0], func() {}) // w[0] is 0
 		w.next()
 	}
@@ -87,6 +89,9 @@ func reduceOnce(carry Mem) {
 	keep := RAX
 	MOVQ(carry, keep)
 	SBBQ(imm(0), keep)
+	over := RBX
+	LEAQ(Mem{Base: keep, Disp: 1}, over)
+	Store(over, ReturnIndex(0))
 
 	MOVQ(keep, X0)
 	PUNPCKLQDQ(X0, X0)

@@ -8,8 +8,8 @@ import (
 
 // square computes the products of different words once, doubles them, and adds the squares of the words.
 func square() {
-	TEXT("squareADX", NOSPLIT, "func(t, x *uint64, n int)")
-	Doc("squareADX is productADX for x = y.")
+	TEXT("square"+order, NOSPLIT, "func(t, x *uint64, n int)")
+	Doc("square" + order + " is product" + order + " for x = y.")
 	Pragma("noescape")
 	multiplier, x, rows, blocks := local(), AllocLocal(8), AllocLocal(8), AllocLocal(8)
 	Load(Param("t"), sums)
