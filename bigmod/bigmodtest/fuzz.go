@@ -33,7 +33,8 @@ func (s *setup) fuzzResidues(b []byte) []*big.Int {
 // seeds calls add with a few moduli and pairs of values.
 func seeds(add func(m, x, y []byte)) {
 	for _, bits := range []int{2, 64, 128, 520, 1024, 2048} {
-		for _, m := range moduli(bits) {
+		for _, modulus := range moduli(bits) {
+			m := modulus.value
 			s := setup{m: m, r: big.NewInt(1), rInv: big.NewInt(1), rand: newRand(1)}
 			edges := s.edges()
 			add(m.Bytes(), edges[len(edges)-1].Bytes(), edges[len(edges)/2].Bytes())

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/bigmod"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // setup is a ring with its modulus as a big integer, the oracle's view of its Montgomery form, and test values.
@@ -43,7 +44,7 @@ func newSetup(t testing.TB, impl bigmod.Implementation, m *big.Int) *setup {
 
 // long says that the oracle takes its time, so that what does not depend on the length of the modulus, such as how an
 // exponent is cut into windows, is tested in fewer cases.
-func (s *setup) long() bool { return s.m.BitLen() > 2048 }
+func (s *setup) long() bool { return s.m.BitLen() > thoroughtest.Pick(1024, 2048) }
 
 // fill sets b to random bytes.
 func (s *setup) fill(b []byte) {
@@ -71,20 +72,27 @@ func randomModulus(r *rand.Rand, bits int) *big.Int {
 
 func pow2(k int) *big.Int { return new(big.Int).Lsh(big.NewInt(1), uint(k)) }
 
-// moduli returns odd moduli of exactly the given number of bits, at least 2, by name: random ones and those at which
-// carries are longest.
-func moduli(bits int) map[string]*big.Int {
-	ms := map[string]*big.Int{
-		"random": randomModulus(newRand(bits), bits),
-		"2^k-1":  new(big.Int).Sub(pow2(bits), big.NewInt(1)),
+// modulus is a number with a name.
+type modulus struct {
+	name  string
+	value *big.Int
+}
+
+// moduli returns odd moduli of exactly the given number of bits, at least 2: random ones and those at which carries are
+// longest.
+func moduli(bits int) []modulus {
+	highest := new(big.Int).Sub(pow2(bits), big.NewInt(1))
+	ms := []modulus{{"random", randomModulus(newRand(bits), bits)}, {"2^k-1", highest}}
+	if bits == 2 {
+		return ms
 	}
-	if bits > 2 {
-		ms["2^(k-1)+1"] = new(big.Int).Add(pow2(bits-1), big.NewInt(1))
-	}
+	lowest := new(big.Int).Add(pow2(bits-1), big.NewInt(1))
+	ms = append(ms, modulus{"2^(k-1)+1", lowest})
 	if bits > 65 {
 		// -m⁻¹ mod 2^64 is 1, and 2^64-1
-		ms["2^k-2^64-1"] = new(big.Int).Sub(ms["2^k-1"], pow2(64))
-		ms["2^(k-1)+2^64+1"] = new(big.Int).Add(ms["2^(k-1)+1"], pow2(64))
+		ms = append(ms,
+			modulus{"2^k-2^64-1", new(big.Int).Sub(highest, pow2(64))},
+			modulus{"2^(k-1)+2^64+1", new(big.Int).Add(lowest, pow2(64))})
 	}
 	return ms
 }

@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/bigmod"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // testSmall computes everything there is to compute modulo small numbers.
 func testSmall(t *testing.T, impl bigmod.Implementation) {
-	for m := int64(3); m < 64; m += 2 {
+	for m := int64(3); m < thoroughtest.Pick[int64](24, 64); m += 2 {
 		s := newSetup(t, impl, big.NewInt(m))
 		var xs, ys []*big.Int
 		for x := range m {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/bigmod"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // lengths are the lengths of the moduli, in bits: those of keys, those one word longer or shorter in radix 2^64 and 2^52,
@@ -18,6 +19,18 @@ var lengths = []int{
 
 // batches are the numbers of elements, around the multiples of 8 lanes.
 var batches = []int{0, 1, 7, 8, 9, 15, 16, 17}
+
+// someModuli returns the moduli of a length for tests: all in a thorough run. A quick run takes turns, so that neighbouring
+// lengths together have all kinds of moduli.
+func someModuli(bits, turn int) []modulus {
+	all := moduli(bits)
+	if n := len(all); bits > 1024 {
+		return thoroughtest.Pick([]modulus{all[turn%n], all[(turn+2)%n]}, all)
+	} else if n == 5 {
+		return thoroughtest.Pick([]modulus{all[turn%n], all[(turn+1)%n], all[(turn+3)%n]}, all)
+	}
+	return all
+}
 
 // TestImplementation tests everything that Ring and Table promise, with math/big as the oracle. The implementation must be
 // available.
@@ -49,16 +62,13 @@ func testLengths(t *testing.T, impl bigmod.Implementation, longest int) {
 	if !impl.Available {
 		t.Fatalf("%s is not available: %s", impl.Name, impl.Why)
 	}
-	for _, bits := range lengths {
+	for i, bits := range lengths {
 		if bits > longest {
 			break
 		}
-		for name, m := range moduli(bits) {
-			if testing.Short() && bits > 2048 && name != "random" && name != "2^k-1" {
-				continue
-			}
-			t.Run(fmt.Sprintf("%d bits %s", bits, name), func(t *testing.T) {
-				s := newSetup(t, impl, m)
+		for _, m := range someModuli(bits, i) {
+			t.Run(fmt.Sprintf("%d bits %s", bits, m.name), func(t *testing.T) {
+				s := newSetup(t, impl, m.value)
 				t.Run("form", s.testForm)
 				t.Run("bytes", s.testBytes)
 				t.Run("words", s.testWords)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/bigmod"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // pairOracle knows what pairs stand for.
@@ -81,7 +82,7 @@ func TestPairs(t *testing.T) {
 			r, p := o.r, o.r.pair
 			s := r.take()
 			z, joined := r.newGroups(1), r.newGroups(1)
-			for range 6 {
+			for range thoroughtest.Pick(2, 6) {
 				x0, x1 := o.operands(rng)
 				y0, y1 := o.operands(rng)
 				x, y := o.group(x0, x1), o.group(y0, y1)
@@ -161,7 +162,7 @@ func TestPairTwins(t *testing.T) {
 			k := a.pair.root.k
 			x, y, z1, z2 := a.newGroups(1), a.newGroups(1), a.newGroups(1), a.newGroups(1)
 			sums, quotient := alignedWords(lanes*2*k), alignedWords(lanes*k)
-			for range 6 {
+			for range thoroughtest.Pick(2, 6) {
 				extremeLimbs(rng, x)
 				extremeLimbs(rng, y)
 				for i := range sums {

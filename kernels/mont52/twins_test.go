@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // groupOf makes a group of 8 numbers below R.
@@ -48,7 +50,7 @@ func TestTwins(t *testing.T) {
 			s1, s2 := a.take(), g.take()
 			z1, z2 := a.newGroups(1), a.newGroups(1)
 			x, y := a.newGroups(1), a.newGroups(1)
-			for range 6 {
+			for range thoroughtest.Pick(2, 6) {
 				extremeLimbs(rng, x)
 				extremeLimbs(rng, y)
 				for i := range s1.sums {
@@ -70,7 +72,7 @@ func TestTwins(t *testing.T) {
 			for i := range list {
 				list = append(list, new(big.Int).Add(list[i], m))
 			}
-			for range 12 {
+			for range thoroughtest.Pick(4, 12) {
 				xs, ys := make([]*big.Int, lanes), make([]*big.Int, lanes)
 				for l := range lanes {
 					xs[l], ys[l] = list[rng.IntN(len(list))], list[rng.IntN(len(list))]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/bigmod"
 	"github.com/cipherfold/cipherfold/internal/cpu"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // wordsMax is the length of the longest residue.
@@ -76,7 +77,7 @@ func lengths(t *testing.T, f func(rng *rand.Rand, n int)) {
 	}
 	rng := rand.New(rand.NewPCG(64, 1))
 	for n := blockWords; n <= wordsMax; n += blockWords {
-		for range 20 + 400/n {
+		for range (20 + 400/n) / thoroughtest.Pick(3, 1) {
 			f(rng, n)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // seeded is a stream that depends on the name of the test only.
@@ -44,7 +46,7 @@ func newGaussian(t testing.TB, variance string) Gaussian {
 }
 
 // draws is the number of values that a distribution is judged by.
-const draws = 1_000_000
+var draws = thoroughtest.Pick(200_000, 1_000_000)
 
 // significance is the p-value below which a test fails.
 const significance = 1e-4
@@ -58,7 +60,7 @@ type bins struct {
 // integerBins makes a bin of every integer that is expected at least 20 times, and two of the rest.
 func integerBins(p func(x int) float64) bins {
 	last := 0
-	for draws*p(last+1) >= 20 {
+	for float64(draws)*p(last+1) >= 20 {
 		last++
 	}
 	b := bins{probability: []float64{0}}
@@ -117,7 +119,7 @@ func chiSquare(b bins, draw func() float64) (p float64, statistic float64) {
 	}
 	used := -1
 	for i, n := range counts {
-		expected := draws * b.probability[i]
+		expected := float64(draws) * b.probability[i]
 		if expected < 1e-3 {
 			if n > 0 {
 				return 0, math.Inf(1)
@@ -140,7 +142,7 @@ func judge(t *testing.T, d Distribution, b bins) {
 		sum += math.Abs(x)
 		return x
 	})
-	mean, want := sum/draws, d.MeanAbs(1)
+	mean, want := sum/float64(draws), d.MeanAbs(1)
 	report := fmt.Sprintf("%v: %d bins, chi² %.1f, p = %.3g; mean |x| %.6g, stated %.6g", d, len(b.probability), statistic, p, mean, want)
 	t.Log(report)
 	if p < significance || math.IsNaN(p) {

@@ -101,12 +101,12 @@ func TestShares(t *testing.T) {
 	if p < significance {
 		t.Errorf("sum of shares: chi² %.1f, p = %.3g", statistic, p)
 	}
-	if mean, want := abs/draws, g.MeanAbs(4); math.Abs(mean-want) > 0.05*want {
+	if mean, want := abs/float64(draws), g.MeanAbs(4); math.Abs(mean-want) > 0.05*want {
 		t.Errorf("mean |x| of the sum %v, stated %v", mean, want)
 	}
 }
 
-// The coins that all draws are made of, at 10^6 each.
+// The coins that all draws are made of.
 func TestCoins(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -133,21 +133,21 @@ func TestCoins(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := seeded(t)
-			heads := 0.0
+			heads, n := 0.0, float64(draws)
 			for range draws {
 				if c.coin(r) {
 					heads++
 				}
 			}
 			if c.p == 0 || c.p == 1 {
-				if heads != draws*c.p {
+				if heads != n*c.p {
 					t.Fatalf("%v of %d", heads, draws)
 				}
 				return
 			}
-			z := (heads - draws*c.p) / math.Sqrt(draws*c.p*(1-c.p))
+			z := (heads - n*c.p) / math.Sqrt(n*c.p*(1-c.p))
 			if p := math.Erfc(math.Abs(z) / math.Sqrt2); p < significance {
-				t.Errorf("%v of %d heads where %v are expected: p = %.3g", heads, draws, draws*c.p, p)
+				t.Errorf("%v of %d heads where %v are expected: p = %.3g", heads, draws, n*c.p, p)
 			}
 		})
 	}

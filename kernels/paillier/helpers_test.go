@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // seeded is a reproducible source of test data.
@@ -25,7 +27,7 @@ func seededReader(t testing.TB) io.Reader {
 }
 
 // testBits is the size of most test keys.
-const testBits = 1024
+var testBits = thoroughtest.Pick(512, 1024)
 
 var testKeys sync.Map // of variant and bits to func() *SecretKey
 

@@ -85,7 +85,7 @@ func TestJWKFiles(t *testing.T) {
 }
 
 func TestBadJWK(t *testing.T) {
-	sk, other := testKey(t, Textbook, testBits), testKey(t, DJN, testBits)
+	sk, other := testKey(t, Textbook, 1024), testKey(t, DJN, 1024)
 	enc := func(x *big.Int) string { return base64.RawURLEncoding.EncodeToString(x.Bytes()) }
 	var pub map[string]any
 	ok(t, json.Unmarshal(sk.Public().MarshalJWK("id"), &pub))

@@ -30,7 +30,7 @@ func makeAll(t *Tables) {
 // Tables that were planned give the ciphertexts of those that workers make by themselves, whatever memory they may take,
 // and hold what they said.
 func TestPlannedTables(t *testing.T) {
-	forKeys(t, func(t *testing.T, sk *SecretKey) {
+	forKeysOf(t, 1024, func(t *testing.T, sk *SecretKey) {
 		if sk.public.variant == Textbook {
 			if sk.PlanTables(math.MaxInt64) != nil || sk.public.PlanTables(math.MaxInt64) != nil || sk.public.PlanFullTables(math.MaxInt64) != nil {
 				t.Error("a textbook key needs tables")

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -27,7 +28,7 @@ func checkAll(t *testing.T, files []string) {
 				if !kernel.Available {
 					t.Skip(kernel.Why)
 				}
-				if testing.Short() && i > 0 && regexp.MustCompile("3072|4096").MatchString(file) {
+				if !thoroughtest.AtLeast(thoroughtest.Thorough) && i > 0 && regexp.MustCompile("3072|4096").MatchString(file) {
 					return // the same checks as of the shorter keys
 				}
 				t.Parallel()
@@ -153,8 +154,8 @@ func TestTampered(t *testing.T) {
 			return list[:min(n, len(list))]
 		}
 		n := 300 // of the last file, all structural ones too
-		if k != len(ownFiles)-1 || testing.Short() {
-			n = 30
+		if k != len(ownFiles)-1 || !thoroughtest.AtLeast(thoroughtest.Thorough) {
+			n = thoroughtest.Pick(10, 30)
 			structural = share(structural, n)
 		}
 		list := share(numbers, n)
