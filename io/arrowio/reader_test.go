@@ -16,6 +16,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/column"
@@ -481,11 +482,7 @@ func TestReadCorrupted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data := make([]byte, len(good))
 			rng := rand.New(rand.NewPCG(1, 2))
-			rounds := 600
-			if testing.Short() {
-				rounds = 100
-			}
-			for range rounds {
+			for range thoroughtest.Pick(100, 600) {
 				copy(data, good)
 				data[rng.IntN(len(data))] ^= 1 << rng.IntN(8)
 				checkCorrupted(t, data)

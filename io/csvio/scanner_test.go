@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -243,11 +244,7 @@ func compareWithStdlib(t *testing.T, text []byte, d dialect) {
 func TestScanAgainstStdlib(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	alphabet := []string{"a", "b", ",", ",", "\t", "\"", "\"", "\n", "\n", "\r", "\r\n", "é", " ", "\"\"", "\",\"", "\xff"}
-	rounds := 20000
-	if testing.Short() {
-		rounds = 3000
-	}
-	for range rounds {
+	for range thoroughtest.Pick(3000, 20_000) {
 		var text []byte
 		for range rng.IntN(24) {
 			text = append(text, alphabet[rng.IntN(len(alphabet))]...)

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/column"
@@ -139,7 +140,7 @@ func TestFlips(t *testing.T) {
 		bodies, heads := pagesOf(t, file)
 		found := map[string]int{}
 		for at := range file {
-			if r.IntN(3) > 0 || testing.Short() && r.IntN(4) > 0 {
+			if r.IntN(thoroughtest.Pick(12, 3)) > 0 {
 				continue
 			}
 			bad := bytes.Clone(file)
@@ -169,7 +170,7 @@ func TestEveryTruncation(t *testing.T) {
 	for _, small := range smallFiles[1:3] {
 		file, _ := smallFile(t, small.table, small.ids)
 		for n := range file {
-			if testing.Short() && n%7 > 0 {
+			if n%thoroughtest.Pick(7, 1) > 0 {
 				continue
 			}
 			_, err := readBytes(file[:n], column.ReadOptions{})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/column"
@@ -97,13 +98,9 @@ func seeds(t testing.TB) [][]byte {
 // TestDamaged flips, cuts and overwrites all over the seeds.
 func TestDamaged(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	tries := 20
-	if testing.Short() {
-		tries = 3
-	}
 	for _, seed := range seeds(t) {
 		readDamaged(t, seed)
-		for range tries {
+		for range thoroughtest.Pick(3, 20) {
 			bad := bytes.Clone(seed)
 			switch r.IntN(4) {
 			case 0:

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/internal/pagestest"
 	"github.com/parquet-go/parquet-go"
@@ -161,7 +162,7 @@ var codecs = []parquet.WriterOption{
 
 func TestReadEncodings(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	rows := make([]encoded, 2500)
+	rows, groupRows := make([]encoded, thoroughtest.Pick(600, 2500)), thoroughtest.Pick(260, 1100)
 	for i := range rows {
 		rows[i] = randomEncoded(r)
 	}
@@ -170,7 +171,7 @@ func TestReadEncodings(t *testing.T) {
 		for version := 1; version <= 2; version++ {
 			for _, pageBytes := range []int{100, 1 << 20} {
 				t.Run(fmt.Sprintf("codec=%d/v%d/page=%d", i, version, pageBytes), func(t *testing.T) {
-					path := writeEncoded(t, rows, 1100, codec, parquet.DataPageVersion(version), parquet.PageBufferSize(pageBytes), parquet.DictionaryMaxBytes(1000))
+					path := writeEncoded(t, rows, groupRows, codec, parquet.DataPageVersion(version), parquet.PageBufferSize(pageBytes), parquet.DictionaryMaxBytes(1000))
 					mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 					defer mem.AssertSize(t, 0)
 					got := readAll(t, path, column.ReadOptions{Mem: mem, BatchRows: 512, Threads: 2})

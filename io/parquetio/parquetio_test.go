@@ -8,16 +8,14 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/internal/pagestest"
 )
 
 func TestRoundTrip(t *testing.T) {
 	schema := pagestest.AllTypes()
-	for _, rows := range []int{0, 1, 7, 8, 9, 1000, 3000} {
-		if testing.Short() && rows > 1000 {
-			continue // the smaller ones take the same paths
-		}
+	for _, rows := range append([]int{0, 1, 7, 8, 9, 1000}, thoroughtest.Pick(nil, []int{3000})...) {
 		for _, opts := range []column.ReadOptions{{}, {BatchRows: 1000}, {BatchRows: 333, Threads: 3}} {
 			t.Run(fmt.Sprintf("rows=%d/batch=%d/threads=%d", rows, opts.BatchRows, opts.Threads), func(t *testing.T) {
 				mem := memory.NewCheckedAllocator(memory.NewGoAllocator())

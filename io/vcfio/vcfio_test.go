@@ -20,6 +20,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/column"
@@ -148,7 +149,7 @@ func TestAgainstCount(t *testing.T) {
 		{Missing: true, Multiallelic: true, Ploidy: true},
 		{Missing: true, Multiallelic: true, Ploidy: true, Fields: true},
 	} {
-		s.Samples, s.Records = samples, 300
+		s.Samples, s.Records = samples, thoroughtest.Pick(100, 300)
 		text := vcfiotest.Random(rng, s)
 		for _, chosen := range [][]string{samples, samples[:1], {samples[40], samples[3], samples[17]}} {
 			want := vcfiotest.Count(text, chosen)
@@ -373,7 +374,7 @@ func TestColumns(t *testing.T) {
 // Line ends may be CRLF; the last may be missing. Lines are as long as they need to be, and places are right.
 func TestLines(t *testing.T) {
 	samples := vcfiotest.Names("S", 3000)
-	text := vcfiotest.Random(rand.New(rand.NewPCG(3, 4)), vcfiotest.Shape{Samples: samples, Records: 250, Fields: true, Multiallelic: true})
+	text := vcfiotest.Random(rand.New(rand.NewPCG(3, 4)), vcfiotest.Shape{Samples: samples, Records: thoroughtest.Pick(120, 250), Fields: true, Multiallelic: true})
 	want := vcfiotest.Count(text, samples)
 	for name, content := range map[string]string{"lf": text, "crlf": strings.ReplaceAll(text, "\n", "\r\n"), "unended": strings.TrimSuffix(text, "\n")} {
 		x, err := read(t, "a.vcf", content, vcfio.Options{}, column.ReadOptions{Threads: 2})
