@@ -152,7 +152,7 @@ func (s *spilling) prepare(ctx context.Context) error {
 	if err := s.writePool(ctx, plain); err != nil {
 		return err
 	}
-	e := job.Encryption{Options: job.Options{Threads: s.Threads}, Key: job.KeyOf(sk), In: []string{plain}, Out: sealed, IDs: []string{spillIDs}, Layout: job.Records}
+	e := job.Encryption{Options: job.Options{Threads: s.Threads}, Key: job.KeyOf(sk), Spec: job.Spec{In: []string{plain}, IDs: []string{spillIDs}}, Out: sealed, Layout: job.Records}
 	for _, name := range spillMeasures {
 		m, err := job.ParseMeasure(fmt.Sprintf("%s:max=%d", name, spillMax))
 		if err != nil {

@@ -104,7 +104,7 @@ func (p *pattern) newPool(ctx context.Context, owner int) (*pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := job.Encryption{Key: job.KeyOf(p.key), In: []string{plain}, Out: sealed, IDs: []string{"id"}, Measures: []job.Measure{measure}, Layout: job.Blocks}
+	e := job.Encryption{Key: job.KeyOf(p.key), Spec: job.Spec{In: []string{plain}, IDs: []string{"id"}, Measures: []job.Measure{measure}}, Out: sealed, Layout: job.Blocks}
 	if _, err := job.Encrypt(ctx, e); err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ that list the same records in the same order, or are brought into one order by -
 			if cmd.Flags().Changed("max-adds") && e.MaxAdds == 0 {
 				return &commandLineError{errors.New("--max-adds 0 leaves no room for a single record"), "Leave it out for the default."}
 			}
-			if err := source.read(cmd, &e); err != nil {
+			if err := source.read(cmd, &e.Spec); err != nil {
 				return err
 			}
 			if a.step != nil {
@@ -94,7 +94,7 @@ that list the same records in the same order, or are brought into one order by -
 	f := cmd.Flags()
 	f.StringVar(&key, "key", "", "`FILE` public.json, or the secret key")
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
-	source.add(f, &e)
+	source.add(f, &e.Spec)
 	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
 	f.StringVar(&e.Layout, "layout", job.Records, "`NAME` records or blocks")
 	f.Int64Var(&e.MaxAdds, "max-adds", 0, "`N` records that may ever be added up in one sum (default: 1024 for blocks, 2^20 for records)")

@@ -30,7 +30,7 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 			if err := required(cmd, "in", "out", "id", "measure"); err != nil {
 				return err
 			}
-			if err := source.read(cmd, &s.Encryption); err != nil {
+			if err := source.read(cmd, &s.Spec); err != nil {
 				return err
 			}
 			report, err := a.perform(cmd, work{verb: "summarize", in: s.In, out: []string{s.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
@@ -48,7 +48,7 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 		},
 	}
 	f := cmd.Flags()
-	source.add(f, &s.Encryption)
+	source.add(f, &s.Spec)
 	f.StringVar(&s.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
 	f.StringArrayVar(&s.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
 	a.receiptFlags(f)

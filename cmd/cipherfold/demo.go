@@ -212,9 +212,7 @@ func (d *demo) vitals() error {
 		start := time.Now()
 		out := d.path(name + "-vitals.cf.parquet")
 		report, err := job.Encrypt(d.ctx, job.Encryption{
-			Options: d.options(true), Key: d.public, In: []string{d.path(name + "-vitals.csv")}, Out: out, IDs: []string{"ward", "patient"},
-			Measures: []job.Measure{{Name: "HR", Decimals: 1, Bound: 4000}, {Name: "SysABP", Decimals: 1, Bound: 4000}},
-			Squares:  []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}, Layout: job.Records, Source: name, TableCache: job.TableCacheOff,
+			Options: d.options(true), Key: d.public, Spec: job.Spec{In: []string{d.path(name + "-vitals.csv")}, IDs: []string{"ward", "patient"}, Measures: []job.Measure{{Name: "HR", Decimals: 1, Bound: 4000}, {Name: "SysABP", Decimals: 1, Bound: 4000}}, Squares: []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}}, Out: out, Layout: job.Records, Source: name, TableCache: job.TableCacheOff,
 		})
 		if err != nil {
 			return err
@@ -254,8 +252,7 @@ func (d *demo) variants() error {
 			key = d.owner
 		}
 		report, err := job.Encrypt(d.ctx, job.Encryption{
-			Options: d.options(true), Key: key, In: []string{d.path(name + "-variants.csv")}, Out: out, IDs: []string{"variant"},
-			Measures: []job.Measure{{Name: "AC", Bound: 10000}}, Layout: job.Blocks, Universe: []string{d.path("reference.csv")}, Source: name, TableCache: job.TableCacheOff,
+			Options: d.options(true), Key: key, Spec: job.Spec{In: []string{d.path(name + "-variants.csv")}, IDs: []string{"variant"}, Measures: []job.Measure{{Name: "AC", Bound: 10000}}}, Out: out, Layout: job.Blocks, Universe: []string{d.path("reference.csv")}, Source: name, TableCache: job.TableCacheOff,
 		})
 		if err != nil {
 			return err

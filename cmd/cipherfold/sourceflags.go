@@ -13,7 +13,7 @@ type sourceFlags struct {
 }
 
 // add adds the flags to a command line; they set fields of e.
-func (s *sourceFlags) add(f *pflag.FlagSet, e *job.Encryption) {
+func (s *sourceFlags) add(f *pflag.FlagSet, e *job.Spec) {
 	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .bed, .bed.gz, .vcf, .vcf.gz")
 	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear, unless they are tokenised")
 	f.StringArrayVar(&s.measures, "measure", nil, "`SPEC...` columns of numbers: NAME[:decimals=D][:max=M] and further settings")
@@ -43,7 +43,7 @@ func addVCFFlags(f *pflag.FlagSet, v *job.VCF) {
 }
 
 // read completes e by what the flags say.
-func (s *sourceFlags) read(cmd *cobra.Command, e *job.Encryption) error {
+func (s *sourceFlags) read(cmd *cobra.Command, e *job.Spec) error {
 	for _, spec := range s.measures {
 		m, err := job.ParseMeasure(spec)
 		if err != nil {

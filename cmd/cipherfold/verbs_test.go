@@ -435,7 +435,7 @@ func TestRealKey(t *testing.T) {
 }
 
 // keys returns the names of a JSON object's fields.
-func keys(t *testing.T, v json.RawMessage) []string {
+func jsonKeys(t *testing.T, v json.RawMessage) []string {
 	t.Helper()
 	var m map[string]json.RawMessage
 	if err := json.Unmarshal(v, &m); err != nil {
@@ -458,7 +458,7 @@ func TestJSONShapes(t *testing.T) {
 		{"selftest", "entries files kernels"},
 		{"doctor --quick", "chosen cores cpu features go kernels"},
 	} {
-		got := keys(t, okJSON[json.RawMessage](p, c.line))
+		got := jsonKeys(t, okJSON[json.RawMessage](p, c.line))
 		if os.Getenv("CIPHERFOLD_CPU") != "" { // then doctor says so
 			got = slices.DeleteFunc(got, func(name string) bool { return name == "switch" })
 		}
@@ -473,7 +473,7 @@ func TestJSONShapes(t *testing.T) {
 		if i == 2 {
 			want[6] = "table"
 		}
-		equal(t, kind, keys(t, list[i]), want)
+		equal(t, kind, jsonKeys(t, list[i]), want)
 		var x struct{ Kind string }
 		if err := json.Unmarshal(list[i], &x); err != nil || x.Kind != kind {
 			t.Errorf("kind %q, want %q", x.Kind, kind)

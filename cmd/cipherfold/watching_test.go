@@ -169,11 +169,11 @@ type event struct {
 		}
 	}
 	Job     struct{ Namespace, Name string }
-	Inputs  []dataset
-	Outputs []dataset
+	Inputs  []lineageDataset
+	Outputs []lineageDataset
 }
 
-type dataset struct {
+type lineageDataset struct {
 	Namespace, Name string
 	Facets          struct {
 		Schema struct{ Fields []job.Column }

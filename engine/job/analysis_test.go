@@ -51,8 +51,8 @@ func TestSummaryEqualsDecryption(t *testing.T) {
 	}
 	b := newBench(t, paillier.MHL)
 	in := b.table("a.csv", table)
-	e := job.Encryption{Key: job.KeyOf(b.key), IDs: []string{"ward"}, Measures: measures(t, "HR:decimals=2:clip=50..120:max=1000", "SysABP:decimals=2:max=1000"), Squares: []string{"HR"}, Products: []string{"HR*SysABP"}}
-	clear, err := b.summarize(in, "clear.csv", job.Summary{Encryption: e, Ratios: []string{"q=HR/SysABP"}})
+	e := job.Encryption{Key: job.KeyOf(b.key), Spec: job.Spec{IDs: []string{"ward"}, Measures: measures(t, "HR:decimals=2:clip=50..120:max=1000", "SysABP:decimals=2:max=1000"), Squares: []string{"HR"}, Products: []string{"HR*SysABP"}}}
+	clear, err := b.summarize(in, "clear.csv", job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out, Ratios: []string{"q=HR/SysABP"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,29 +72,29 @@ func TestSummaryEqualsDecryption(t *testing.T) {
 			t.Errorf("\n in the clear %v\nencrypted     %v", r, secret[r["ward"]])
 		}
 	}
-	if _, err := b.summarize(in, "x.vcf", job.Summary{Encryption: e}); job.Explain(orNone(err)).Kind != job.Usage {
+	if _, err := b.summarize(in, "x.vcf", job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out}); job.Explain(orNone(err)).Kind != job.Usage {
 		t.Errorf("%v", err)
 	}
 	e.Measures = measures(t, "HR:decimals=18")
 	e.Squares, e.Products = []string{"HR"}, nil
-	_, err = b.summarize(b.csv("big.csv", "ward,HR", "a,9", "a,9"), "x.csv", job.Summary{Encryption: e})
+	_, err = b.summarize(b.csv("big.csv", "ward,HR", "a,9", "a,9"), "x.csv", job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out})
 	refused(t, err, `big.csv: row 2 (line 3), column "HR": the sum of this value and those before has more than 38 digits`)
 }
 
 // Pooled summaries are what one table of all records gives; the average counts every owner the same.
 func TestCombine(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	e := job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1"), Squares: []string{"x"}}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1"), Squares: []string{"x"}}}
 	x, y := []string{"b,1", "a,2.5", "b,4", "a,~"}, []string{"b,10", "c,7", "c,8", "c,7.5"}
-	one, err := b.summarize(b.csv("1.csv", append([]string{"g,x"}, x...)...), "s1.csv", job.Summary{Encryption: e})
+	one, err := b.summarize(b.csv("1.csv", append([]string{"g,x"}, x...)...), "s1.csv", job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.In, e.Out = []string{b.csv("2.csv", append([]string{"g,x"}, y...)...)}, b.path("s2.parquet")
-	if _, err := job.Summarize(t.Context(), job.Summary{Encryption: e}); err != nil {
+	if _, err := job.Summarize(t.Context(), job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out}); err != nil {
 		t.Fatal(err)
 	}
-	all, err := b.summarize(b.csv("all.csv", append(append([]string{"g,x"}, x...), y...)...), "s.csv", job.Summary{Encryption: e})
+	all, err := b.summarize(b.csv("all.csv", append(append([]string{"g,x"}, x...), y...)...), "s.csv", job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out})
 	if err != nil || len(one) != 2 {
 		t.Fatal(err)
 	}
@@ -138,9 +138,9 @@ func TestCombine(t *testing.T) {
 	_, err = combine("", b.path("s1.csv"), b.path("s2.parquet"), b.dir+"/./s1.csv")
 	misused(t, err, "s1.csv is given twice", "Name every file once")
 	vcf := b.write("v.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\n1\t9\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
-	e = job.Encryption{In: []string{vcf}, IDs: variantIDs, Measures: measures(t, "AC")}
+	e = job.Encryption{Spec: job.Spec{In: []string{vcf}, IDs: variantIDs, Measures: measures(t, "AC")}}
 	for _, e.Out = range []string{b.path("v.csv"), b.path("v.parquet")} {
-		if _, err := job.Summarize(t.Context(), job.Summary{Encryption: e}); err != nil {
+		if _, err := job.Summarize(t.Context(), job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -157,16 +157,16 @@ func TestCombine(t *testing.T) {
 func TestFileGivenTwice(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	file, other := b.csv("a.csv", "g,x", "a,1"), b.csv("b.csv", "g,x", "a,2")
-	e := job.Encryption{Key: job.KeyOf(b.key), Out: b.path("o.csv"), IDs: []string{"g"}, Measures: measures(t, "x:max=9")}
+	e := job.Encryption{Key: job.KeyOf(b.key), Out: b.path("o.csv"), Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:max=9")}}
 	for _, again := range []string{file, b.dir + "/./a.csv", b.path("?.csv"), b.dir} {
 		e.In = []string{file, again}
-		_, err := job.Summarize(t.Context(), job.Summary{Encryption: e})
+		_, err := job.Summarize(t.Context(), job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out})
 		misused(t, err, "a.csv is given twice", "Name every file once")
 		_, err = job.Encrypt(t.Context(), e)
 		misused(t, err, "a.csv is given twice")
 	}
 	e.In = []string{file, other}
-	if _, err := job.Summarize(t.Context(), job.Summary{Encryption: e}); err != nil {
+	if _, err := job.Summarize(t.Context(), job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out}); err != nil {
 		t.Error(err)
 	}
 }
@@ -234,7 +234,7 @@ func TestTokenList(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	key, token := b.tokenKey("tokens.json")
 	in := b.csv("a.csv", "Gene,site,x", "ENSG00000000003.4,r,1", "ENSG00000000005,s,2")
-	_, err := job.ListTokens(t.Context(), job.TokenList{In: []string{in}, Out: b.path("list.csv"), IDs: []string{"Gene:as=gene:ensembl", "site"}, Tokenize: []string{"gene"}, TokenKey: key})
+	_, err := job.ListTokens(t.Context(), job.TokenList{Spec: job.Spec{In: []string{in}, IDs: []string{"Gene:as=gene:ensembl", "site"}, Tokenize: []string{"gene"}, TokenKey: key}, Out: b.path("list.csv")})
 	if err != nil {
 		t.Fatal(err)
 	}

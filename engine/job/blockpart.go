@@ -71,7 +71,7 @@ func (f *fusing) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 		return engine.Stats{}, err
 	}
 	defer closeRuns(files)
-	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, m.table, f.inputs[0].ids)
+	out, err := createTable(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].ids)
 	if err != nil {
 		return engine.Stats{}, err
 	}

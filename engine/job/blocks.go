@@ -7,8 +7,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"github.com/cipherfold/cipherfold/engine"
-	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/kernels/codec"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -18,7 +18,7 @@ func (f *fusing) aligned(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, m.table, f.inputs[0].ids)
+	out, err := createTable(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].ids)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -41,7 +41,7 @@ func (f *fusing) alignedTable() (*merger, error) {
 	}
 	adds := int64(0)
 	for _, in := range f.inputs {
-		adds = sums.AddUp(adds, in.adds())
+		adds = codec.SaturatingAdd(adds, in.adds())
 		if in.table.Rows != f.inputs[0].table.Rows {
 			return nil, column.Refuse(in.file, "%d records, but %s has %d", in.table.Rows, f.inputs[0].file, f.inputs[0].table.Rows).
 				WithHint("Blocks fuse record by record. Give every owner the same --universe, or encrypt with --layout records.")

@@ -43,7 +43,7 @@ func (b *bench) state(name string) (*job.Budget, job.BudgetState) {
 // Many programs at a time charge a budget exactly as often as it has room, whatever links they know it by.
 func TestBudgetIsChargedOnce(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}})
 	budget := b.budget("0.3", "", "")
 	link := b.path("link.json")
 	if err := os.Symlink(budget, link); err != nil {
@@ -82,7 +82,7 @@ func TestBudgetIsChargedOnce(t *testing.T) {
 // Wherever the disk of the output fails, or the machine with it: what is there was charged before, and nothing is charged twice.
 func TestBudgetIsChargedBeforeTheOutput(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n2,4\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n2,4\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}})
 	p := job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1, Budget: b.budget("1000", "", "")}
 	for _, mode := range []blobtest.Mode{blobtest.Fail, blobtest.Crash, blobtest.CrashAfter} {
 		lost := false
@@ -112,7 +112,7 @@ func TestBudgetIsChargedBeforeTheOutput(t *testing.T) {
 // A budget that was tampered with is refused.
 func TestBudgetTamperedWith(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}})
 	p := job.Privacy{Noise: job.NoiseRelease, Rho: "0.1", Records: 1, Budget: b.budget("1", "", "")}
 	for range 3 {
 		if _, err := b.open(in, "out.csv", p); err != nil {
@@ -155,7 +155,7 @@ func TestBudgetTamperedWith(t *testing.T) {
 // A hundred releases, charged one by one, against the closed form.
 func TestBudgetOfHundredReleases(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}})
 	p := job.Privacy{Noise: job.NoiseRelease, Rho: "0.005", Records: 1, Budget: b.budget("0.5", "", "")}
 	for range 100 {
 		if _, err := b.open(in, "out.csv", p); err != nil {
@@ -175,7 +175,7 @@ func TestBudgetOfHundredReleases(t *testing.T) {
 func TestNoiseOwnersBudget(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	budget := b.budget("", "2", "1e-6")
-	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Records: 1, Budget: budget}}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}, Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Records: 1, Budget: budget}}
 	in := b.write("a.csv", "id,v\n1,3\n")
 	b.options.Overwrite = true
 	for i := range 3 {

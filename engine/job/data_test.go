@@ -110,8 +110,7 @@ func TestPhysioNet(t *testing.T) {
 				part = append(part, r)
 			}
 		}
-		e := job.Encryption{Key: job.KeyOf(b.key), IDs: []string{"record", "minute"}, Measures: measures(t, "HR:decimals=2:max=1000", "SysABP:decimals=2:max=1000"),
-			Squares: []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}, Layout: job.Blocks, MaxAdds: 1 << 16}
+		e := job.Encryption{Key: job.KeyOf(b.key), Spec: job.Spec{IDs: []string{"record", "minute"}, Measures: measures(t, "HR:decimals=2:max=1000", "SysABP:decimals=2:max=1000"), Squares: []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}}, Layout: job.Blocks, MaxAdds: 1 << 16}
 		files = append(files, b.encrypt(b.table("o"+strconv.Itoa(o)+".csv", part), e))
 	}
 	got := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: files, By: []string{}}))[0]
@@ -165,7 +164,7 @@ func TestGeuvadis(t *testing.T) {
 			part = append(part, []string{r[3], r[4+o%(len(r)-4)]})
 		}
 		files = append(files, b.encrypt(b.table("o"+strconv.Itoa(o)+".csv", part),
-			job.Encryption{IDs: []string{"gene"}, Measures: measures(t, "s0:decimals=17:max=10"), Layout: job.Blocks}))
+			job.Encryption{Spec: job.Spec{IDs: []string{"gene"}, Measures: measures(t, "s0:decimals=17:max=10")}, Layout: job.Blocks}))
 	}
 	single := b.decrypt(files[0])
 	sum := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: files}))
@@ -212,7 +211,7 @@ func TestProteinAtlas(t *testing.T) {
 				}
 			}
 			files = append(files, b.encrypt(b.table("o"+strconv.Itoa(o)+".csv", part), job.Encryption{Key: job.KeyOf(b.key),
-				IDs: rows[0][:1], Measures: measures(t, "*:decimals=1:max=6520"), Layout: layout, MaxAdds: 1 << 16}))
+				Spec: job.Spec{IDs: rows[0][:1], Measures: measures(t, "*:decimals=1:max=6520")}, Layout: layout, MaxAdds: 1 << 16}))
 		}
 		got := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: files, By: []string{}}))[0]
 		want := map[string]*big.Rat{}
@@ -286,7 +285,7 @@ func TestInterruption(t *testing.T) {
 		}
 		return func() {}
 	}}
-	_, err := job.Encrypt(ctx, job.Encryption{Options: o, Key: job.KeyOf(b.key.Public()), In: []string{in}, Out: b.path("a.cf.parquet"), IDs: []string{"g"}, Measures: measures(t, "x:max=100000")})
+	_, err := job.Encrypt(ctx, job.Encryption{Options: o, Key: job.KeyOf(b.key.Public()), Spec: job.Spec{In: []string{in}, IDs: []string{"g"}, Measures: measures(t, "x:max=100000")}, Out: b.path("a.cf.parquet")})
 	if f := job.Explain(err); err == nil || f.Kind != job.Interrupted {
 		t.Errorf("%v, want an interruption", err)
 	}
@@ -364,8 +363,7 @@ func TestProteinAtlasJoinedByTokens(t *testing.T) {
 	}
 	b := newBench(t, paillier.MHL)
 	key, token := b.tokenKey("tokens.json")
-	e := job.Encryption{Key: job.KeyOf(b.key), IDs: []string{left[0][0] + ":as=gene:ensembl"}, Tokenize: []string{"gene"}, TokenKey: key,
-		Measures: measures(t, "Reliability:levels=Uncertain=1|Approved=2|Supported=3|Validated=4:max=4")}
+	e := job.Encryption{Key: job.KeyOf(b.key), Spec: job.Spec{IDs: []string{left[0][0] + ":as=gene:ensembl"}, Tokenize: []string{"gene"}, TokenKey: key, Measures: measures(t, "Reliability:levels=Uncertain=1|Approved=2|Supported=3|Validated=4:max=4")}}
 	x := b.encrypt(b.table("places.csv", left), e)
 	e.IDs = []string{right[0][0] + ":as=gene:ensembl"}
 	if e.Measures = measures(t, "*:decimals=1:max=6520"); right[0][0] == "gene" {
@@ -411,8 +409,7 @@ func TestGeuvadisBED(t *testing.T) {
 		text.WriteString(strings.Join(rows[i], "\t") + "\n")
 	}
 	b := newBench(t, paillier.MHL)
-	got := b.decrypt(b.encrypt(b.write("expression.bed", text.String()), job.Encryption{IDs: []string{"id:as=gene:ensembl"}, Layout: job.Blocks,
-		Measures: measures(t, "*:decimals=17:max=10")})) // the samples, not where a gene is
+	got := b.decrypt(b.encrypt(b.write("expression.bed", text.String()), job.Encryption{Spec: job.Spec{IDs: []string{"id:as=gene:ensembl"}, Measures: measures(t, "*:decimals=17:max=10")}, Layout: job.Blocks})) // the samples, not where a gene is
 	if len(got) != len(rows)-1 || len(got[0]) != 1+3*(len(rows[0])-4) {
 		t.Fatalf("%d genes of %d columns, want %d", len(got), len(got[0]), len(rows)-1)
 	}

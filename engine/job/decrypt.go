@@ -47,7 +47,7 @@ func Decrypt(ctx context.Context, d Decryption) (*Report, error) {
 		return nil, err
 	}
 	defer in.Close()
-	out, err := d.createRows(ctx, d.Out, d.RowsPerFile, o.schema)
+	out, err := createRows(ctx, d.Options, d.Out, d.RowsPerFile, o.schema)
 	if err != nil {
 		return nil, err
 	}

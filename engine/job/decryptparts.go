@@ -102,7 +102,7 @@ func ReportDecryption(ctx context.Context, d Decryption) (*Report, error) {
 }
 
 func (o *opening) writePart(ctx context.Context, in column.Reader, name string, progress *engine.Progress) (*Report, error) {
-	out, err := o.d.createRows(ctx, name, 0, o.schema)
+	out, err := createRows(ctx, o.d.Options, name, 0, o.schema)
 	if err != nil {
 		return nil, err
 	}

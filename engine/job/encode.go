@@ -162,8 +162,8 @@ func fileOf(b column.Batch) string {
 }
 
 // packRows packs `rows` table rows of one ciphertext column into m, rows × limbs words. Record i of the batch is in
-// table row i/p.records; where the last block is short, its remaining slots are 0. Every value of a record gets its noise.
-func (p *plan) packRows(m []uint64, c int, rows int, measures []scaled, quantities []quantity, noise *noiseAdder, values []codec.Int) error {
+// table row i/p.records; where the last block is short, its remaining slots are 0. noise, unless nil, is applied to every value of a record.
+func (p *plan) packRows(m []uint64, c int, rows int, measures []scaled, quantities []quantity, noise func(quantity int, v codec.Int) (codec.Int, error), values []codec.Int) error {
 	col := &p.columns[c]
 	limbs := col.packer.Limbs()
 	records := len(measures[0].v)
@@ -175,7 +175,7 @@ func (p *plan) packRows(m []uint64, c int, rows int, measures []scaled, quantiti
 				values[i] = quantities[cell.quantity].of(measures, record)
 				if noise != nil {
 					var err error
-					if values[i], err = noise.add(cell.quantity, values[i]); err != nil {
+					if values[i], err = noise(cell.quantity, values[i]); err != nil {
 						return err
 					}
 				}

@@ -12,7 +12,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/cipherfold/cipherfold/engine"
-	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
@@ -20,29 +19,18 @@ import (
 // Encryption describes an encrypted table to make from one owner's table.
 type Encryption struct {
 	Options
+	Spec
 	Key          Key
-	In           []string // files, globs, directories of part files
 	Out          string
 	RowsPerFile  int64    // > 0: Out is a directory of part files of so many records each
-	IDs          []string // columns that name a record, kept in the clear: COL[:as=NAME][:ensembl|:variant]
-	Tokenize     []string // lists of these, COL[,COL], each replaced by one token
-	TokenKey     string   // the file of the key of tokens
 	TokenSamples bool     // note tokens of the samples of VCF files in the table, so that fusing finds people who are in two of them
 	DisjointFrom []string // encrypted tables with such tokens; a sample that is in one of them is refused
-	Duplicates   string   // what becomes of rows with one id: "" keeps them (in blocks they are refused), or one of the constants
-	Pivot        string   // NAME_COLUMN:VALUE_COLUMN of a long table
-	Constants    []string // files with the columns measure, mean, sd, low and high, for zscore and clip
-	Measures     []Measure
-	Squares      []string
-	Products     []string // A*B
 	Layout       string   // Records or Blocks; "" is Records
 	MaxAdds      int64    // additions that the slots have room for; 0 is 1024 for blocks, 2^20 for records
 	Universe     []string // public reference list: the ids of all records and their order; none: the source's own
 	DropUnlisted bool     // drop records outside the universe instead of refusing them
-	Nulls        []string // text that stands for a missing value; nil is column.NullsDefault
 	Source       string   // name of the owner, for the table's footer
 	TableCache   string   // TableCacheAuto, TableCacheOn or TableCacheOff: tables of powers beside a public key file; "" is auto
-	VCF          VCF      // what to read of VCF files
 	Privacy      Privacy  // noise to add: NoiseLocal or NoiseShare
 
 	expected int64 // records, for the progress; 0 as long as nothing has counted them
@@ -134,7 +122,7 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 		return nil, err
 	}
 	warnOfTestKey(e.Options, e.Key.Public.Test())
-	x, err := e.openSource(ctx, plainOutput)
+	x, err := e.openSource(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -148,60 +136,27 @@ func (e Encryption) open(ctx context.Context) (*encrypting, error) {
 	return x, nil
 }
 
-// openSource is open as far as no key is needed; output checks the name of the output.
-func (e Encryption) openSource(ctx context.Context, output func(name string) error) (*encrypting, error) {
-	src, err := listSource(ctx, e.Options, e.In, e.Nulls)
+// openSource is open as far as no key is needed.
+func (e Encryption) openSource(ctx context.Context) (*encrypting, error) {
+	t, err := e.Spec.open(ctx, e.Options, needs{
+		Output: func(inputs []string) error {
+			if err := notAnInput(e.Out, inputs); err != nil {
+				return err
+			}
+			return plainOutput(e.Out)
+		},
+		Lists: e.Universe, MayBeEmpty: e.Privacy.Noise == NoiseShare, // an owner without any record owes its share all the same
+		OnceOnly: e.Layout == Blocks, NoteSamples: e.TokenSamples, TokenKey: e.TokenSamples || len(e.DisjointFrom) > 0,
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := e.VCF.checkUsed(ctx, e.FS, src.files, e.Universe); err != nil {
-		return nil, err
-	}
-	src.mayBeEmpty = e.Privacy.Noise == NoiseShare // an owner without any record owes its share all the same
-	if src.vcf, err = e.VCF.reading(ctx, e.FS); err != nil {
-		return nil, err
-	}
-	if err := notAnInput(e.Out, src.files); err != nil {
-		return nil, err
-	}
-	if err := output(e.Out); err != nil {
-		return nil, err
-	}
-	if err := e.prepare(ctx, &src); err != nil {
-		return nil, err
-	}
-	schema, err := src.schema(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.resolve(src.files[0], schema); err != nil {
-		return nil, err
-	}
-	if err := e.prepareMeasures(ctx, &src); err != nil {
-		return nil, err
-	}
+	e.Spec = t.Spec
 	if err := e.declaredBounds(); err != nil {
 		return nil, err
 	}
-	var products [][2]string
-	for _, spec := range e.Products {
-		p, err := ParseProduct(spec, e.Measures)
-		if err != nil {
-			return nil, err
-		}
-		products = append(products, p)
-	}
-	x := &encrypting{Encryption: e, src: src}
-	if x.samples, err = e.sampleTokens(ctx, src); err != nil {
-		return nil, err
-	}
-	if x.tuples, err = quantities(e.Measures, e.Squares, products); err != nil {
-		return nil, err
-	}
-	if err := checkOutputNames(e.IDs, e.Measures, e.Squares, products); err != nil {
-		return nil, err
-	}
-	if x.idFields, err = e.idFields(src.files[0], schema); err != nil {
+	x := &encrypting{Encryption: e, src: t.src, tuples: t.tuples, idFields: t.idFields}
+	if x.samples, err = e.sampleTokens(ctx, t.src); err != nil {
 		return nil, err
 	}
 	return x, nil
@@ -241,7 +196,7 @@ func (x *encrypting) write(ctx context.Context, name string, feed feed, progress
 	if x.noise != nil && x.noise.request.Noise == NoiseShare {
 		x.table.Noise.List = x.list
 	}
-	out, err := x.createTable(ctx, name, rowsPerFile, x.table, x.idFields)
+	out, err := createTable(ctx, x.Options, name, rowsPerFile, x.table, x.idFields)
 	if err != nil {
 		return nil, err
 	}
@@ -319,81 +274,7 @@ func (e *Encryption) check() error {
 	if err := e.checkPrivacy(); err != nil {
 		return err
 	}
-	if len(e.IDs) == 0 {
-		return usage("Name the columns that identify a record: --id COL[,COL].", "no id column")
-	}
-	if len(e.Measures) == 0 {
-		return usage("Name what to encrypt: --measure NAME[:decimals=D][:max=M].", "no measure")
-	}
-	return nil
-}
-
-// resolve replaces the measure "*" by all columns of the files that are not ids nor named otherwise, nor those in which a VCF
-// or BED file says what a row is about, and checks that the columns are there.
-func (e *Encryption) resolve(file string, schema *arrow.Schema) error {
-	have := column.Names(schema)
-	if err := column.CheckNames(file, have); err != nil {
-		return err
-	}
-	var measures []Measure
-	keys := formats[blob.Ext(file)].keys
-	for _, m := range e.Measures {
-		if m.Name != AllColumns || slices.Contains(have, AllColumns) {
-			measures = append(measures, m)
-			continue
-		}
-		for i, name := range have {
-			if !slices.Contains(e.IDs, name) && !slices.Contains(keys, name) && !has(e.Measures, name) && !column.IsPartition(schema.Field(i)) {
-				measures = append(measures, Measure{Name: name, Decimals: m.Decimals, Bound: m.Bound, Prepare: m.Prepare})
-			}
-		}
-	}
-	if len(measures) == 0 {
-		return column.Refuse(file, "no column is left to encrypt: all are ids").WithHint("Name fewer columns in --id.")
-	}
-	e.Measures = measures
-	seen := map[string]bool{}
-	for _, name := range e.IDs {
-		if seen[name] {
-			return usage("Name every id column once.", "id column %s is given twice", column.Quote(name))
-		}
-		seen[name] = true
-	}
-	for _, m := range e.Measures {
-		if seen[m.Name] {
-			return usage("An id is kept in the clear, a measure is encrypted.", "column %s is both an id and a measure", column.Quote(m.Name))
-		}
-	}
-	for _, name := range e.columns() {
-		if !slices.Contains(have, name) {
-			missing := column.MissingColumn(file, name, have)
-			if strings.Contains(name, ":") && has(e.Measures, name) {
-				missing.Hint += " What follows a colon is taken for a part of the name unless it is a setting: " + strings.Join(settings, ", ") + "."
-			}
-			return missing
-		}
-	}
-	return nil
-}
-
-func (e *Encryption) columns() []string {
-	out := slices.Clone(e.IDs)
-	for _, m := range e.Measures {
-		out = append(out, m.Name)
-	}
-	return out
-}
-
-func (e *Encryption) idFields(file string, schema *arrow.Schema) ([]arrow.Field, error) {
-	var fields []arrow.Field
-	for _, name := range e.IDs {
-		f := schema.Field(schema.FieldIndices(name)[0])
-		if err := checkIDType(file, f); err != nil {
-			return nil, err
-		}
-		fields = append(fields, arrow.Field{Name: f.Name, Type: f.Type})
-	}
-	return fields, nil
+	return e.Spec.check()
 }
 
 // findBounds is the first pass, over the measures that were declared without max.

@@ -57,7 +57,7 @@ func chores(t testing.TB, disk blob.Disk, prefix string, rows int) []chore {
 	put("b.csv", b.String())
 	encrypt := func(from, layout string, out string, key job.Key) func(context.Context, job.Options) error {
 		return func(ctx context.Context, o job.Options) error {
-			e := job.Encryption{Options: o, Key: key, In: []string{in(from)}, Out: in(out), IDs: []string{"id"}, Measures: measures(t, "x:max=1000"), Layout: layout}
+			e := job.Encryption{Options: o, Key: key, Spec: job.Spec{In: []string{in(from)}, IDs: []string{"id"}, Measures: measures(t, "x:max=1000")}, Out: in(out), Layout: layout}
 			if layout == job.Records {
 				e.IDs = append(e.IDs, "ward")
 			}

@@ -14,9 +14,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/cipherfold/cipherfold/engine"
-	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/codec"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -55,7 +55,7 @@ func (in input) adds() int64 {
 	if w < 0 {
 		w = -w
 	}
-	return sums.Times(w, in.table.AddsUsed)
+	return codec.SaturatingMul(w, in.table.AddsUsed)
 }
 
 // Fuse writes the sum of the inputs. What could overflow is refused: by the footers, before anything is multiplied, or,

@@ -11,6 +11,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/kernels/codec"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -84,7 +85,7 @@ func (f *fusing) newGrouping() (*grouping, error) {
 		if !slices.Contains(g.weights, in.weight) {
 			g.weights = append(g.weights, in.weight)
 		}
-		total = sums.AddUp(total, sums.Times(in.adds(), in.table.Rows))
+		total = codec.SaturatingAdd(total, codec.SaturatingMul(in.adds(), in.table.Rows))
 		if f.MinGroup <= 1 && in.table.Rows > 0 && in.adds() > m.table.MaxAdds {
 			return nil, headroom(&m.table, f.inputs, in.adds(), "a group")
 		}
@@ -110,7 +111,7 @@ func (g *grouping) close() { _ = g.runs.Close() }
 func (g *grouping) create(ctx context.Context) (tableWriter, error) {
 	t := g.m.table
 	t.IDs, t.Rows, t.AddsUsed, t.JobID = g.By, 0, 0, g.jobID()
-	return g.createTable(ctx, g.Out, g.RowsPerFile, t, g.fields)
+	return createTable(ctx, g.Options, g.Out, g.RowsPerFile, t, g.fields)
 }
 
 // over says that a group has more additions than fit, and will not be dropped for being small.

@@ -26,19 +26,19 @@ func testKey(t testing.TB, variant paillier.Variant) *paillier.SecretKey {
 	t.Helper()
 	keysMu.Lock()
 	defer keysMu.Unlock()
-	if keys[variant] == nil {
+	if keyOf[variant] == nil {
 		k, err := paillier.GenerateKey(context.Background(), rand.Reader, variant, 1024, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys[variant] = k
+		keyOf[variant] = k
 	}
-	return keys[variant]
+	return keyOf[variant]
 }
 
 var (
 	keysMu sync.Mutex
-	keys   = map[paillier.Variant]*paillier.SecretKey{}
+	keyOf  = map[paillier.Variant]*paillier.SecretKey{}
 )
 
 // bench is a directory of test files and short ways to run jobs in it.

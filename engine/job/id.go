@@ -137,6 +137,14 @@ func rowKey(key []byte, ids []arrow.Array, i int) []byte {
 	return key
 }
 
+// textKey is the key of a row with every id as text, so that a universe kept as text matches ids kept as numbers.
+func textKey(key []byte, ids []arrow.Array, i int) []byte {
+	for _, arr := range ids {
+		key = appendText(key, arr.ValueStr(i))
+	}
+	return key
+}
+
 // keyText writes a key for messages.
 func keyText(ids []arrow.Array, i int) string {
 	text := ""

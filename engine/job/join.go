@@ -34,7 +34,7 @@ func JoinTables(ctx context.Context, o Options, parts []string, out string, rows
 			all := *t
 			all.Rows = 0 // known at the end
 			ids := r.Schema().Fields()[:len(t.IDs)]
-			if w, err = o.createTable(ctx, out, rowsPerFile, all, ids); err != nil {
+			if w, err = createTable(ctx, o, out, rowsPerFile, all, ids); err != nil {
 				return err
 			}
 		}
@@ -72,7 +72,7 @@ func JoinDecrypted(ctx context.Context, d Decryption, parts []string) (records i
 	if err != nil {
 		return 0, err
 	}
-	w, err := d.createRows(ctx, d.Out, d.RowsPerFile, o.schema)
+	w, err := createRows(ctx, d.Options, d.Out, d.RowsPerFile, o.schema)
 	if err != nil {
 		return 0, err
 	}

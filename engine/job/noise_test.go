@@ -110,7 +110,7 @@ func TestNoiseAtRelease(t *testing.T) {
 	files, universe, sums, counts := b.owners(2, noisyRecords)
 	var tables []string
 	for _, file := range files {
-		tables = append(tables, b.encrypt(file, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}}))
+		tables = append(tables, b.encrypt(file, job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100")}, Layout: job.Blocks, Universe: []string{universe}}))
 	}
 	fused := b.fuse("fused.cf.parquet", job.Fusion{In: tables})
 	for name, c := range map[string]struct {
@@ -177,7 +177,7 @@ func TestNoiseAtRelease(t *testing.T) {
 // The output says beside its numbers what noise they have.
 func TestNoiseInMetadata(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n2,4\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n2,4\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}})
 	budget := b.budget("", "4", "")
 	for _, name := range []string{"out.parquet", "out.arrow"} {
 		report, err := b.open(in, name, job.Privacy{Noise: job.NoiseRelease, Epsilon: "2", Records: 1, Budget: budget})
@@ -239,7 +239,7 @@ func TestNoiseLocal(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	files, universe, sums, counts := b.owners(3, noisyRecords)
 	encrypt := func(file string, p job.Privacy) (string, *job.Report, error) {
-		return b.tryEncrypt(file, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}, Privacy: p})
+		return b.tryEncrypt(file, job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100")}, Layout: job.Blocks, Universe: []string{universe}, Privacy: p})
 	}
 	for _, p := range []job.Privacy{{Noise: job.NoiseLocal, Rho: "0.5", Records: 1}, {Noise: job.NoiseLocal, Epsilon: "3", Records: 2}} {
 		b.options.Overwrite = true
@@ -310,7 +310,7 @@ func TestNoiseLocal(t *testing.T) {
 // A weight makes what one person changes larger, and so the noise at release.
 func TestNoiseOfWeights(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}}
 	one, two := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), e), b.encrypt(b.write("c.csv", "id,v\n1,4\n"), e)
 	p := job.Privacy{Noise: job.NoiseRelease, Epsilon: "1", Records: 1, Budget: b.budget("100", "", "")}
 	plain := b.fuse("plain.cf.parquet", job.Fusion{In: []string{one, two}})
@@ -332,8 +332,7 @@ func TestNoiseOfWeights(t *testing.T) {
 func TestNoiseInParts(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	files, universe, sums, _ := b.owners(1, noisyRecords)
-	e := job.Encryption{Options: b.options, Key: job.KeyOf(b.key.Public()), In: files, Out: b.path("a.cf.parquet"), IDs: []string{"id"},
-		Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}, Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "10", Records: 1}}
+	e := job.Encryption{Options: b.options, Key: job.KeyOf(b.key.Public()), Spec: job.Spec{In: files, IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100")}, Out: b.path("a.cf.parquet"), Layout: job.Blocks, Universe: []string{universe}, Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "10", Records: 1}}
 	b.encryptInParts(e, 50)
 	report, err := b.open(e.Out, "local.csv", job.Privacy{})
 	if err != nil {
@@ -386,7 +385,7 @@ func TestNoiseHeadroom(t *testing.T) {
 	in := b.write("a.csv", "id,v\n1,3\n2,4\n")
 	lay := func(p job.Privacy, spec string, squares ...string) (*ctfile.Table, error) {
 		b.options.Overwrite = true
-		out, _, err := b.tryEncrypt(in, job.Encryption{IDs: []string{"id"}, Measures: measures(t, spec), Squares: squares, Privacy: p})
+		out, _, err := b.tryEncrypt(in, job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, spec), Squares: squares}, Privacy: p})
 		if err != nil {
 			return nil, err
 		}
@@ -428,7 +427,7 @@ func TestNoiseMistakes(t *testing.T) {
 	}
 	check := func(want string, p job.Privacy, change func(e *job.Encryption)) {
 		t.Helper()
-		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Universe: []string{universe}, Privacy: p}
+		e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}, Universe: []string{universe}, Privacy: p}
 		if change != nil {
 			change(&e)
 		}
@@ -476,7 +475,7 @@ func TestNoiseMistakes(t *testing.T) {
 	check("one record changes all values", local, func(e *job.Encryption) { e.Measures = measures(t, "v:tpm:decimals=2:max=1000000") })
 	check("fills values from other records", local, func(e *job.Encryption) { e.Measures = measures(t, "w:missing=mean:max=10") })
 
-	table := b.encrypt(in, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10")})
+	table := b.encrypt(in, job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}})
 	_, err := b.open(table, "out.csv", job.Privacy{Noise: job.NoiseRelease, Rho: "1", Records: 1})
 	var u *job.UsageError
 	if !errors.As(err, &u) || !strings.Contains(err.Error(), "without a budget") {
@@ -499,7 +498,7 @@ func TestNoiseMistakes(t *testing.T) {
 // Squares and products get noise of their own bounds, and the statistics made of them are post-processing.
 func TestNoiseOfProducts(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	in := b.encrypt(b.write("a.csv", "id,v,w\n1,3,-5\n1,4,2\n1,9,7\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=10", "w:max=7"), Squares: []string{"v"}, Products: []string{"v*w"}})
+	in := b.encrypt(b.write("a.csv", "id,v,w\n1,3,-5\n1,4,2\n1,9,7\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=10", "w:max=7"), Squares: []string{"v"}, Products: []string{"v*w"}}})
 	p := job.Privacy{Noise: job.NoiseRelease, Epsilon: "1", Records: 1, Budget: b.budget("100", "", "")}
 	report, err := b.open(in, "out.csv", p)
 	if err != nil {
@@ -548,7 +547,7 @@ func TestNoiseOfProducts(t *testing.T) {
 // The guarantee in the footer is the one that the kernels' account has for it.
 func TestNoiseFooterIsTheAccount(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	out := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"),
+	out := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")},
 		Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Delta: "1/1000", Records: 1}})
 	n := b.inspect(out).Noise
 	rho := noise.RhoFor(big.NewRat(1, 1), big.NewRat(1, 1000))
@@ -582,7 +581,7 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 		"v:max=100:missing=zero:clip=0..9": "",
 	} {
 		spec, duplicates, _ := strings.Cut(spec, "|")
-		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, spec), Duplicates: duplicates}
+		e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, spec), Duplicates: duplicates}}
 		out, _, err := b.tryEncrypt(b.write("a.csv", "id,v\np,8\nq,\nr,7\n"), e)
 		if err != nil {
 			t.Fatal(err)
@@ -600,7 +599,7 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 	owner := func(name, rows, groups string, honest int64) string {
 		t.Helper()
 		p.Groups, p.Honest = []string{b.write("groups.csv", groups)}, honest
-		out, _, err := b.tryEncrypt(b.write(name, rows), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "v:max=10"), Privacy: p})
+		out, _, err := b.tryEncrypt(b.write(name, rows), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "v:max=10")}, Privacy: p})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -634,12 +633,12 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 	list := []string{b.write("list.csv", "g\na\nb\n")}
 	p.Groups = nil
 	for _, layout := range []string{job.Records, job.Blocks} {
-		_, report, err := b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Layout: layout, Universe: list, Measures: measures(t, "v:max=10"), Privacy: p})
+		_, report, err := b.tryEncrypt(b.path("none.csv"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "v:max=10")}, Layout: layout, Universe: list, Privacy: p})
 		if err != nil || report.Records != 2 || report.Missing["v"] != 2 {
 			t.Errorf("%s: %+v, %v", layout, report, err)
 		}
 	}
-	_, _, err = b.tryEncrypt(b.path("none.csv"), job.Encryption{IDs: []string{"g"}, Universe: list, Measures: measures(t, "v:max=10")})
+	_, _, err = b.tryEncrypt(b.path("none.csv"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "v:max=10")}, Universe: list})
 	refused(t, err, "not one row")
 	p.Groups = []string{b.path("groups.csv")}
 
@@ -648,7 +647,7 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Honest = 1
-	out, report, err := b.tryEncrypt(b.write("tokens.csv", "g,v\na,5\n"), job.Encryption{IDs: []string{"g"}, Tokenize: []string{"g"}, TokenKey: b.path("tokens.json"), Measures: measures(t, "v:max=10"), Privacy: p})
+	out, report, err := b.tryEncrypt(b.write("tokens.csv", "g,v\na,5\n"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Tokenize: []string{"g"}, TokenKey: b.path("tokens.json"), Measures: measures(t, "v:max=10")}, Privacy: p})
 	if err != nil || report.Records != 4 {
 		t.Fatalf("%+v, %v", report, err)
 	}
@@ -660,9 +659,9 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 	}
 
 	// Tokens of samples.
-	_, _, err = b.tryEncrypt(b.write("samples.csv", "g,v\na,5\n"), job.Encryption{IDs: []string{"g"}, TokenSamples: true, TokenKey: b.path("tokens.json"), Measures: measures(t, "v:max=10"),
+	_, _, err = b.tryEncrypt(b.write("samples.csv", "g,v\na,5\n"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, TokenKey: b.path("tokens.json"), Measures: measures(t, "v:max=10")}, TokenSamples: true,
 		Privacy: job.Privacy{Noise: job.NoiseLocal, Epsilon: "1", Records: 1}})
 	misused(t, err, "--token-samples with --noise")
-	_, _, err = b.tryEncrypt(b.write("first.csv", "g,v\na,5\n"), job.Encryption{IDs: []string{"g"}, Duplicates: job.DuplicatesFirst, Measures: measures(t, "v:max=10"), Privacy: p})
+	_, _, err = b.tryEncrypt(b.write("first.csv", "g,v\na,5\n"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Duplicates: job.DuplicatesFirst, Measures: measures(t, "v:max=10")}, Privacy: p})
 	misused(t, err, "a row stands before another of its id")
 }

@@ -4,9 +4,9 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/codec"
 )
 
 // fuseNoise says which noise the fusion of tables carries and what the largest weight is that values in it were multiplied by.
@@ -19,7 +19,7 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 	shares := map[string]string{} // job ids of the tables that they are of: the input that has it
 	for _, in := range inputs {
 		w := max(in.weight, -in.weight)
-		weight = max(weight, sums.Times(w, max(1, in.table.WeightMax)))
+		weight = max(weight, codec.SaturatingMul(w, max(1, in.table.WeightMax)))
 		n := in.table.Noise
 		switch {
 		case n == nil:
@@ -43,10 +43,10 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 			return nil, 0, column.Refuse(in.file, "its noise differs from that of %s in %s", first, why).
 				WithHint("All owners must give the same --noise, --epsilon, --delta, --rho, --person-records, --sensitivity, --counts, --owners and --honest, and the same lists as --noise-groups or --universe.")
 		}
-		out.Quiet = sums.AddUp(out.Quiet, n.Quiet)
+		out.Quiet = codec.SaturatingAdd(out.Quiet, n.Quiet)
 		for _, q := range n.Quantities {
 			if mine := noiseOn(out, q.Name); mine != nil {
-				mine.Tables = sums.AddUp(mine.Tables, q.Tables)
+				mine.Tables = codec.SaturatingAdd(mine.Tables, q.Tables)
 			} else {
 				out.Quantities = append(out.Quantities, q)
 			}
@@ -69,7 +69,7 @@ func fuseNoise(inputs []input) (*ctfile.Noise, int64, error) {
 			return nil, 0, column.Refuse(in.file, "it has no noise, but %s has", first).WithHint("With --noise local every owner adds noise, or the promise holds for some people only.")
 		}
 	}
-	out.Quiet = sums.AddUp(out.Quiet, quiet)
+	out.Quiet = codec.SaturatingAdd(out.Quiet, quiet)
 	return out, weight, nil
 }
 

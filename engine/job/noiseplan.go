@@ -132,11 +132,11 @@ func (x *encrypting) chargeFor(ctx context.Context) (*PrivacyReport, error) {
 	if r == nil || x.Privacy.Budget == "" {
 		return r, nil
 	}
-	return r, r.charge(ctx, x.Privacy.Budget, x.noise, &x.table, x.Out)
+	return r, chargeRelease(ctx, r, x.Privacy.Budget, x.noise, &x.table, x.Out)
 }
 
-// charge enters a release into a budget.
-func (r *PrivacyReport) charge(ctx context.Context, file string, n *noising, t *ctfile.Table, out string) error {
+// chargeRelease enters a release into a budget, and notes its state in the report.
+func chargeRelease(ctx context.Context, r *PrivacyReport, file string, n *noising, t *ctfile.Table, out string) error {
 	entry := Release{Place: n.request.Noise, Mechanism: n.mechanism, Rho: n.guarantee.Rho.RatString(), Records: n.request.Records,
 		Key: t.Fingerprint, Table: t.JobID, Out: out}
 	if n.guarantee.IsPure() {
@@ -221,7 +221,7 @@ func (o *opening) planRelease(n *noising) error {
 		}
 		o.noise, o.privacy = n, n.report(1)
 	}
-	metadata, err := o.privacy.metadata()
+	metadata, err := reportMetadata(o.privacy)
 	if err == nil && metadata != nil {
 		o.schema = withMetadata(o.schema, metadata)
 	}
@@ -234,7 +234,7 @@ func (o *opening) charge(ctx context.Context) (*PrivacyReport, error) {
 		return o.privacy, nil
 	}
 	r := *o.privacy
-	return &r, r.charge(ctx, o.d.Privacy.Budget, o.noise, o.table, o.d.Out)
+	return &r, chargeRelease(ctx, &r, o.d.Privacy.Budget, o.noise, o.table, o.d.Out)
 }
 
 func tailBound(tail codec.Int) codec.Bound {

@@ -10,9 +10,9 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 
-	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/codec"
 	"github.com/cipherfold/cipherfold/kernels/noise"
 )
 
@@ -155,7 +155,7 @@ func tableNoise(file string, t *ctfile.Table) (*PrivacyReport, error) {
 		if err != nil {
 			return nil, bad(fmt.Errorf("%s: %w", column.Quote(m.Name), err))
 		}
-		terms := max(1, sums.Times(t.AddsUsed, max(1, t.WeightMax))) // a weight w counts w² times, of which |w| are in AddsUsed
+		terms := max(1, codec.SaturatingMul(t.AddsUsed, max(1, t.WeightMax))) // a weight w counts w² times, of which |w| are in AddsUsed
 		if n.Groups != nil {
 			terms = q.Tables
 		}
@@ -166,8 +166,8 @@ func tableNoise(file string, t *ctfile.Table) (*PrivacyReport, error) {
 	return r, nil
 }
 
-// metadata is the report for the metadata of a decrypted table.
-func (r *PrivacyReport) metadata() (map[string]string, error) {
+// reportMetadata is the report for the metadata of a decrypted table.
+func reportMetadata(r *PrivacyReport) (map[string]string, error) {
 	if r == nil {
 		return nil, nil
 	}

@@ -23,7 +23,7 @@ func TestNoiseShares(t *testing.T) {
 	const rho = 0.125
 	encrypt := func(file string, rho string, max string) string {
 		b.options.Overwrite = true
-		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max="+max), Layout: job.Blocks, Universe: []string{universe}}
+		e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max="+max)}, Layout: job.Blocks, Universe: []string{universe}}
 		if rho != "" {
 			e.Privacy = job.Privacy{Noise: job.NoiseShare, Rho: rho, Records: 1, Owners: 5, Honest: 4}
 		}
@@ -84,7 +84,7 @@ func TestNoiseShares(t *testing.T) {
 	wide := job.Privacy{Noise: job.NoiseShare, Rho: "0.125", Records: 1, Owners: 2, Honest: 2}
 	var pair []string
 	for _, file := range files[:2] {
-		pair = append(pair, b.encrypt(file, job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100"), Layout: job.Blocks, Universe: []string{universe}, MaxAdds: 1 << 20, Privacy: wide}))
+		pair = append(pair, b.encrypt(file, job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:decimals=1:max=100")}, Layout: job.Blocks, Universe: []string{universe}, MaxAdds: 1 << 20, Privacy: wide}))
 	}
 	total := b.fuse("total.cf.parquet", job.Fusion{In: pair, By: []string{}})
 	if r, err := b.open(total, "total.csv", job.Privacy{}); err != nil || r.Privacy.Columns[0].Terms != 2*noisyRecords {
@@ -104,7 +104,7 @@ func TestNoiseSharesOfSome(t *testing.T) {
 	p := job.Privacy{Noise: job.NoiseShare, Rho: "8", Records: 1, Counts: job.CountsPublic, Owners: 3, Honest: 2}
 	var tables []string
 	for o := range 3 {
-		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=1000"), Universe: []string{universe}, Privacy: p}
+		e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=1000")}, Universe: []string{universe}, Privacy: p}
 		if o == 2 { // without noise, but in slots as wide
 			e.Privacy, e.Measures = job.Privacy{}, measures(t, "v:max="+b.inspect(tables[0]).Measures[0].Bound)
 		}
@@ -128,7 +128,7 @@ func TestNoiseSharesCountOnce(t *testing.T) {
 	universe := b.write("u.csv", "id\n1\n2\n")
 	p := job.Privacy{Noise: job.NoiseShare, Rho: "8", Records: 1, Owners: 3, Honest: 2}
 	encrypt := func(name string, o job.Privacy, rowsPerFile int64) string {
-		return b.encrypt(b.write(name, "id,v\n1,5\n2,6\n"), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=10"), Universe: []string{universe}, Privacy: o, RowsPerFile: rowsPerFile})
+		return b.encrypt(b.write(name, "id,v\n1,5\n2,6\n"), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}, Universe: []string{universe}, Privacy: o, RowsPerFile: rowsPerFile})
 	}
 	first, second := encrypt("a.csv", p, 0), encrypt("b.csv", p, 0)
 	data, err := os.ReadFile(first)
@@ -180,7 +180,7 @@ func TestNoiseGroups(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	want, n := map[string]int64{}, map[string]int64{}
 	var tables []string
-	e := job.Encryption{IDs: []string{"ward", "sex"}, Measures: measures(t, "HR:max=200"), Privacy: p}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"ward", "sex"}, Measures: measures(t, "HR:max=200")}, Privacy: p}
 	for o := range 3 {
 		rows := [][]string{{"ward", "sex", "HR"}}
 		for range 500 {

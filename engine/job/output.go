@@ -24,7 +24,7 @@ type tableWriter interface {
 
 // createTable begins an encrypted table: the file of that name, or, with rowsPerFile > 0, a directory of that name with
 // files of so many records each. In blocks they have as many whole blocks as that makes, but one at least.
-func (o Options) createTable(ctx context.Context, name string, rowsPerFile int64, t ctfile.Table, ids []arrow.Field) (tableWriter, error) {
+func createTable(ctx context.Context, o Options, name string, rowsPerFile int64, t ctfile.Table, ids []arrow.Field) (tableWriter, error) {
 	if rowsPerFile == 0 {
 		w, err := ctfile.Create(ctx, o.FS, name, t, ids, ctfile.Options{Overwrite: o.Overwrite})
 		if err != nil {
@@ -84,7 +84,7 @@ func (s *splitTable) finish(ctx context.Context, w column.Writer, last bool) err
 
 // createRows begins a table in the clear: the file of that name, or, with rowsPerFile > 0, a directory with files of so many
 // rows each, in the format of the name's extension, or Parquet when it has none.
-func (o Options) createRows(ctx context.Context, name string, rowsPerFile int64, schema *arrow.Schema) (column.Writer, error) {
+func createRows(ctx context.Context, o Options, name string, rowsPerFile int64, schema *arrow.Schema) (column.Writer, error) {
 	f, ext, err := rowsFormat(name, rowsPerFile)
 	if err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func TestRowsPerFile(t *testing.T) {
 				continue // many files, nothing new
 			}
 			dir := b.path(fmt.Sprintf("%s-%d", layout, rows))
-			e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), Layout: layout, RowsPerFile: rows, In: []string{in}, Out: dir, Key: job.KeyOf(b.key.Public())}
+			e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), In: []string{in}}, Layout: layout, RowsPerFile: rows, Out: dir, Key: job.KeyOf(b.key.Public())}
 			report, err := job.Encrypt(t.Context(), e)
 			if err != nil {
 				t.Fatalf("%s, %d: %v", layout, rows, err)
@@ -107,7 +107,7 @@ func TestRowsPerFile(t *testing.T) {
 					t.Errorf("%s: files %q", out, got)
 				}
 				// It is a table as any: it can be encrypted again.
-				again := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "x_sum:max=10000"), In: []string{b.path(out)}, Out: b.path("again.cf.parquet"), Key: job.KeyOf(b.key.Public())}
+				again := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "x_sum:max=10000"), In: []string{b.path(out)}}, Out: b.path("again.cf.parquet"), Key: job.KeyOf(b.key.Public())}
 				again.Overwrite = true
 				if r, err := job.Encrypt(t.Context(), again); err != nil || r.Records != n || len(r.Inputs) != 4 {
 					t.Errorf("%s: %+v, %v", out, r, err)
@@ -120,7 +120,7 @@ func TestRowsPerFile(t *testing.T) {
 // A directory from which a part is missing, or with one too many, is no table.
 func TestPartsOfTables(t *testing.T) {
 	b := newBench(t, paillier.DJN)
-	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), RowsPerFile: 10, In: []string{b.numbered("in.csv", 35)}, Key: job.KeyOf(b.key.Public())}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), In: []string{b.numbered("in.csv", 35)}}, RowsPerFile: 10, Key: job.KeyOf(b.key.Public())}
 	dir := b.path("t")
 	file := func(k int) string { return filepath.Join(dir, fmt.Sprintf("part-%05d.cf.parquet", k)) }
 	begin := func() {
@@ -188,7 +188,7 @@ func TestPartsOfTables(t *testing.T) {
 func TestRowsPerFileRefusals(t *testing.T) {
 	b := newBench(t, paillier.DJN)
 	in := b.numbered("in.csv", 20)
-	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), RowsPerFile: 5, In: []string{in}, Key: job.KeyOf(b.key.Public())}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), In: []string{in}}, RowsPerFile: 5, Key: job.KeyOf(b.key.Public())}
 	try := func(out string, overwrite bool) error {
 		e.Out, e.Overwrite = b.path(out), overwrite
 		_, err := job.Encrypt(context.Background(), e)
@@ -250,7 +250,7 @@ func TestRowsPerFileFaults(t *testing.T) {
 			var mem blobtest.Mem
 			mem.Put("in.csv", []byte("id,x\n1,10\n2,20\n3,30\n4,40\n5,50\n"))
 			fs := &blobtest.Faulty{FS: &mem, FailAt: at, Mode: mode}
-			e := job.Encryption{Options: job.Options{FS: fs, Disk: fs, Threads: 1}, IDs: []string{"id"}, Measures: measures(t, "x:max=100"), RowsPerFile: 2, In: []string{"in.csv"}, Out: "t", Key: key}
+			e := job.Encryption{Options: job.Options{FS: fs, Disk: fs, Threads: 1}, Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "x:max=100"), In: []string{"in.csv"}}, RowsPerFile: 2, Out: "t", Key: key}
 			_, err := job.Encrypt(context.Background(), e)
 			if mem.Handles() != 0 {
 				t.Errorf("mode %d, failure %d: %d handles are open", mode, at, mem.Handles())
@@ -277,7 +277,7 @@ func TestFuseRowsPerFile(t *testing.T) {
 	const n = 100
 	in := b.numbered("in.csv", n)
 	for _, layout := range []string{job.Records, job.Blocks} {
-		e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), Layout: layout, In: []string{in}, Key: job.KeyOf(b.key.Public())}
+		e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "x:max=10000"), In: []string{in}}, Layout: layout, Key: job.KeyOf(b.key.Public())}
 		for name, rows := range map[string]int64{"one": 0, "split": 23, "other": 41} {
 			e.Out, e.RowsPerFile, e.Overwrite = b.path(name), rows, true
 			if rows == 0 {

@@ -68,7 +68,7 @@ func TestFuseInParts(t *testing.T) {
 		return list
 	}
 	records := []string{x.write(b, "x1", rows(3000, false)), x.write(b, "x2", rows(2500, true)), y.write(b, "y1", rows(1500, false))}
-	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=100"), Layout: job.Blocks, MaxAdds: 5000, Key: job.KeyOf(b.key)}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=100")}, Layout: job.Blocks, MaxAdds: 5000, Key: job.KeyOf(b.key)}
 	var blocks []string
 	for owner := range 3 {
 		table := [][]string{{"id", "v"}}
@@ -202,7 +202,7 @@ func TestRunsOfOtherRows(t *testing.T) {
 	for i := range 700 {
 		table = append(table, []string{fmt.Sprint(i), fmt.Sprint(i % 100)})
 	}
-	e := job.Encryption{IDs: []string{"id"}, Measures: measures(t, "v:max=100"), Layout: job.Blocks, MaxAdds: 1000, Key: job.KeyOf(b.key)}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=100")}, Layout: job.Blocks, MaxAdds: 1000, Key: job.KeyOf(b.key)}
 	u := job.Fusion{In: []string{b.encrypt(b.table("a.csv", table), e)}, Out: b.path("out.cf.parquet")}
 	n, _, err := job.FuseRows(ctx, u)
 	if err != nil || n < 3 {

@@ -51,7 +51,7 @@ func TestPartitionFolders(t *testing.T) {
 		"data/site=B%20b/year=2026/_SUCCESS":   "",
 	})
 	in := b.path("data")
-	e := job.Encryption{IDs: []string{"site", "year", "id"}, Measures: measures(t, "x:max=1000")}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"site", "year", "id"}, Measures: measures(t, "x:max=1000")}}
 	bySite := map[string]string{"A": "100/4", "B b": "500/1"}
 	for _, pattern := range []string{"data", "data/*", "data/site=*/year=*", "data/*/*/*.csv"} {
 		e.In, e.Out, e.Options, e.Key = []string{b.path(pattern)}, b.path("all.cf.parquet"), b.options, job.KeyOf(b.key.Public())
@@ -79,7 +79,7 @@ func TestPartitionFolders(t *testing.T) {
 	}
 
 	// As a measure; and * means the columns of the files.
-	e = job.Encryption{IDs: []string{"id"}, Measures: measures(t, "year", "x:max=1000")}
+	e = job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "year", "x:max=1000")}}
 	e.In, e.Out, e.Key = []string{in}, b.path("year.cf.parquet"), job.KeyOf(b.key.Public())
 	if _, err := job.Encrypt(t.Context(), e); err != nil {
 		t.Fatal(err)
@@ -88,20 +88,20 @@ func TestPartitionFolders(t *testing.T) {
 	if got, want := total[0]["year_sum"], fmt.Sprint(2025*2+2026*4); len(total) != 1 || got != want {
 		t.Errorf("sum of years %s, want %s", got, want)
 	}
-	e = job.Encryption{IDs: []string{"id"}, Measures: measures(t, "*:max=1000"), In: []string{in}, Out: b.path("star.cf.parquet"), Key: job.KeyOf(b.key.Public())}
+	e = job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "*:max=1000"), In: []string{in}}, Out: b.path("star.cf.parquet"), Key: job.KeyOf(b.key.Public())}
 	report, err := job.Encrypt(t.Context(), e)
 	if err != nil || !slices.Equal(report.Measures, []string{"x"}) {
 		t.Errorf("* means %v, %v", report, err)
 	}
 	// In blocks, and only folders as ids.
-	e = job.Encryption{IDs: []string{"year", "id"}, Measures: measures(t, "x:max=1000"), Layout: job.Blocks, In: []string{b.path("data/site=A/*/*")}, Out: b.path("b.cf.parquet"), Key: job.KeyOf(b.key.Public())}
+	e = job.Encryption{Spec: job.Spec{IDs: []string{"year", "id"}, Measures: measures(t, "x:max=1000"), In: []string{b.path("data/site=A/*/*")}}, Layout: job.Blocks, Out: b.path("b.cf.parquet"), Key: job.KeyOf(b.key.Public())}
 	if _, err := job.Encrypt(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := sumsBy(b.decrypt(e.Out), "x", "year", "id"), map[string]string{"2025,1": "10/1", "2025,2": "20/1", "2026,1": "30/1", "2026,3": "40/1"}; !maps.Equal(got, want) {
 		t.Errorf("blocks: %v, want %v", got, want)
 	}
-	e = job.Encryption{IDs: []string{"site"}, Measures: measures(t, "year"), In: []string{in}, Out: b.path("s.cf.parquet"), Key: job.KeyOf(b.key.Public())}
+	e = job.Encryption{Spec: job.Spec{IDs: []string{"site"}, Measures: measures(t, "year"), In: []string{in}}, Out: b.path("s.cf.parquet"), Key: job.KeyOf(b.key.Public())}
 	if _, err := job.Encrypt(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestPartitionRefusals(t *testing.T) {
 		{"empty", "id", "empty", "no part files"},
 		{"keys/*/*", "id", "keys/b=1/p.csv", "the keys b"},
 	} {
-		e := job.Encryption{IDs: strings.Split(tt.id, ","), Measures: measures(t, "x:max=1000"), In: []string{b.path(tt.in)}, Out: b.path("o.cf.parquet"), Key: job.KeyOf(b.key.Public())}
+		e := job.Encryption{Spec: job.Spec{IDs: strings.Split(tt.id, ","), Measures: measures(t, "x:max=1000"), In: []string{b.path(tt.in)}}, Out: b.path("o.cf.parquet"), Key: job.KeyOf(b.key.Public())}
 		_, err := job.Encrypt(t.Context(), e)
 		var input *column.InputError
 		var file *blob.Error

@@ -88,7 +88,7 @@ func TestPartsAreTheWhole(t *testing.T) {
 	in, universe := b.table("in.csv", rows), b.table("universe.csv", list)
 	for name, e := range map[string]job.Encryption{
 		"records":  {Layout: job.Records},
-		"blocks":   {Layout: job.Blocks, Squares: []string{"x"}},
+		"blocks":   {Layout: job.Blocks, Spec: job.Spec{Squares: []string{"x"}}},
 		"universe": {Layout: job.Blocks, Universe: []string{universe}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +123,7 @@ func TestPartsAreTheWhole(t *testing.T) {
 func TestPartsOfAnotherSource(t *testing.T) {
 	b := newBench(t, paillier.DJN)
 	in := b.write("in.csv", "id,x\n1,5\n2,6\n3,7\n")
-	e := job.Encryption{Key: job.KeyOf(b.key.Public()), In: []string{in}, Out: b.path("out.cf.parquet"), IDs: []string{"id"}, Measures: measures(t, "*")}
+	e := job.Encryption{Key: job.KeyOf(b.key.Public()), Spec: job.Spec{In: []string{in}, IDs: []string{"id"}, Measures: measures(t, "*")}, Out: b.path("out.cf.parquet")}
 	s, err := job.SurveyEncryption(context.Background(), e)
 	if err != nil {
 		t.Fatal(err)

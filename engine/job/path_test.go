@@ -77,7 +77,7 @@ func compare(t testing.TB, where string, row map[string]string, p [3]*plainMomen
 var bothMeasures = []string{"x:decimals=1:max=1000", "y:decimals=2:max=1000"}
 
 func spec(t testing.TB) job.Encryption {
-	return job.Encryption{IDs: []string{"id", "ward"}, Measures: measures(t, bothMeasures...), Squares: []string{"x", "y"}, Products: []string{"x*y"}}
+	return job.Encryption{Spec: job.Spec{IDs: []string{"id", "ward"}, Measures: measures(t, bothMeasures...), Squares: []string{"x", "y"}, Products: []string{"x*y"}}}
 }
 
 // Everything that a table can be asked for equals the plain computation: all variants, both ways to encrypt, by group,
@@ -261,9 +261,9 @@ func TestFusionIsTheSameWhateverTheThreads(t *testing.T) {
 // Owners with different measures fuse into a table with all of them.
 func TestUnionOfMeasures(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	one := b.encrypt(b.table("a.csv", [][]string{{"g", "x"}, {"1", "10"}, {"2", "20"}}), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:max=100")})
-	two := b.encrypt(b.table("b.csv", [][]string{{"g", "y"}, {"2", "5"}, {"3", "6"}}), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "y:max=100")})
-	both := b.encrypt(b.table("c.csv", [][]string{{"g", "x"}, {"3", "7"}}), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:max=100")})
+	one := b.encrypt(b.table("a.csv", [][]string{{"g", "x"}, {"1", "10"}, {"2", "20"}}), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:max=100")}})
+	two := b.encrypt(b.table("b.csv", [][]string{{"g", "y"}, {"2", "5"}, {"3", "6"}}), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "y:max=100")}})
+	both := b.encrypt(b.table("c.csv", [][]string{{"g", "x"}, {"3", "7"}}), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:max=100")}})
 	var got []string
 	for _, row := range b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: []string{one, two, both}})) {
 		got = append(got, fmt.Sprint(row["g"], " ", row["x_sum"], "/", row["x_count"], " ", row["y_sum"], "/", row["y_count"]))
@@ -276,7 +276,7 @@ func TestUnionOfMeasures(t *testing.T) {
 func TestMinGroup(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	in := b.encrypt(b.table("a.csv", [][]string{{"ward", "x"}, {"a", "1"}, {"b", "2"}, {"a", "3"}, {"c", ""}, {"a", "5"}, {"c", "7"}}),
-		job.Encryption{IDs: []string{"ward"}, Measures: measures(t, "x:max=100")})
+		job.Encryption{Spec: job.Spec{IDs: []string{"ward"}, Measures: measures(t, "x:max=100")}})
 	out := b.path("f.cf.parquet")
 	report, err := job.Fuse(context.Background(), job.Fusion{In: []string{in}, Out: out, By: []string{"ward"}, MinGroup: 2})
 	if err != nil {
@@ -291,7 +291,7 @@ func TestMinGroup(t *testing.T) {
 // Fusing in two steps gives what one step gives, and the footers add the additions up.
 func TestFusionOfFusions(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	e := job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:max=100"), MaxAdds: 4}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:max=100")}, MaxAdds: 4}
 	var files []string
 	for i := range 4 {
 		files = append(files, b.encrypt(b.table(fmt.Sprintf("o%d.csv", i), [][]string{{"g", "x"}, {"a", strconv.Itoa(100 - i)}}), e))

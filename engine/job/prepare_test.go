@@ -105,7 +105,7 @@ func TestPreparation(t *testing.T) {
 	} {
 		for _, layout := range []string{job.Records, job.Blocks} {
 			b := newBench(t, paillier.MHL)
-			ct := b.encrypt(b.csv("a.csv", lines...), job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec), Layout: layout})
+			ct := b.encrypt(b.csv("a.csv", lines...), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, spec)}, Layout: layout})
 			rows := b.decrypt(ct)
 			if got := cells(rows, "x_sum"); got != want {
 				t.Errorf("%s, %s:\n got %s\nwant %s", spec, layout, got, want)
@@ -126,12 +126,12 @@ func TestBlanksAroundNumbers(t *testing.T) {
 	for _, spec := range []string{"x:decimals=2:max=100", "x:decimals=2:missing=mean:max=100", "x:decimals=2:zscore=0/1:max=100"} {
 		b := newBench(t, paillier.MHL)
 		file := b.write("a.csv", "g,x\na, 5\nb,6.5 \nc,\t7\t\n")
-		if got := cells(b.decrypt(b.encrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})), "x_sum"); got != "5.00 6.50 7.00" {
+		if got := cells(b.decrypt(b.encrypt(file, job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, spec)}})), "x_sum"); got != "5.00 6.50 7.00" {
 			t.Errorf("%s: %s", spec, got)
 		}
-		_, _, err := b.tryEncrypt(b.write("b.csv", "g,x\na,5 6\n"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})
+		_, _, err := b.tryEncrypt(b.write("b.csv", "g,x\na,5 6\n"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, spec)}})
 		refused(t, err, `"5 6" is not a number`)
-		_, _, err = b.tryEncrypt(b.write("c.csv", "g,x\na, \n"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})
+		_, _, err = b.tryEncrypt(b.write("c.csv", "g,x\na, \n"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, spec)}})
 		refused(t, err, `" " is not a number`)
 	}
 }
@@ -157,24 +157,24 @@ func TestPreparationRefuses(t *testing.T) {
 		{"x:missing=refuse", "~", `column "x": the value is missing`},
 	} {
 		b := newBench(t, paillier.MHL)
-		_, _, err := b.tryEncrypt(b.csv("a.csv", "g,x", "a,0", "b,"+c.value), job.Encryption{IDs: []string{"g"}, Measures: measures(t, c.spec)})
+		_, _, err := b.tryEncrypt(b.csv("a.csv", "g,x", "a,0", "b,"+c.value), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, c.spec)}})
 		refused(t, err, "row 2 (line 3)", c.want)
 		if files := b.files(); len(files) != 1 {
 			t.Errorf("%s left %v", c.spec, files)
 		}
 	}
 	b := newBench(t, paillier.MHL)
-	_, _, err := b.tryEncrypt(b.csv("a.csv", "g,x", "a,~", "b,~"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:missing=median")})
+	_, _, err := b.tryEncrypt(b.csv("a.csv", "g,x", "a,~", "b,~"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:missing=median")}})
 	refused(t, err, "every value of \"x\" is missing: there is no median")
-	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,0", "b,0"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:tpm")})
+	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,0", "b,0"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:tpm")}})
 	refused(t, err, `add up to 0`)
-	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,1.7e308", "b,1.5e307", "c,1"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:tpm")})
+	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,1.7e308", "b,1.5e307", "c,1"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:tpm")}})
 	refused(t, err, `a.csv: row 2 (line 3), column "x": the sum of this value and those before overflows`)
-	got := b.decrypt(b.encrypt(b.csv("max.csv", "g,x", "a,1.7976931348623157e308", "b,0"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:log2:decimals=3:max=1024")}))
+	got := b.decrypt(b.encrypt(b.csv("max.csv", "g,x", "a,1.7976931348623157e308", "b,0"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:log2:decimals=3:max=1024")}}))
 	if cells(got, "x_sum") != "1024.000 0.000" {
 		t.Errorf("%v", got)
 	}
-	_, report, err := b.tryEncrypt(b.csv("b.csv", "g,x", "a,~", "b,4", "c,~"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:missing=zero")})
+	_, report, err := b.tryEncrypt(b.csv("b.csv", "g,x", "a,~", "b,4", "c,~"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:missing=zero")}})
 	if err != nil || report.Filled["x"] != 2 || report.Missing["x"] != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -197,7 +197,7 @@ func TestMeasureSettings(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	b := newBench(t, paillier.MHL)
-	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,1"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:range=0.5..1")})
+	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "a,1"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:range=0.5..1")}})
 	if f := job.Explain(orNone(err)); f.Kind != job.Usage || !strings.Contains(f.Message, "range=0.5..1") {
 		t.Errorf("%v", err)
 	}
@@ -208,17 +208,17 @@ func TestUnknownSettings(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	file := b.csv("a.csv", "g,x,y:z", "a,1,2")
 	for spec, name := range map[string]string{"x:max=10:bogus=1": "x:max=10:bogus=1", "*:log:max=10": "*:log", "x:bogus:decimals=1": "x:bogus"} {
-		_, _, err := b.tryEncrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, spec)})
+		_, _, err := b.tryEncrypt(file, job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, spec)}})
 		refused(t, err, fmt.Sprintf("a.csv: no such column: %q", name))
 		if hint := job.Explain(orNone(err)).Hint; !strings.Contains(hint, "unless it is a setting: decimals, max, unit, levels, range, tpm, log2, zscore, clip, missing.") {
 			t.Errorf("%s: hint %q", spec, hint)
 		}
 	}
-	_, _, err := b.tryEncrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, "w")})
+	_, _, err := b.tryEncrypt(file, job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "w")}})
 	if hint := job.Explain(orNone(err)).Hint; strings.Contains(hint, "setting") {
 		t.Errorf("hint %q", hint)
 	}
-	if got := cells(b.decrypt(b.encrypt(file, job.Encryption{IDs: []string{"g"}, Measures: measures(t, "y:z:max=9")})), "y:z_sum"); got != "2" {
+	if got := cells(b.decrypt(b.encrypt(file, job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "y:z:max=9")}})), "y:z_sum"); got != "2" {
 		t.Errorf("y:z_sum %s", got)
 	}
 }
@@ -226,13 +226,13 @@ func TestUnknownSettings(t *testing.T) {
 // Texts stand for the numbers that owners agreed on, in whatever order they are declared.
 func TestLevels(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	x := b.encrypt(b.csv("a.csv", "g,x", "a,low", "b,~", "c,high"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:levels=low=1|high=2.50:decimals=1:clip=0..2")})
-	y := b.encrypt(b.csv("b.csv", "g,x", "a,high", "b,low"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:levels=high=2.5|low=1.0:decimals=1:clip=0..2")})
+	x := b.encrypt(b.csv("a.csv", "g,x", "a,low", "b,~", "c,high"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:levels=low=1|high=2.50:decimals=1:clip=0..2")}})
+	y := b.encrypt(b.csv("b.csv", "g,x", "a,high", "b,low"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:levels=high=2.5|low=1.0:decimals=1:clip=0..2")}})
 	rows := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: []string{x, y}}))
 	if got := cells(rows, "x_sum") + " " + cells(rows, "x_count"); got != "3.0 1.0 2.0 2 1 1" {
 		t.Errorf("%s", got)
 	}
-	z := b.encrypt(b.csv("c.csv", "g,x", "a,low", "b,high"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:levels=low=1|high=3:log2:decimals=3:max=9")})
+	z := b.encrypt(b.csv("c.csv", "g,x", "a,low", "b,high"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:levels=low=1|high=3:log2:decimals=3:max=9")}})
 	if got := cells(b.decrypt(z), "x_sum"); got != "1.000 2.000" {
 		t.Errorf("%s", got)
 	}
@@ -242,18 +242,17 @@ func TestLevels(t *testing.T) {
 func TestConstants(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	constants := b.csv("c.csv", "measure,mean,sd,low,high", "x,10,2,-1,1", "y,0,1,~,~")
-	ct := b.encrypt(b.csv("a.csv", "g,x,y", "a,11,3", "b,20,-4"), job.Encryption{IDs: []string{"g"}, Constants: []string{constants},
-		Measures: measures(t, "x:decimals=1:zscore:clip", "y:decimals=1:zscore:max=9")})
+	ct := b.encrypt(b.csv("a.csv", "g,x,y", "a,11,3", "b,20,-4"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Constants: []string{constants}, Measures: measures(t, "x:decimals=1:zscore:clip", "y:decimals=1:zscore:max=9")}})
 	rows := b.decrypt(ct)
 	if x, y := cells(rows, "x_sum"), cells(rows, "y_sum"); x != "0.5 1.0" || y != "3.0 -4.0" {
 		t.Errorf("x %s, y %s", x, y)
 	}
-	_, _, err := b.tryEncrypt(b.csv("b.csv", "g,z", "a,11"), job.Encryption{IDs: []string{"g"}, Constants: []string{constants}, Measures: measures(t, "z:zscore")})
+	_, _, err := b.tryEncrypt(b.csv("b.csv", "g,z", "a,11"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Constants: []string{constants}, Measures: measures(t, "z:zscore")}})
 	if f := job.Explain(orNone(err)); f.Kind != job.Usage || !strings.Contains(f.Message, "zscore has no constants") {
 		t.Errorf("%v", err)
 	}
 	for _, bad := range [][]string{{"measure,mean,sd", "x,1,0"}, {"measure,mean,sd", "x,a,1"}, {"measure,mean,sd", "x,1,1", "x,2,2"}, {"measure,mean", "~,1"}, {"name,mean", "x,1"}} {
-		_, _, err := b.tryEncrypt(b.path("a.csv"), job.Encryption{IDs: []string{"g"}, Constants: []string{b.csv("bad.csv", bad...)}, Measures: measures(t, "x:zscore")})
+		_, _, err := b.tryEncrypt(b.path("a.csv"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Constants: []string{b.csv("bad.csv", bad...)}, Measures: measures(t, "x:zscore")}})
 		refused(t, err, "bad.csv")
 	}
 }
@@ -268,7 +267,7 @@ func TestDuplicates(t *testing.T) {
 	} {
 		for _, layout := range []string{job.Records, job.Blocks} {
 			b := newBench(t, paillier.MHL)
-			ct := b.encrypt(b.csv("a.csv", lines...), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1:max=100", "y:max=100"), Layout: layout, Duplicates: c.policy})
+			ct := b.encrypt(b.csv("a.csv", lines...), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1:max=100", "y:max=100"), Duplicates: c.policy}, Layout: layout})
 			rows := b.decrypt(ct)
 			sort.Slice(rows, func(i, j int) bool { return rows[i]["g"] < rows[j]["g"] })
 			got := []string{cells(rows, "g"), cells(rows, "x_sum"), cells(rows, "y_sum"), cells(rows, "x_count"), cells(rows, "y_count")}
@@ -279,17 +278,17 @@ func TestDuplicates(t *testing.T) {
 	}
 	b := newBench(t, paillier.MHL)
 	for _, layout := range []string{job.Records, job.Blocks} {
-		_, _, err := b.tryEncrypt(b.csv("a.csv", lines...), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1:max=100"), Layout: layout, Duplicates: job.DuplicatesRefuse})
+		_, _, err := b.tryEncrypt(b.csv("a.csv", lines...), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1:max=100"), Duplicates: job.DuplicatesRefuse}, Layout: layout})
 		refused(t, err, `a.csv: row 3 (line 4), column "g": duplicate id`)
 	}
-	_, _, err := b.tryEncrypt(b.csv("a.csv", lines...), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1:max=4"), Duplicates: job.DuplicatesSum})
+	_, _, err := b.tryEncrypt(b.csv("a.csv", lines...), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:decimals=1:max=4"), Duplicates: job.DuplicatesSum}})
 	refused(t, err, `row 3 (line 4), column "x": the sum of this row's value and those before`)
 }
 
 // Sums of duplicates are held against max when all rows are in, whatever their order.
 func TestDuplicateSumsInAnyOrder(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	e := job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:max=100"), Duplicates: job.DuplicatesSum}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:max=100"), Duplicates: job.DuplicatesSum}}
 	for _, rows := range [][]string{{"w,60", "w,60", "v,1", "w,-60"}, {"w,60", "w,-60", "v,1", "w,60"}, {"w,-60", "v,1", "w,60", "w,60"}} {
 		got := b.decrypt(b.encrypt(b.csv("a.csv", append([]string{"g,x"}, rows...)...), e))
 		sort.Slice(got, func(i, j int) bool { return got[i]["g"] < got[j]["g"] })
@@ -300,7 +299,7 @@ func TestDuplicateSumsInAnyOrder(t *testing.T) {
 	}
 	_, _, err := b.tryEncrypt(b.csv("a.csv", "g,x", "v,60", "w,60", "w,60", "v,60", "w,-30", "v,-90", "w,20"), e)
 	refused(t, err, `a.csv: row 7 (line 8), column "x": the sum of this row's value and those before with the same id is beyond max`)
-	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "w,9000000000000000000", "w,9000000000000000000", "w,-9000000000000000000"), job.Encryption{IDs: e.IDs, Measures: measures(t, "x"), Duplicates: job.DuplicatesSum})
+	_, _, err = b.tryEncrypt(b.csv("a.csv", "g,x", "w,9000000000000000000", "w,9000000000000000000", "w,-9000000000000000000"), job.Encryption{Spec: job.Spec{IDs: e.IDs, Measures: measures(t, "x"), Duplicates: job.DuplicatesSum}})
 	refused(t, err, `a.csv: row 2 (line 3), column "x": overflows`)
 }
 
@@ -309,7 +308,7 @@ func TestPivot(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	long := b.table("long.csv", [][]string{{"Gene", "Cell line", "TPM"}, {"G1", "HeLa", "1.5"}, {"G2", "A-431", "2"}, {"G1", "A-431", ""}, {"G3", "HeLa", "0.5"}, {"G2", "HeLa", "7"}})
 	wide := b.table("wide.csv", [][]string{{"Gene", "A-431", "HeLa"}, {"G1", "", "1.5"}, {"G2", "2", "7"}, {"G3", "", "0.5"}})
-	e := job.Encryption{IDs: []string{"Gene"}, Measures: measures(t, "*:decimals=1:max=100"), Layout: job.Blocks}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"Gene"}, Measures: measures(t, "*:decimals=1:max=100")}, Layout: job.Blocks}
 	want := b.decrypt(b.encrypt(wide, e))
 	e.Pivot = "Cell line:TPM"
 	if got := b.decrypt(b.encrypt(long, e)); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -379,7 +378,7 @@ func TestTokens(t *testing.T) {
 		b := newBench(t, paillier.MHL)
 		file, token := b.tokenKey("tokens.json")
 		universe := b.csv("u.csv", "gene", "ENSG00000000001", "ENSG00000000002.9", "ENSG00000000003", "ENSG00000000004")
-		e := job.Encryption{IDs: []string{"GeneID:as=gene:ensembl"}, Tokenize: []string{"gene"}, TokenKey: file, Layout: layout, Universe: []string{universe}}
+		e := job.Encryption{Spec: job.Spec{IDs: []string{"GeneID:as=gene:ensembl"}, Tokenize: []string{"gene"}, TokenKey: file}, Layout: layout, Universe: []string{universe}}
 		if layout == job.Records {
 			e.Universe = nil
 		}
@@ -425,7 +424,7 @@ func TestTokensOfSeveralColumns(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	file, token := b.tokenKey("tokens.json")
 	ct := b.encrypt(b.csv("a.csv", "site,chrom,pos,x", "s,22,5,1", "s,2,25,2", "r,22,6,3"),
-		job.Encryption{IDs: []string{"chrom", "site", "pos"}, Tokenize: []string{"chrom,pos"}, TokenKey: file, Measures: measures(t, "x:max=10")})
+		job.Encryption{Spec: job.Spec{IDs: []string{"chrom", "site", "pos"}, Tokenize: []string{"chrom,pos"}, TokenKey: file, Measures: measures(t, "x:max=10")}})
 	rows := b.decrypt(ct)
 	got := map[string]string{}
 	for _, r := range rows {
@@ -475,7 +474,8 @@ func TestTokenKeyRefused(t *testing.T) {
 	}
 	in := b.csv("a.csv", "g,x", "a,1")
 	for _, e := range []job.Encryption{
-		{Tokenize: []string{"g"}}, {TokenKey: file}, {Tokenize: []string{"h"}, TokenKey: file}, {Tokenize: []string{"g", "g"}, TokenKey: file}, {TokenSamples: true},
+		{Spec: job.Spec{Tokenize: []string{"g"}}}, {Spec: job.Spec{TokenKey: file}}, {Spec: job.Spec{Tokenize: []string{"h"}, TokenKey: file}},
+		{Spec: job.Spec{Tokenize: []string{"g", "g"}, TokenKey: file}}, {TokenSamples: true},
 	} {
 		e.IDs, e.Measures = []string{"g"}, measures(t, "x")
 		if _, _, err := b.tryEncrypt(in, e); job.Explain(orNone(err)).Kind != job.Usage {
@@ -500,7 +500,7 @@ func TestIDs(t *testing.T) {
 			}
 		}
 		for i, id := range []string{"ENSG00000000003.15", "chr1:5:CAA:CA"} {
-			ct, _, err := b.tryEncrypt(b.table("a.csv", [][]string{{"id", "x"}, {id, "1"}}), job.Encryption{Options: job.Options{Overwrite: true}, IDs: []string{spec}, Measures: measures(t, "x:max=5")})
+			ct, _, err := b.tryEncrypt(b.table("a.csv", [][]string{{"id", "x"}, {id, "1"}}), job.Encryption{Options: job.Options{Overwrite: true}, Spec: job.Spec{IDs: []string{spec}, Measures: measures(t, "x:max=5")}})
 			w := strings.Fields(want)[i]
 			if w == "~" {
 				refused(t, err, `a.csv: row 1 (line 2), column "id"`)
@@ -516,7 +516,7 @@ func TestIDs(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"ENSMUSG00000064372", "ENST00000373020.9", "ENSG00000182378.15_PAR_Y"} {
-		ct := b.encrypt(b.table("b.csv", [][]string{{"id", "x"}, {id, "1"}}), job.Encryption{IDs: []string{"id:ensembl"}, Measures: measures(t, "x:max=5")})
+		ct := b.encrypt(b.table("b.csv", [][]string{{"id", "x"}, {id, "1"}}), job.Encryption{Spec: job.Spec{IDs: []string{"id:ensembl"}, Measures: measures(t, "x:max=5")}})
 		want, rest, _ := strings.Cut(id, ".")
 		if strings.Contains(rest, "_PAR_Y") {
 			want += "_PAR_Y"
@@ -548,7 +548,7 @@ func TestPreparationsMustAgree(t *testing.T) {
 	if want := []ctfile.Step{{On: "x", Step: "clip", Value: "0..5"}}; !slices.Equal(fused.Preparation, want) {
 		t.Errorf("%v, want %v", fused.Preparation, want)
 	}
-	if _, err := b.tryFuse("joined.cf.parquet", job.Fusion{In: []string{same, table(job.Encryption{Duplicates: job.DuplicatesSum}, "y:max=9:log2:decimals=3")}}); err != nil {
+	if _, err := b.tryFuse("joined.cf.parquet", job.Fusion{In: []string{same, table(job.Encryption{Spec: job.Spec{Duplicates: job.DuplicatesSum}}, "y:max=9:log2:decimals=3")}}); err != nil {
 		t.Error(err) // no measure in common
 	}
 	if got, want := len(b.inspect(b.path("joined.cf.parquet")).Preparation), 3; got != want {
@@ -558,8 +558,8 @@ func TestPreparationsMustAgree(t *testing.T) {
 		{same, table(job.Encryption{}, "x:decimals=1:clip=0..6"), `column "x": prepared by "clip=0..6", but in `},
 		{same, table(job.Encryption{}, "x:decimals=1:max=5"), `column "x": prepared by nothing, but in `},
 		{same, table(job.Encryption{}, "x:decimals=1:log2:clip=0..5"), `column "x": prepared by "log2, clip=0..5", but in `},
-		{same, table(job.Encryption{Duplicates: job.DuplicatesFirst}, "x:decimals=1:clip=0..5"), `the table was prepared by "duplicates=first", but that of `},
-		{same, table(job.Encryption{IDs: []string{"g:ensembl"}}, "x:decimals=1:clip=0..5"), `column "g": prepared by "ensembl", but in `},
+		{same, table(job.Encryption{Spec: job.Spec{Duplicates: job.DuplicatesFirst}}, "x:decimals=1:clip=0..5"), `the table was prepared by "duplicates=first", but that of `},
+		{same, table(job.Encryption{Spec: job.Spec{IDs: []string{"g:ensembl"}}}, "x:decimals=1:clip=0..5"), `column "g": prepared by "ensembl", but in `},
 	} {
 		for _, by := range [][]string{nil, {}} {
 			_, err := b.tryFuse("no.cf.parquet", job.Fusion{In: []string{c.a, c.b}, By: by})
@@ -580,7 +580,7 @@ func TestLog2ThroughEncryption(t *testing.T) {
 		rows = append(rows, []string{strconv.Itoa(i), strconv.FormatFloat(x, 'g', -1, 64)})
 		want = append(want, math.Log2(x+1))
 	}
-	ct := b.encrypt(b.table("a.csv", rows), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:log2:decimals=15:max=100")})
+	ct := b.encrypt(b.table("a.csv", rows), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:log2:decimals=15:max=100")}})
 	for i, r := range b.decrypt(ct) {
 		got, err := strconv.ParseFloat(r["x_sum"], 64)
 		if err != nil || math.Abs(got-want[i]) > 1e-15+math.Abs(want[i])*2.3e-16 {

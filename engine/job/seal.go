@@ -61,9 +61,9 @@ func (s *sealing) worker(int) (engine.Work[chunk, sealed], error) {
 				}
 			}
 		}
-		noise := adder
-		if s.e.Privacy.Groups != nil && !c.noise { // noise has records of its own
-			noise = nil
+		var noise func(int, codec.Int) (codec.Int, error)
+		if adder != nil && (s.e.Privacy.Groups == nil || c.noise) { // for groups, noise has records of its own
+			noise = adder.add
 		}
 		records := int(c.batch.NumRows())
 		rows := (records + s.plan.records - 1) / s.plan.records

@@ -46,7 +46,7 @@ func newStock(b *bench, names ...string) *stock {
 		}
 		rows = append(rows, row)
 	}
-	in := b.encrypt(b.table("stock-"+names[0]+".csv", rows), job.Encryption{Key: job.KeyOf(b.key), IDs: []string{"id"}, Measures: measures(b, specs...)})
+	in := b.encrypt(b.table("stock-"+names[0]+".csv", rows), job.Encryption{Key: job.KeyOf(b.key), Spec: job.Spec{IDs: []string{"id"}, Measures: measures(b, specs...)}})
 	r, err := ctfile.Open(context.Background(), blob.Local{}, in, column.ReadOptions{BatchRows: 1 << 20})
 	if err != nil {
 		b.Fatal(err)

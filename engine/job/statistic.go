@@ -22,34 +22,6 @@ type statistic struct {
 	append func(b array.Builder, sum func(quantity int) codec.Int)
 }
 
-// statisticNames lists the columns of a result in order: NAME_sum, NAME_count, NAME_mean and, with a square, NAME_var for
-// every measure, then A_B_cov and A_B_cor for every product.
-func statisticNames(measures []Measure, squares []string, products [][2]string) []string {
-	var out []string
-	for _, m := range measures {
-		out = append(out, m.Name+"_sum", m.Name+"_count", m.Name+"_mean")
-		if slices.Contains(squares, m.Name) {
-			out = append(out, m.Name+"_var")
-		}
-	}
-	for _, p := range products {
-		out = append(out, p[0]+"_"+p[1]+"_cov", p[0]+"_"+p[1]+"_cor")
-	}
-	return out
-}
-
-// checkOutputNames refuses names that would make two columns of the result the same.
-func checkOutputNames(ids []string, measures []Measure, squares []string, products [][2]string) error {
-	seen := map[string]bool{}
-	for _, name := range append(slices.Clone(ids), statisticNames(measures, squares, products)...) {
-		if seen[name] {
-			return usage("Rename one of the columns.", "two columns of the result would both be called %s", column.Quote(name))
-		}
-		seen[name] = true
-	}
-	return nil
-}
-
 // statistics derives the columns of a result from what a table sums. A table that lacks a sum which another one needs was
 // not made by Encrypt.
 func statistics(t *ctfile.Table) ([]statistic, error) {

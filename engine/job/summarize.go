@@ -17,8 +17,10 @@ import (
 // way, as an encryption of it. Its result has the columns of a decrypted table. Owners who send such summaries instead of
 // encrypted records do what the literature calls feature-level fusion: everybody who gets a summary reads it.
 type Summary struct {
-	Encryption          // of which the key and the layout play no part
-	Ratios     []string // as in Decryption
+	Options
+	Spec
+	Out    string
+	Ratios []string // as in Decryption
 }
 
 // Summarize writes the sums, counts and statistics of each id of a table. It holds them in memory.
@@ -28,15 +30,15 @@ func Summarize(ctx context.Context, s Summary) (*Report, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	var format format
-	x, err := s.openSource(ctx, func(name string) (err error) {
-		format, err = outputFormat(name)
-		return err
-	})
+	format, err := outputFormat(s.Out)
 	if err != nil {
 		return nil, err
 	}
-	t := &summing{encrypting: x, budget: engine.NewBudget(x.Memory)}
+	x, err := s.Spec.open(ctx, s.Options, needs{Output: func(inputs []string) error { return notAnInput(s.Out, inputs) }})
+	if err != nil {
+		return nil, err
+	}
+	t := &summing{ownTable: x, opts: s.Options, budget: engine.NewBudget(s.Memory)}
 	t.index = engine.NewGroups(t.budget)
 	table := ctfile.Table{IDs: x.IDs, AddsUsed: 1 << 20}
 	for _, tuple := range x.tuples {
@@ -58,7 +60,7 @@ func Summarize(ctx context.Context, s Summary) (*Report, error) {
 		return nil, err
 	}
 	schema := resultSchema(x.idFields, stats)
-	out, err := format.create(ctx, x.FS, x.Out, schema, column.WriteOptions{Overwrite: x.Overwrite})
+	out, err := format.create(ctx, s.FS, s.Out, schema, column.WriteOptions{Overwrite: s.Overwrite})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func Summarize(ctx context.Context, s Summary) (*Report, error) {
 	if err := out.Commit(ctx); err != nil {
 		return nil, err
 	}
-	report := &Report{Out: x.Out, Records: int64(t.index.Len()), Values: t.rows * int64(len(x.Measures)), Inputs: x.src.rows.files, Preparation: x.src.steps(x.Measures), Filled: x.src.filled(),
+	report := &Report{Out: s.Out, Records: int64(t.index.Len()), Values: t.rows * int64(len(x.Measures)), Inputs: x.src.rows.files, Preparation: x.src.steps(x.Measures), Filled: x.src.filled(),
 		Missing: map[string]int64{}}
 	for i, m := range x.Measures {
 		report.Measures = append(report.Measures, m.Name)
@@ -93,7 +95,8 @@ func summaryMeasure(measures []Measure, q quantity) ctfile.Measure {
 
 // summing adds up the quantities of each id.
 type summing struct {
-	*encrypting
+	*ownTable
+	opts       Options
 	budget     *engine.Budget
 	index      *engine.Groups
 	quantities []quantity
@@ -109,7 +112,7 @@ func (t *summing) read(ctx context.Context) error {
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
-	defer t.Watch("summarize", progress)()
+	defer t.opts.Watch("summarize", progress)()
 	t.sums, t.missing = make([][]codec.Int, len(t.quantities)), make([]int64, len(t.Measures))
 	values := make([]scaled, len(t.Measures))
 	ids := len(t.IDs)

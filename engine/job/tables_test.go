@@ -80,8 +80,7 @@ func (d *desk) try(o Options, key, cache string) (*TablesReport, error) {
 	}()
 	out := filepath.Join(d.dir, "x.cf.parquet")
 	r, err := Encrypt(context.Background(), Encryption{
-		Options: o, Key: k, In: []string{filepath.Join(d.dir, "x.csv")}, Out: out, IDs: []string{"id"},
-		Measures: []Measure{{Name: "x", Bound: 100}}, TableCache: cache,
+		Options: o, Key: k, Spec: Spec{In: []string{filepath.Join(d.dir, "x.csv")}, IDs: []string{"id"}, Measures: []Measure{{Name: "x", Bound: 100}}}, Out: out, TableCache: cache,
 	})
 	if err != nil {
 		return nil, err
@@ -608,7 +607,7 @@ func TestTablesOfFusions(t *testing.T) {
 			}
 			in := filepath.Join(d.dir, "x.cf.parquet")
 			if _, err := Encrypt(context.Background(), Encryption{
-				Key: k, In: []string{filepath.Join(d.dir, "x.csv")}, Out: in, IDs: []string{"id"}, Measures: []Measure{{Name: "x", Bound: 100}},
+				Key: k, Spec: Spec{In: []string{filepath.Join(d.dir, "x.csv")}, IDs: []string{"id"}, Measures: []Measure{{Name: "x", Bound: 100}}}, Out: in,
 				Layout: layout, TableCache: TableCacheOff,
 			}); err != nil {
 				t.Fatal(err)

@@ -16,20 +16,14 @@ import (
 // the ids.
 type TokenList struct {
 	Options
-	In       []string
-	Out      string
-	IDs      []string // as in Encryption
-	Tokenize []string
-	TokenKey string
-	Nulls    []string
-	VCF      VCF
+	Spec // of which measures play no part
+	Out  string
 }
 
 // ListTokens writes the columns of the ids, normalised as declared, and then those of the tokens, NAME_token, row by row.
 func ListTokens(ctx context.Context, l TokenList) (*Report, error) {
 	start := time.Now()
 	l.Options = l.Options.withDefaults()
-	e := Encryption{Options: l.Options, IDs: l.IDs, Tokenize: l.Tokenize, TokenKey: l.TokenKey}
 	format, err := outputFormat(l.Out)
 	if err != nil {
 		return nil, err
@@ -37,20 +31,9 @@ func ListTokens(ctx context.Context, l TokenList) (*Report, error) {
 	if len(l.Tokenize) == 0 {
 		return nil, usage("Name the id columns: --tokenize COL[,COL].", "no id to make tokens of")
 	}
-	src, err := listSource(ctx, l.Options, l.In, l.Nulls)
+	e := l.Spec
+	src, err := e.openFiles(ctx, l.Options, needs{Output: func(inputs []string) error { return notAnInput(l.Out, inputs) }})
 	if err != nil {
-		return nil, err
-	}
-	if err := notAnInput(l.Out, src.files); err != nil {
-		return nil, err
-	}
-	if err := l.VCF.checkUsed(ctx, l.FS, src.files, nil); err != nil {
-		return nil, err
-	}
-	if src.vcf, err = l.VCF.reading(ctx, l.FS); err != nil {
-		return nil, err
-	}
-	if err := e.prepare(ctx, &src); err != nil {
 		return nil, err
 	}
 	clear, err := parseIDs(l.IDs, nil)

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/cipherfold/cipherfold/engine"
-	"github.com/cipherfold/cipherfold/engine/job/sums"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/codec"
@@ -37,7 +36,7 @@ func (f *fusing) totalTable() (*ctfile.Table, []totalColumn, error) {
 		if err := checkTuples(in.table); err != nil {
 			return nil, nil, column.Refuse(in.file, "no total can be made of this layout: %w", err).WithHint(foreignFooter)
 		}
-		adds = sums.AddUp(adds, sums.Times(in.adds(), max(1, in.table.Rows)))
+		adds = codec.SaturatingAdd(adds, codec.SaturatingMul(in.adds(), max(1, in.table.Rows)))
 		t.MaxAdds = min(t.MaxAdds, in.table.MaxAdds)
 		for _, m := range in.table.Measures {
 			offset := m.Offset
@@ -132,7 +131,7 @@ func (f *fusing) total(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, *t, nil)
+	out, err := createTable(ctx, f.Options, f.Out, f.RowsPerFile, *t, nil)
 	if err != nil {
 		return engine.Stats{}, err
 	}

@@ -24,7 +24,7 @@ func TestTotalHidesSlots(t *testing.T) {
 	for i := range 200 {
 		rows = append(rows, []string{fmt.Sprint(i), fmt.Sprint(i)})
 	}
-	in := b.encrypt(b.table("a.csv", rows), job.Encryption{IDs: []string{"id"}, Measures: measures(t, "x:max=1000"), Layout: job.Blocks})
+	in := b.encrypt(b.table("a.csv", rows), job.Encryption{Spec: job.Spec{IDs: []string{"id"}, Measures: measures(t, "x:max=1000")}, Layout: job.Blocks})
 	out := b.fuse("total.cf.parquet", job.Fusion{In: []string{in}, By: []string{}})
 	if got := b.decrypt(out)[0]; got["x_sum"] != "19900" || got["x_count"] != "200" {
 		t.Fatalf("%v", got)

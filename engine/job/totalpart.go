@@ -61,7 +61,7 @@ func (f *fusing) totalRuns(ctx context.Context, runs []string) (engine.Stats, er
 		return engine.Stats{}, err
 	}
 	defer closeRuns(files)
-	out, err := f.createTable(ctx, f.Out, f.RowsPerFile, *t, nil)
+	out, err := createTable(ctx, f.Options, f.Out, f.RowsPerFile, *t, nil)
 	if err != nil {
 		return engine.Stats{}, err
 	}

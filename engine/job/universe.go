@@ -170,14 +170,6 @@ func (x *encrypting) align(ctx context.Context, u *universe, aligned []scaled) e
 	})
 }
 
-// textKey is the key of a row with every id as text, so that a universe kept as text matches ids kept as numbers.
-func textKey(key []byte, ids []arrow.Array, i int) []byte {
-	for _, arr := range ids {
-		key = appendText(key, arr.ValueStr(i))
-	}
-	return key
-}
-
 // alignedFeed delivers records of the universe with the values at their places.
 type alignedFeed struct {
 	reader   column.Reader // of the universe's ids

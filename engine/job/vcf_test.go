@@ -30,8 +30,7 @@ func (b *bench) fuseOwners(file string, owners [][]string, layout string, v job.
 	for i, samples := range owners {
 		v.Samples = b.write(fmt.Sprintf("owner%d.txt", i), strings.Join(samples, "\n")+"\n")
 		out := b.path(fmt.Sprintf("owner%d.cf.parquet", i))
-		_, err := job.Encrypt(b.Context(), job.Encryption{Options: b.options, Key: job.KeyOf(b.key), In: []string{file}, Out: out, IDs: variantIDs,
-			Measures: measures(b, specs...), Layout: layout, VCF: v})
+		_, err := job.Encrypt(b.Context(), job.Encryption{Options: b.options, Key: job.KeyOf(b.key), Spec: job.Spec{In: []string{file}, IDs: variantIDs, Measures: measures(b, specs...), VCF: v}, Out: out, Layout: layout})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -162,7 +161,7 @@ func TestSites(t *testing.T) {
 	sites := b.write("sites.vcf", head+"\n"+line("chr1 5 . A C . . .")+line("chr1 7 . G T,GA . . .")+line("chr2 1 . CTT CT . . ."))
 	a := b.write("a.vcf", head+"\tFORMAT\tA1\n"+line("1 5 . A C . . . GT 0/1")+line("1 7 . G T . . . GT 1/1"))
 	c := b.write("c.vcf", head+"\tFORMAT\tC1\tC2\n"+line("1 7 . G GA . . . GT 0/1 ./.")+line("2 1 . CT C . . . GT 1 0/1")+line("2 9 . C T . . . GT 0/0 0/1"))
-	e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10", "AN:max=10"), Layout: job.Blocks, Universe: []string{sites}, DropUnlisted: true, VCF: job.VCF{ChromPrefix: "strip"}}
+	e := job.Encryption{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10", "AN:max=10"), VCF: job.VCF{ChromPrefix: "strip"}}, Layout: job.Blocks, Universe: []string{sites}, DropUnlisted: true}
 	x, y := b.encrypt(a, e), b.encrypt(c, e)
 	rows := b.decrypt(b.fuse("f.cf.parquet", job.Fusion{In: []string{x, y}}))
 	for name, want := range map[string]string{
@@ -192,7 +191,7 @@ func TestSamplesOfTwoOwners(t *testing.T) {
 	owner := func(name, samples string) string {
 		return b.write(name, head+strings.ReplaceAll(samples, " ", "\t")+"\n1\t5\t.\tA\tC\t.\t.\t.\tGT"+strings.Repeat("\t0/1", len(strings.Fields(samples)))+"\n")
 	}
-	e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), TokenKey: key, TokenSamples: true}
+	e := job.Encryption{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10"), TokenKey: key}, TokenSamples: true}
 	a := b.encrypt(owner("a.vcf", "P1 P2 P3"), e)
 	want := []string{token("cipherfold sample v1", 8, "P1"), token("cipherfold sample v1", 8, "P2"), token("cipherfold sample v1", 8, "P3")}
 	slices.Sort(want)
@@ -223,7 +222,7 @@ func TestSamplesOfTwoOwners(t *testing.T) {
 	_, err = b.tryFuse("g.cf.parquet", job.Fusion{In: []string{a, b.encrypt(b.path("d.vcf"), e)}})
 	refused(t, err, "d.cf.parquet: the tokens of its samples are under another key than those of")
 	// Within one command samples are compared as they are.
-	_, err = job.Encrypt(t.Context(), job.Encryption{Key: job.KeyOf(b.key), In: []string{b.path("a.vcf"), b.path("c.vcf")}, Out: b.path("x.cf.parquet"), IDs: variantIDs, Measures: measures(t, "AC:max=10")})
+	_, err = job.Encrypt(t.Context(), job.Encryption{Key: job.KeyOf(b.key), Spec: job.Spec{In: []string{b.path("a.vcf"), b.path("c.vcf")}, IDs: variantIDs, Measures: measures(t, "AC:max=10")}, Out: b.path("x.cf.parquet")})
 	refused(t, err, `c.vcf: line 3, column "P3": duplicate sample: "P3" is in`)
 }
 
@@ -234,7 +233,7 @@ func TestVCFSettingsMustAgree(t *testing.T) {
 	n := 0
 	table := func(v job.VCF) string {
 		n++
-		return b.encrypt(b.write(fmt.Sprintf("t%d.vcf", n), text), job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v})
+		return b.encrypt(b.write(fmt.Sprintf("t%d.vcf", n), text), job.Encryption{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}})
 	}
 	all := table(job.VCF{})
 	if _, err := b.tryFuse("ok.cf.parquet", job.Fusion{In: []string{all, table(job.VCF{Regions: []string{"22"}, Samples: "A", Multiallelic: "split"})}}); err != nil {
@@ -245,11 +244,11 @@ func TestVCFSettingsMustAgree(t *testing.T) {
 	_, err = b.tryFuse("no.cf.parquet", job.Fusion{In: []string{all, table(job.VCF{Multiallelic: "skip"})}})
 	refused(t, err, `the table was prepared by "vcf multiallelic=skip", but that of`, `by "vcf multiallelic=split"`)
 	for _, v := range []job.VCF{{Multiallelic: "drop"}, {AF: "1-0"}, {Regions: []string{"x:y"}}, {Dosage: "GP"}, {ChromPrefix: "no"}} {
-		if _, _, err := b.tryEncrypt(b.path("t1.vcf"), job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}); job.Explain(orNone(err)).Kind != job.Usage {
+		if _, _, err := b.tryEncrypt(b.path("t1.vcf"), job.Encryption{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}}); job.Explain(orNone(err)).Kind != job.Usage {
 			t.Errorf("%+v: %v", v, err)
 		}
 	}
-	_, report, err := b.tryEncrypt(b.write("u.vcf", text), job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: job.VCF{Regions: []string{"22"}}})
+	_, report, err := b.tryEncrypt(b.write("u.vcf", text), job.Encryption{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: job.VCF{Regions: []string{"22"}}}})
 	if err != nil || report.Variants.Records != 20 || report.Variants.Outside+report.Variants.Rows != 20 || report.Variants.Rows == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
@@ -261,16 +260,16 @@ func TestRegions(t *testing.T) {
 	file := b.write("r.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tA\n"+
 		"1\t1\t.\tA\tC\t.\t.\t.\tGT\t0/1\n1\t1500\t.\tA\tC\t.\t.\t.\tGT\t0/1\n2\t7\t.\tA\tC\t.\t.\t.\tGT\t0/1\n123\t7\t.\tA\tC\t.\t.\t.\tGT\t0/1\n")
 	for list, rows := range map[string]int64{"1:1,2": 2, "1,2:7-": 3, "123,1:5-9999": 2, "1:1,123:0-": 2} {
-		ids, err := b.summarize(file, "s.csv", job.Summary{Encryption: job.Encryption{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: strings.Split(list, ",")}}})
+		ids, err := b.summarize(file, "s.csv", job.Summary{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: strings.Split(list, ",")}}})
 		if err != nil || int64(len(ids)) != rows {
 			t.Errorf("%s: %d rows, %v", list, len(ids), err)
 		}
 	}
 	for list, part := range map[string]string{"1:1,000-2,000": `"000-2"`, "1:1,000": `"000"`, "1:1-2,000": `"000"`, "2,1:1-1,500,000": `"500"`, "1,000-2": `"000-2"`} {
-		_, err := b.summarize(file, "s.csv", job.Summary{Encryption: job.Encryption{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: strings.Split(list, ",")}}})
+		_, err := b.summarize(file, "s.csv", job.Summary{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: strings.Split(list, ",")}}})
 		misused(t, err, "--region: "+part+" looks like a part of a number with commas", "Write numbers without commas")
 	}
-	_, err := b.summarize(file, "s.csv", job.Summary{Encryption: job.Encryption{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: []string{"1:1,000-2,000"}}}}) // as job files have it
+	_, err := b.summarize(file, "s.csv", job.Summary{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC"), VCF: job.VCF{Regions: []string{"1:1,000-2,000"}}}}) // as job files have it
 	misused(t, err, `"1:1,000-2,000" is not CHROM`)
 }
 
@@ -283,14 +282,14 @@ func TestVCFSettingsOfNoVCF(t *testing.T) {
 		"--alleles": {Alleles: "keep"}, "--chrom-prefix": {ChromPrefix: "strip"}, "--filter": {Filter: []string{"PASS"}}, "--af": {AF: "0-1"}, "--region": {Regions: []string{"1"}},
 		"--filter, --alleles": {Filter: []string{"PASS"}, Alleles: "keep"},
 	} {
-		e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}
+		e := job.Encryption{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}}
 		_, _, err := b.tryEncrypt(file, e)
 		misused(t, err, flag+": no input is a VCF file")
-		_, err = b.summarize(file, "s.csv", job.Summary{Encryption: e})
+		_, err = b.summarize(file, "s.csv", job.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out})
 		misused(t, err, flag+": no input is a VCF file")
 	}
 	sites := b.write("sites.vcf", "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchr1\t7\t.\tG\tT\t.\t.\t.\n")
-	e := job.Encryption{IDs: variantIDs, Measures: measures(t, "AC:max=10"), Universe: []string{sites}, VCF: job.VCF{ChromPrefix: "strip"}}
+	e := job.Encryption{Spec: job.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: job.VCF{ChromPrefix: "strip"}}, Universe: []string{sites}}
 	if got := cells(b.decrypt(b.encrypt(file, e)), "AC_sum"); got != "1" {
 		t.Errorf("AC_sum %s", got)
 	}
@@ -319,7 +318,7 @@ func TestNoVariants(t *testing.T) {
 		{[]string{b.write("c.vcf", head)}, job.VCF{}, "c.vcf: line 3: no rows: the file ends after its header, without a record", "ran to its end"},
 	} {
 		for _, specs := range [][]string{{"AC:max=9"}, {"AC:log2:max=9"}} {
-			_, err := job.Encrypt(t.Context(), job.Encryption{Key: job.KeyOf(b.key), In: c.files, Out: b.path("o.cf.parquet"), IDs: variantIDs, Measures: measures(t, specs...), VCF: c.v})
+			_, err := job.Encrypt(t.Context(), job.Encryption{Key: job.KeyOf(b.key), Spec: job.Spec{In: c.files, IDs: variantIDs, Measures: measures(t, specs...), VCF: c.v}, Out: b.path("o.cf.parquet")})
 			refused(t, err, c.want)
 			if hint := job.Explain(orNone(err)).Hint; !strings.Contains(hint, c.hint) {
 				t.Errorf("%+v: hint %q", c.v, hint)
@@ -331,7 +330,7 @@ func TestNoVariants(t *testing.T) {
 // Ratios are exact quotients of sums, whatever the decimals of the two.
 func TestRatios(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	ct := b.encrypt(b.csv("a.csv", "g,x,w/v,z", "a,1.25,0.5,3", "b,-2,8,0"), job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:decimals=2:max=9", "w/v:decimals=1:max=9", "z:max=9")})
+	ct := b.encrypt(b.csv("a.csv", "g,x,w/v,z", "a,1.25,0.5,3", "b,-2,8,0"), job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:decimals=2:max=9", "w/v:decimals=1:max=9", "z:max=9")}})
 	try := func(specs ...string) ([]map[string]string, error) {
 		out := b.path("r.csv")
 		_, err := job.Decrypt(t.Context(), job.Decryption{Options: job.Options{Overwrite: true}, Key: job.KeyOf(b.key), In: ct, Out: out, Ratios: specs})

@@ -54,7 +54,7 @@ func TestParseWeights(t *testing.T) {
 func TestWeightedMeans(t *testing.T) {
 	for _, layout := range []string{job.Records, job.Blocks} {
 		b := newBench(t, paillier.MHL)
-		e := job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:decimals=2:max=100"), Layout: layout, MaxAdds: 1 << 20}
+		e := job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:decimals=2:max=100")}, Layout: layout, MaxAdds: 1 << 20}
 		x := b.encrypt(b.csv("x.csv", "g,x", "a,1.5", "b,~", "c,-7"), e)
 		y := b.encrypt(b.csv("y.csv", "g,x", "a,2.25", "b,4", "c,~"), e)
 		weights, all, err := job.ParseWeights([]string{x + "=2/3"}, []string{y + "=0.4"}, 0) // 2/3 and 5/2: 4 and 15
@@ -79,7 +79,7 @@ func TestWeightedMeans(t *testing.T) {
 // Ids that are not everywhere are counted, in whatever order they come and however often.
 func TestUnmatched(t *testing.T) {
 	b := newBench(t, paillier.MHL)
-	e := job.Encryption{IDs: []string{"g"}, Measures: measures(t, "x:max=100")}
+	e := job.Encryption{Spec: job.Spec{IDs: []string{"g"}, Measures: measures(t, "x:max=100")}}
 	in := []string{
 		b.encrypt(b.csv("x.csv", "g,x", "a,1", "b,2", "c,3", "a,4"), e),
 		b.encrypt(b.csv("y.csv", "g,x", "c,1", "a,2", "d,3"), e),

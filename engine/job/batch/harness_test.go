@@ -62,8 +62,7 @@ func newJob(disk blob.Disk, partRows int64) *batch.Job {
 		for _, layout := range []string{job.Records, job.Blocks} {
 			out := fmt.Sprintf("%s.%s.cf.parquet", owner, layout)
 			j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {out}, "layout": {layout}}, Encrypt: &job.Encryption{
-				In: []string{"in/" + owner + "*.csv"}, Out: out, IDs: []string{"id", "ward"}, Layout: layout, MaxAdds: 1 << 10,
-				Measures: []job.Measure{{Name: "x"}, {Name: "y", Decimals: 1, Bound: 1000}},
+				Spec: job.Spec{In: []string{"in/" + owner + "*.csv"}, IDs: []string{"id", "ward"}, Measures: []job.Measure{{Name: "x"}, {Name: "y", Decimals: 1, Bound: 1000}}}, Out: out, Layout: layout, MaxAdds: 1 << 10,
 			}})
 		}
 	}

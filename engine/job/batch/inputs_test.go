@@ -26,8 +26,7 @@ func encrypted(t *testing.T, names ...string) *blobtest.Mem {
 	disk := &blobtest.Mem{}
 	for i, name := range names {
 		disk.Put("x.csv", fmt.Appendf(nil, "id,x\n%d,%d\n", i, 1<<i))
-		_, err := job.Encrypt(ctx, job.Encryption{Options: job.Options{FS: disk, Disk: disk}, Key: job.KeyOf(testKey()), In: []string{"x.csv"}, Out: name,
-			IDs: []string{"id"}, Measures: []job.Measure{{Name: "x", Bound: 1000}}})
+		_, err := job.Encrypt(ctx, job.Encryption{Options: job.Options{FS: disk, Disk: disk}, Key: job.KeyOf(testKey()), Spec: job.Spec{In: []string{"x.csv"}, IDs: []string{"id"}, Measures: []job.Measure{{Name: "x", Bound: 1000}}}, Out: name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +166,7 @@ func TestOutputsInStores(t *testing.T) {
 		{"d*", "./dir", true},
 	} {
 		j := &batch.Job{Steps: []batch.Step{
-			{Encrypt: &job.Encryption{In: []string{"a.csv"}, Out: x.out}}, {Fuse: &job.Fusion{In: []string{x.in}, Out: "fused.cf.parquet"}},
+			{Encrypt: &job.Encryption{Spec: job.Spec{In: []string{"a.csv"}}, Out: x.out}}, {Fuse: &job.Fusion{In: []string{x.in}, Out: "fused.cf.parquet"}},
 		}}
 		in, _ := j.Files() // that are made by no step
 		if reads := len(in) == 1; reads != x.reads {
@@ -195,9 +194,8 @@ func TestSideFiles(t *testing.T) {
 	}
 	newJob := func() *batch.Job {
 		return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", PartRows: 5, Options: options, Steps: []batch.Step{{
-			Key: func(context.Context) (job.Key, error) { return job.KeyOf(testKey()), nil },
-			Encrypt: &job.Encryption{In: []string{"in.vcf"}, Out: "out.cf.parquet", IDs: []string{"chrom", "pos", "ref", "alt"}, VCF: job.VCF{Samples: "samples.txt"},
-				TokenKey: "token.json", TokenSamples: true, Measures: []job.Measure{{Name: "AC", Bound: 100}}},
+			Key:     func(context.Context) (job.Key, error) { return job.KeyOf(testKey()), nil },
+			Encrypt: &job.Encryption{Spec: job.Spec{In: []string{"in.vcf"}, IDs: []string{"chrom", "pos", "ref", "alt"}, VCF: job.VCF{Samples: "samples.txt"}, TokenKey: "token.json", Measures: []job.Measure{{Name: "AC", Bound: 100}}}, Out: "out.cf.parquet", TokenSamples: true},
 		}}}
 	}
 	if _, err := batch.Shard(ctx, newJob(), 1, 2); err != nil {
@@ -334,7 +332,7 @@ func TestDirectoriesAreMadeAgain(t *testing.T) {
 	newJob := func(disk blob.Disk) *batch.Job {
 		key := func(context.Context) (job.Key, error) { return job.KeyOf(testKey()), nil }
 		return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
-			{Key: key, Encrypt: &job.Encryption{In: []string{"in/a.csv"}, Out: "parts", RowsPerFile: 5, IDs: []string{"id"}, Measures: []job.Measure{{Name: "x", Bound: 1000}}}},
+			{Key: key, Encrypt: &job.Encryption{Spec: job.Spec{In: []string{"in/a.csv"}, IDs: []string{"id"}, Measures: []job.Measure{{Name: "x", Bound: 1000}}}, Out: "parts", RowsPerFile: 5}},
 			{Key: key, Decrypt: &job.Decryption{In: "parts", Out: "x.csv"}},
 		}}
 	}

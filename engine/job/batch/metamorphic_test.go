@@ -113,8 +113,7 @@ func (w way) job(disk blob.Disk, a attempt, memory int64) *batch.Job {
 	var level []string
 	for k := range w.Tables {
 		e := &job.Encryption{
-			In: []string{fmt.Sprintf("in/%d.csv", k)}, Out: fmt.Sprintf("t%d", k), RowsPerFile: w.PerFile, IDs: []string{"id"}, Layout: w.Layout, MaxAdds: 1 << 10,
-			Measures: []job.Measure{{Name: "x", Bound: 1000}},
+			Spec: job.Spec{In: []string{fmt.Sprintf("in/%d.csv", k)}, IDs: []string{"id"}, Measures: []job.Measure{{Name: "x", Bound: 1000}}}, Out: fmt.Sprintf("t%d", k), RowsPerFile: w.PerFile, Layout: w.Layout, MaxAdds: 1 << 10,
 		}
 		if w.Layout == job.Blocks {
 			e.Universe = []string{"all.csv"}

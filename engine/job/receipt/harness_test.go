@@ -70,7 +70,7 @@ func (p *place) encryption(fs blob.FS) job.Encryption {
 		p.Fatal(err)
 	}
 	return job.Encryption{
-		Options: job.Options{FS: fs}, Key: job.KeyOf(testKey()), In: []string{p.path("a.csv")}, Out: p.path("a.cf.parquet"), IDs: []string{"id"}, Measures: []job.Measure{m},
+		Options: job.Options{FS: fs}, Key: job.KeyOf(testKey()), Spec: job.Spec{In: []string{p.path("a.csv")}, IDs: []string{"id"}, Measures: []job.Measure{m}}, Out: p.path("a.cf.parquet"),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/kernels/codec"
 )
 
 // Merge brings sources together: rows with the same key become one, in ascending order of the keys.
@@ -285,7 +286,7 @@ func (p *planner[Out]) take(b *batch, c *cursor) error {
 	}
 	b.members = append(b.members, member{c.block, int32(c.row), int32(b.keys.Len() - 1)})
 	records, adds := c.block.rows.counts(c.row)
-	p.current.records, p.current.adds = AddUp(p.current.records, records), AddUp(p.current.adds, adds)
+	p.current.records, p.current.adds = codec.SaturatingAdd(p.current.records, records), codec.SaturatingAdd(p.current.adds, adds)
 	if p.Over != nil && p.Over(p.current.records, p.current.adds) {
 		over := &OverError{Adds: p.current.adds, Row: c.row, Origin: c.block.Origin}
 		if p.Refuse == nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/kernels/codec"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -269,7 +270,7 @@ func (w *Worker) put(s *shard, g int, r *Rows) (fits bool, err error) {
 			return false, nil
 		}
 	}
-	records, adds := e.records()+int64(w.count[g]), AddUp(e.adds(), Times(r.Adds, int64(w.count[g])))
+	records, adds := e.records()+int64(w.count[g]), codec.SaturatingAdd(e.adds(), codec.SaturatingMul(r.Adds, int64(w.count[g])))
 	if w.table.over(records, adds) {
 		return false, &OverError{Adds: adds, Row: int(w.tail[g])}
 	}
@@ -367,23 +368,4 @@ func (t *Table) Sources(ctx context.Context, workers int, most int64) ([]Source,
 		sources = append(sources, &partSource{part: p})
 	}
 	return sources, nil
-}
-
-// AddUp is a+b, or the greatest number if that is greater.
-func AddUp(a, b int64) int64 {
-	if s := a + b; s >= a {
-		return s
-	}
-	return 1<<63 - 1
-}
-
-// Times is a·b of numbers not negative, or the greatest number if that is greater.
-func Times(a, b int64) int64 {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	if p := a * b; p/b == a && p > 0 {
-		return p
-	}
-	return 1<<63 - 1
 }
