@@ -11,7 +11,7 @@ ARG VERSION=(devel)
 ARG COMMIT=
 RUN mkdir -p -m 1777 /out/tmp
 RUN CGO_ENABLED=0 go build -buildvcs=false -o /out/cipherfold \
-    -ldflags "-s -w -X 'github.com/cipherfold/cipherfold/engine/job/receipt.version=$VERSION' -X 'github.com/cipherfold/cipherfold/engine/job/receipt.commit=$COMMIT'" \
+    -ldflags "-s -w -X 'github.com/cipherfold/cipherfold/engine/receipt.version=$VERSION' -X 'github.com/cipherfold/cipherfold/engine/receipt.commit=$COMMIT'" \
     ./cmd/cipherfold
 
 FROM scratch

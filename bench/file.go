@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
@@ -134,7 +134,7 @@ var (
 	operations = []string{OpEncrypt, OpDecrypt, OpFold, OpMul64, OpWeighted, OpMontMul, OpMontSqr, OpRerandomize, OpKeygen}
 	variants   = []string{string(paillier.Textbook), string(paillier.DJN), string(paillier.MHL)}
 	roles      = []string{"", rolePublic, roleOwner}
-	layouts    = []string{job.Blocks, job.Records}
+	layouts    = []string{slots.Blocks, slots.Records}
 	stages     = []string{StageEncrypt, StageFuse, StageDecrypt, StageAll}
 )
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cipherfold/cipherfold/bench/peers"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -175,7 +177,7 @@ func (o *PipelineOptions) writeKey(ctx context.Context, dir string, variant pail
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if _, _, err := job.WriteKey(ctx, job.Options{}, dir, sk, nil); err != nil {
+	if _, _, err := keys.Write(ctx, job.Options{}, dir, sk, nil); err != nil {
 		return nil, err
 	}
 	return sk, o.warmUp(ctx, dir)
@@ -190,7 +192,7 @@ func (o *PipelineOptions) warmUp(ctx context.Context, keys string) error {
 	if err := writeInput(ctx, in, 0, warmUpRows); err != nil {
 		return err
 	}
-	_, err := runChild(ctx, o.Program, o.encryptArgs(keys, in, filepath.Join(keys, "few.cf.parquet"), job.Blocks))
+	_, err := runChild(ctx, o.Program, o.encryptArgs(keys, in, filepath.Join(keys, "few.cf.parquet"), slots.Blocks))
 	return err
 }
 

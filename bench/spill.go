@@ -18,7 +18,11 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/cipherfold/cipherfold/engine/dataset"
+	"github.com/cipherfold/cipherfold/engine/encrypt"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -145,22 +149,22 @@ func (s *spilling) prepare(ctx context.Context) error {
 	if err := os.Mkdir(s.path(spillKeys), 0o700); err != nil {
 		return err
 	}
-	if _, _, err := job.WriteKey(ctx, job.Options{}, s.path(spillKeys), sk, nil); err != nil {
+	if _, _, err := keys.Write(ctx, job.Options{}, s.path(spillKeys), sk, nil); err != nil {
 		return err
 	}
 	plain, sealed := s.path("pool.parquet"), s.path("pool.cf.parquet")
 	if err := s.writePool(ctx, plain); err != nil {
 		return err
 	}
-	e := job.Encryption{Options: job.Options{Threads: s.Threads}, Key: job.KeyOf(sk), Spec: job.Spec{In: []string{plain}, IDs: []string{spillIDs}}, Out: sealed, Layout: job.Records}
+	e := encrypt.Request{Options: job.Options{Threads: s.Threads}, Key: keys.Of(sk), Spec: dataset.Spec{In: []string{plain}, IDs: []string{spillIDs}}, Out: sealed, Layout: slots.Records}
 	for _, name := range spillMeasures {
-		m, err := job.ParseMeasure(fmt.Sprintf("%s:max=%d", name, spillMax))
+		m, err := slots.ParseMeasure(fmt.Sprintf("%s:max=%d", name, spillMax))
 		if err != nil {
 			return err
 		}
 		e.Measures = append(e.Measures, m)
 	}
-	if _, err := job.Encrypt(ctx, e); err != nil {
+	if _, err := encrypt.Run(ctx, e); err != nil {
 		return err
 	}
 	r, err := ctfile.Open(ctx, blob.Local{}, sealed, column.ReadOptions{})

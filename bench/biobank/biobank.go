@@ -13,6 +13,8 @@ import (
 
 	"github.com/cipherfold/cipherfold/bench"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/parquetio"
@@ -96,7 +98,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := o.writeKey(ctx, keys); err != nil {
 		return nil, err
 	}
-	r := &Result{Machine: bench.ThisMachine(), Variants: o.Variants, Owners: o.Owners, Samples: o.Samples, Bits: o.Bits, Variant: o.Variant, Layout: job.Blocks, Measures: measures}
+	r := &Result{Machine: bench.ThisMachine(), Variants: o.Variants, Owners: o.Owners, Samples: o.Samples, Bits: o.Bits, Variant: o.Variant, Layout: slots.Blocks, Measures: measures}
 	if o.Threads > 0 {
 		r.Machine.Cores = min(r.Machine.Cores, o.Threads)
 	}
@@ -107,7 +109,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	for owner := range o.Owners {
 		o.Log.Info("encrypting", "owner", owner+1, "of", o.Owners)
 		in, out := file(owner, ".vcf.gz"), file(owner, ".cf.parquet")
-		args := []string{"encrypt", "--key", filepath.Join(keys, "public.json"), "--in", in, "--out", out, "--id", "chrom,pos,ref,alt", "--layout", job.Blocks}
+		args := []string{"encrypt", "--key", filepath.Join(keys, "public.json"), "--in", in, "--out", out, "--id", "chrom,pos,ref,alt", "--layout", slots.Blocks}
 		for _, m := range measures {
 			args = append(args, "--measure", fmt.Sprintf("%s:max=%d", m, 2*o.Samples))
 		}
@@ -177,7 +179,7 @@ func (o *Options) writeKey(ctx context.Context, dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	_, _, err = job.WriteKey(ctx, job.Options{}, dir, sk, nil)
+	_, _, err = keys.Write(ctx, job.Options{}, dir, sk, nil)
 	return err
 }
 

@@ -11,7 +11,7 @@ import (
 	"slices"
 
 	"github.com/cipherfold/cipherfold/bench"
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/kernels/noise"
 )
 
@@ -80,8 +80,8 @@ func methods() []method {
 	return []method{
 		{methodInsecure, fmt.Sprintf("data level, a ciphertext per value, math/big, %d bits as in the paper: insecure", printedBits), 40_000, textbookRun(printedBits)},
 		{methodTextbook, "data level, a ciphertext per value, math/big", 200, textbookRun(0)},
-		{methodRecords, "data level, a ciphertext per value, this program", 80_000, paillierRun(job.Records)},
-		{methodBlocks, "data level, many values per ciphertext (blocks), this program", math.MaxInt, paillierRun(job.Blocks)},
+		{methodRecords, "data level, a ciphertext per value, this program", 80_000, paillierRun(slots.Records)},
+		{methodBlocks, "data level, many values per ciphertext (blocks), this program", math.MaxInt, paillierRun(slots.Blocks)},
 		{methodBoth, "data level as before, with noise at release", math.MaxInt, bothRun},
 		{methodFeature, "feature level, summaries in the clear", math.MaxInt, featureRun},
 		{methodCurator, "differential privacy, curator sees all data in the clear", math.MaxInt, curatorRun},
@@ -214,7 +214,7 @@ func bothRun(w *workshop, ctx context.Context, x setting) (*run, error) {
 		}
 	}
 	out := w.path("opened.parquet")
-	steps, err := w.fuse(ctx, x.in, out, fmt.Sprintf("%s:max=%d", valueColumn, valueMax), job.Blocks,
+	steps, err := w.fuse(ctx, x.in, out, fmt.Sprintf("%s:max=%d", valueColumn, valueMax), slots.Blocks,
 		"--noise", "release", "--epsilon", figureEpsilon, "--delta", figureDelta, "--person-records", "1", "--counts", "public", "--budget", budget)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/kernels/noise"
 )
 
@@ -117,7 +117,7 @@ func (w *workshop) table1(ctx context.Context) (Table1, error) {
 		}
 	}
 	out := w.path("table1.csv")
-	if _, err := w.fuse(ctx, in, out, valueColumn+":max=10", job.Records); err != nil {
+	if _, err := w.fuse(ctx, in, out, valueColumn+":max=10", slots.Records); err != nil {
 		return t, err
 	}
 	sums, err := readColumn(out, valueColumn+"_sum")

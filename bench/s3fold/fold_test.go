@@ -9,6 +9,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/bench"
 	"github.com/cipherfold/cipherfold/bench/s3server"
+	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/stores"
@@ -21,7 +22,7 @@ func here(ctx context.Context, in []string, out string) (*bench.Process, error) 
 	fs := new(stores.FS)
 	defer fs.Close()
 	start := time.Now()
-	_, err := job.Fuse(ctx, job.Fusion{Options: job.Options{FS: fs}, In: in, Out: out})
+	_, err := fuse.Run(ctx, fuse.Request{Options: job.Options{FS: fs}, In: in, Out: out})
 	return &bench.Process{Seconds: time.Since(start).Seconds(), RSSMiB: 1}, err
 }
 
@@ -64,7 +65,7 @@ func TestWrongFold(t *testing.T) {
 			fs := new(stores.FS)
 			defer fs.Close()
 			right := o.dir + "/right.cf.parquet"
-			if _, err := job.Fuse(ctx, job.Fusion{Options: job.Options{FS: fs}, In: in, Out: right}); err != nil {
+			if _, err := fuse.Run(ctx, fuse.Request{Options: job.Options{FS: fs}, In: in, Out: right}); err != nil {
 				return nil, err
 			}
 			return &bench.Process{Seconds: 1, RSSMiB: 1}, rewrite(ctx, right, fs, out, spoil)

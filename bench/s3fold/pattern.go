@@ -14,7 +14,11 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/johannesboyne/gofakes3"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/dataset"
+	"github.com/cipherfold/cipherfold/engine/decrypt"
+	"github.com/cipherfold/cipherfold/engine/encrypt"
+	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -100,12 +104,12 @@ func (p *pattern) newPool(ctx context.Context, owner int) (*pool, error) {
 	if err := os.WriteFile(plain, text.Bytes(), 0o600); err != nil {
 		return nil, err
 	}
-	measure, err := job.ParseMeasure("value:max=" + strconv.Itoa(valueMax))
+	measure, err := slots.ParseMeasure("value:max=" + strconv.Itoa(valueMax))
 	if err != nil {
 		return nil, err
 	}
-	e := job.Encryption{Key: job.KeyOf(p.key), Spec: job.Spec{In: []string{plain}, IDs: []string{"id"}, Measures: []job.Measure{measure}}, Out: sealed, Layout: job.Blocks}
-	if _, err := job.Encrypt(ctx, e); err != nil {
+	e := encrypt.Request{Key: keys.Of(p.key), Spec: dataset.Spec{In: []string{plain}, IDs: []string{"id"}, Measures: []slots.Measure{measure}}, Out: sealed, Layout: slots.Blocks}
+	if _, err := encrypt.Run(ctx, e); err != nil {
 		return nil, err
 	}
 	r, err := ctfile.Open(ctx, blob.Local{}, sealed, column.ReadOptions{BatchRows: poolValues})
@@ -258,7 +262,7 @@ func (p *pattern) checkIDs(b column.Batch, row int64) error {
 func (p *pattern) checkSums(ctx context.Context, name string, kinds int64) (int64, error) {
 	out := filepath.Join(p.dir, "first.parquet")
 	defer os.Remove(out)
-	if _, err := job.Decrypt(ctx, job.Decryption{Key: job.KeyOf(p.key), In: name, Out: out}); err != nil {
+	if _, err := decrypt.Run(ctx, decrypt.Request{Key: keys.Of(p.key), In: name, Out: out}); err != nil {
 		return 0, err
 	}
 	r, err := parquetio.Open(ctx, blob.Local{}, out, column.ReadOptions{Columns: []string{"id", "value_sum", "value_count"}})

@@ -16,8 +16,9 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/cipherfold/cipherfold/engine/batch"
+	"github.com/cipherfold/cipherfold/engine/inspect"
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/batch"
 	"github.com/cipherfold/cipherfold/io/blob/stores"
 )
 
@@ -55,7 +56,7 @@ const threadsMax = 1024
 
 // begin sets up what the shared flags ask for.
 func (a *app) begin() error {
-	if err := job.CheckSwitch(); err != nil {
+	if err := inspect.CheckSwitch(); err != nil {
 		return err
 	}
 	if a.threads < 0 {

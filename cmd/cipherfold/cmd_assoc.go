@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/analyze"
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
 func (a *app) assocCommand() *cobra.Command {
-	var x job.Association
+	var x analyze.Association
 	var overwrite bool
 	cmd := &cobra.Command{
 		Use:   "assoc --cases FILE --controls FILE --out DST",
@@ -29,7 +30,7 @@ AF_cases, AF_controls, OR, CHISQ (one degree of freedom), P. welch compares the 
 			}
 			report, err := a.perform(cmd, work{verb: "assoc", in: []string{x.Cases, x.Controls}, out: []string{x.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				x.Options = o
-				return job.Associate(ctx, x)
+				return analyze.Associate(ctx, x)
 			})
 			if err != nil {
 				return err
@@ -46,7 +47,7 @@ AF_cases, AF_controls, OR, CHISQ (one degree of freedom), P. welch compares the 
 	f.StringVar(&x.Cases, "cases", "", "`FILE` decrypted table of the cases")
 	f.StringVar(&x.Controls, "controls", "", "`FILE` decrypted table of the controls")
 	f.StringVar(&x.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
-	f.StringVar(&x.Test, "test", job.Allelic, "`NAME` allelic or welch")
+	f.StringVar(&x.Test, "test", analyze.Allelic, "`NAME` allelic or welch")
 	f.StringVar(&x.Measure, "measure", "", "`NAME` welch: the measure whose means are compared")
 	a.receiptFlags(f)
 	a.watchFlags(f)

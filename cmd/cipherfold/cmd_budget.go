@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/privacy"
 )
 
 func (a *app) budgetCommand() *cobra.Command {
@@ -30,7 +31,7 @@ them are charged to one.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if rho != "" || epsilon != "" || delta != "" {
-				b, err := job.CreateBudget(cmd.Context(), a.unwatched(false), args[0], about, rho, epsilon, delta)
+				b, err := privacy.CreateBudget(cmd.Context(), a.unwatched(false), args[0], about, rho, epsilon, delta)
 				if err != nil {
 					return err
 				}
@@ -39,7 +40,7 @@ them are charged to one.`,
 			if about != "" {
 				return &commandLineError{fmt.Errorf("--about without a limit"), "Give --rho R or --epsilon E to make a budget."}
 			}
-			b, err := job.ReadBudget(cmd.Context(), args[0])
+			b, err := privacy.ReadBudget(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -55,14 +56,14 @@ them are charged to one.`,
 }
 
 // showBudget prints a budget and its entries.
-func (a *app) showBudget(b *job.Budget) error {
+func (a *app) showBudget(b *privacy.Budget) error {
 	s, err := b.State()
 	if err != nil {
 		return err
 	}
 	type report struct {
 		job.BudgetState
-		Spent []job.Release `json:"spent"`
+		Spent []privacy.Release `json:"spent"`
 	}
 	return a.print(report{s, b.Spent}, func(w io.Writer) {
 		float := func(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }

@@ -7,12 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/decrypt"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/keys"
 )
 
 func (a *app) decryptCommand() *cobra.Command {
 	var (
-		d                   job.Decryption
+		d                   decrypt.Request
 		key, passphraseFile string
 		overwrite           bool
 	)
@@ -32,17 +34,17 @@ measure divided by that of another, such as the frequency of an allele.`,
 			}
 			if a.step != nil {
 				a.step.Decrypt, a.step.Overwrite = &d, overwrite
-				a.step.Key = func(ctx context.Context) (job.Key, error) {
-					return job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
+				a.step.Key = func(ctx context.Context) (keys.Key, error) {
+					return keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
 				}
 				return nil
 			}
 			report, err := a.perform(cmd, work{verb: "decrypt", in: []string{d.In}, out: []string{d.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
-				if d.Key, err = job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
+				if d.Key, err = keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
 					return nil, err
 				}
 				d.Options = o
-				return job.Decrypt(ctx, d)
+				return decrypt.Run(ctx, d)
 			})
 			if err != nil {
 				return err

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/inspect"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -18,7 +18,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Example: `  cipherfold doctor
   cipherfold doctor --json --quick`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := job.Diagnose(cmd.Context(), a.options(false), quick)
+			d, err := inspect.Diagnose(cmd.Context(), a.options(false), quick)
 			if err != nil {
 				return err
 			}

@@ -11,12 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/encrypt"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/slots"
 )
 
 func (a *app) encryptCommand() *cobra.Command {
 	var (
-		e                   job.Encryption
+		e                   encrypt.Request
 		source              sourceFlags
 		key, passphraseFile string
 		overwrite           bool
@@ -64,17 +67,17 @@ that list the same records in the same order, or are brought into one order by -
 			}
 			if a.step != nil {
 				a.step.Encrypt, a.step.Overwrite = &e, overwrite
-				a.step.Key = func(ctx context.Context) (job.Key, error) {
-					return job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
+				a.step.Key = func(ctx context.Context) (keys.Key, error) {
+					return keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
 				}
 				return nil
 			}
 			report, err := a.perform(cmd, work{verb: "encrypt", in: e.In, out: []string{e.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
-				if e.Key, err = job.ReadKey(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
+				if e.Key, err = keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
 					return nil, err
 				}
 				e.Options = o
-				return job.Encrypt(ctx, e)
+				return encrypt.Run(ctx, e)
 			})
 			if err != nil {
 				return err
@@ -96,7 +99,7 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
 	source.add(f, &e.Spec)
 	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
-	f.StringVar(&e.Layout, "layout", job.Records, "`NAME` records or blocks")
+	f.StringVar(&e.Layout, "layout", slots.Records, "`NAME` records or blocks")
 	f.Int64Var(&e.MaxAdds, "max-adds", 0, "`N` records that may ever be added up in one sum (default: 1024 for blocks, 2^20 for records)")
 	f.StringArrayVar(&e.Universe, "universe", nil, "`FILE...` public list of all record ids in order; records that the source lacks become missing values")
 	f.BoolVar(&e.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
@@ -106,7 +109,7 @@ that list the same records in the same order, or are brought into one order by -
 	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
 	a.receiptFlags(f)
 	a.watchFlags(f)
-	f.StringVar(&e.TableCache, "table-cache", job.TableCacheAuto, "`WHEN` auto, on or off: keep the tables of powers of a public key beside its file for next time; auto does it when they took long to make")
+	f.StringVar(&e.TableCache, "table-cache", keys.CacheAuto, "`WHEN` auto, on or off: keep the tables of powers of a public key beside its file for next time; auto does it when they took long to make")
 	f.Int64Var(&e.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd

@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
 func (a *app) fuseCommand() *cobra.Command {
 	var (
-		u         job.Fusion
+		u         fuse.Request
 		weights   []string
 		variances []string
 		digits    int
@@ -49,7 +50,7 @@ are multiplied by the weights.`,
 				}
 			}
 			var err error
-			if u.Weights, u.WeighAll, err = job.ParseWeights(weights, variances, digits); err != nil {
+			if u.Weights, u.WeighAll, err = fuse.ParseWeights(weights, variances, digits); err != nil {
 				return err
 			}
 			if u.WeighAll {
@@ -64,7 +65,7 @@ are multiplied by the weights.`,
 			report, err := a.perform(cmd, work{verb: "fuse", in: u.In, out: []string{u.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				u.Options = o
 				u.ScratchDir = tmpDir
-				return job.Fuse(ctx, u)
+				return fuse.Run(ctx, u)
 			})
 			if err != nil {
 				return err

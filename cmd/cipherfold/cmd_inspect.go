@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/batch"
+	"github.com/cipherfold/cipherfold/engine/batch"
+	"github.com/cipherfold/cipherfold/engine/inspect"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
@@ -34,7 +34,7 @@ opened to be checked.`,
 				if len(files) != 1 {
 					return &commandLineError{fmt.Errorf("--export takes one key file"), "Export one key at a time."}
 				}
-				if err := job.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
+				if err := inspect.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
 					return err
 				}
 				return a.print(map[string]string{"file": files[0], "export": export}, func(w io.Writer) {
@@ -51,7 +51,7 @@ opened to be checked.`,
 					all = append(all, x)
 					continue
 				}
-				x, err := job.Inspect(cmd.Context(), o, file, a.passphrase(cmd.Context(), passphraseFile))
+				x, err := inspect.File(cmd.Context(), o, file, a.passphrase(cmd.Context(), passphraseFile))
 				if err != nil {
 					return err
 				}
@@ -65,7 +65,7 @@ opened to be checked.`,
 					switch x := x.(type) {
 					case *batch.Status:
 						writeStatus(w, x)
-					case *job.Inspection:
+					case *inspect.Inspection:
 						writeInspection(w, x)
 					}
 				}
@@ -79,7 +79,7 @@ opened to be checked.`,
 	return cmd
 }
 
-func writeInspection(w io.Writer, x *job.Inspection) {
+func writeInspection(w io.Writer, x *inspect.Inspection) {
 	fmt.Fprintf(w, "%s\n  %s, %s, %s, %d bits\n  fingerprint  %s\n", x.File, x.Kind, x.Scheme, x.Variant, x.Bits, x.Fingerprint)
 	if x.TestKey {
 		fmt.Fprintln(w, "  TEST KEY: below 2048 bits, protects nothing")

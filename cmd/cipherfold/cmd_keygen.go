@@ -15,7 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/dataset/ids"
+	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -61,7 +62,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 			}
 			var key paillier.Key
 			if importFile != "" {
-				k, err := job.ReadKey(cmd.Context(), a.options(false).Files(), importFile, insecure, a.passphrase(cmd.Context(), passphraseFile))
+				k, err := keys.Read(cmd.Context(), a.options(false).Files(), importFile, insecure, a.passphrase(cmd.Context(), passphraseFile))
 				if err != nil {
 					return err
 				}
@@ -94,7 +95,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 			if err := makeDirectory(out); err != nil {
 				return err
 			}
-			public, secret, err := job.WriteKey(cmd.Context(), a.options(overwrite), out, key, passphrase)
+			public, secret, err := keys.Write(cmd.Context(), a.options(overwrite), out, key, passphrase)
 			if err != nil {
 				return err
 			}
@@ -138,7 +139,7 @@ func (a *app) makeTokenKey(cmd *cobra.Command, name string, overwrite bool) erro
 			return &commandLineError{fmt.Errorf("--token-key and --%s exclude each other", other), "Make the two keys one after the other."}
 		}
 	}
-	check, err := job.WriteTokenKey(cmd.Context(), a.unwatched(overwrite), name)
+	check, err := ids.CreateTokenKey(cmd.Context(), a.unwatched(overwrite), name)
 	if err != nil {
 		return err
 	}

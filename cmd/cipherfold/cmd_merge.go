@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/batch"
 )
 
 func (a *app) mergeCommand() *cobra.Command {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cipherfold/cipherfold/engine/job/batch"
+	"github.com/cipherfold/cipherfold/engine/batch"
 )
 
 func (a *app) planCommand() *cobra.Command {

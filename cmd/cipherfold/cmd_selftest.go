@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/inspect"
 )
 
 func (a *app) selftestCommand() *cobra.Command {
@@ -21,7 +21,7 @@ format paillier-vectors-1. Every entry of the textbook, djn, mhl and encoding fi
 sections that this version does not implement are reported as not checked.`,
 		Example: "  cipherfold selftest\n  cipherfold selftest --vectors vectors/*.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := job.Selftest(cmd.Context(), a.options(false), files)
+			s, err := inspect.Selftest(cmd.Context(), a.options(false), files)
 			if err != nil {
 				return err
 			}

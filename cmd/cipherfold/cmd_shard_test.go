@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cipherfold/cipherfold/engine/job/batch"
+	"github.com/cipherfold/cipherfold/engine/batch"
 )
 
 // Fusions of every kind, divided among shards, give the files and the reports of one run.

@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/analyze"
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
 func (a *app) summarizeCommand() *cobra.Command {
 	var (
-		s         job.Summary
+		s         analyze.Summary
 		source    sourceFlags
 		overwrite bool
 	)
@@ -35,7 +36,7 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 			}
 			report, err := a.perform(cmd, work{verb: "summarize", in: s.In, out: []string{s.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				s.Options = o
-				return job.Summarize(ctx, s)
+				return analyze.Summarize(ctx, s)
 			})
 			if err != nil {
 				return err
@@ -58,7 +59,7 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 }
 
 func (a *app) combineCommand() *cobra.Command {
-	var c job.Combination
+	var c analyze.Combination
 	var overwrite bool
 	cmd := &cobra.Command{
 		Use:   "combine --in FILE... --out DST",
@@ -74,7 +75,7 @@ which counts the same.`,
 			}
 			report, err := a.perform(cmd, work{verb: "combine", in: c.In, out: []string{c.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				c.Options = o
-				return job.Combine(ctx, c)
+				return analyze.Combine(ctx, c)
 			})
 			if err != nil {
 				return err
@@ -87,7 +88,7 @@ which counts the same.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&c.In, "in", nil, "`FILE...` summaries: files, globs or directories")
 	f.StringVar(&c.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
-	f.StringVar(&c.Method, "method", job.Pooled, "`NAME` pooled or average")
+	f.StringVar(&c.Method, "method", analyze.Pooled, "`NAME` pooled or average")
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")

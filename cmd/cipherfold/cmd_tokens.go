@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/analyze"
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
 func (a *app) tokensCommand() *cobra.Command {
-	var l job.TokenList
+	var l analyze.TokenList
 	var overwrite bool
 	cmd := &cobra.Command{
 		Use:   "tokens --in SRC... --out DST --id COL[,COL] --tokenize COL[,COL] --token-key KEY",
@@ -28,7 +29,7 @@ declared, and the tokens as NAME_token. For owners, who have the token key; the 
 			}
 			report, err := a.perform(cmd, work{verb: "tokens", in: l.In, out: []string{l.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				l.Options = o
-				return job.ListTokens(ctx, l)
+				return analyze.ListTokens(ctx, l)
 			})
 			if err != nil {
 				return err

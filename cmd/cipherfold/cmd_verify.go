@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
 func (a *app) verifyCommand() *cobra.Command {

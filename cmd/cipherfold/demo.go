@@ -13,7 +13,12 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/dataset"
+	"github.com/cipherfold/cipherfold/engine/decrypt"
+	"github.com/cipherfold/cipherfold/engine/encrypt"
+	"github.com/cipherfold/cipherfold/engine/fuse"
+	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -26,7 +31,7 @@ type demo struct {
 	variant       string
 	bits          int
 	key           *paillier.SecretKey
-	public, owner job.Key
+	public, owner keys.Key
 	plain         map[string]*pairSums // per ward
 	alleles       []alleleSum          // per variant
 	result        demoResult
@@ -123,10 +128,10 @@ func (d *demo) makeKey() error {
 	if d.key, err = paillier.GenerateKey(d.ctx, rand.Reader, variant, d.bits, false); err != nil {
 		return err
 	}
-	if _, _, err := job.WriteKey(d.ctx, d.options(true), d.dir, d.key, nil); err != nil {
+	if _, _, err := keys.Write(d.ctx, d.options(true), d.dir, d.key, nil); err != nil {
 		return err
 	}
-	d.public, d.owner = job.KeyOf(d.key.Public()), job.KeyOf(d.key)
+	d.public, d.owner = keys.Of(d.key.Public()), keys.Of(d.key)
 	d.step("keygen", "key holder", fmt.Sprintf("%s, %d bits", d.variant, d.bits), start, 0)
 	return nil
 }
@@ -211,8 +216,8 @@ func (d *demo) vitals() error {
 	for _, name := range hospitals {
 		start := time.Now()
 		out := d.path(name + "-vitals.cf.parquet")
-		report, err := job.Encrypt(d.ctx, job.Encryption{
-			Options: d.options(true), Key: d.public, Spec: job.Spec{In: []string{d.path(name + "-vitals.csv")}, IDs: []string{"ward", "patient"}, Measures: []job.Measure{{Name: "HR", Decimals: 1, Bound: 4000}, {Name: "SysABP", Decimals: 1, Bound: 4000}}, Squares: []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}}, Out: out, Layout: job.Records, Source: name, TableCache: job.TableCacheOff,
+		report, err := encrypt.Run(d.ctx, encrypt.Request{
+			Options: d.options(true), Key: d.public, Spec: dataset.Spec{In: []string{d.path(name + "-vitals.csv")}, IDs: []string{"ward", "patient"}, Measures: []slots.Measure{{Name: "HR", Decimals: 1, Bound: 4000}, {Name: "SysABP", Decimals: 1, Bound: 4000}}, Squares: []string{"HR", "SysABP"}, Products: []string{"HR*SysABP"}}, Out: out, Layout: slots.Records, Source: name, TableCache: keys.CacheOff,
 		})
 		if err != nil {
 			return err
@@ -222,7 +227,7 @@ func (d *demo) vitals() error {
 		files = append(files, out)
 	}
 	start := time.Now()
-	report, err := job.Fuse(d.ctx, job.Fusion{Options: d.options(true), In: files, Out: d.path("vitals.cf.parquet"), By: []string{"ward"}, MinGroup: 5})
+	report, err := fuse.Run(d.ctx, fuse.Request{Options: d.options(true), In: files, Out: d.path("vitals.cf.parquet"), By: []string{"ward"}, MinGroup: 5})
 	if err != nil {
 		return err
 	}
@@ -232,7 +237,7 @@ func (d *demo) vitals() error {
 
 func (d *demo) decrypt(name string) error {
 	start := time.Now()
-	report, err := job.Decrypt(d.ctx, job.Decryption{Options: d.options(true), Key: d.owner, In: d.path(name + ".cf.parquet"), Out: d.path(name + "-sums.csv")})
+	report, err := decrypt.Run(d.ctx, decrypt.Request{Options: d.options(true), Key: d.owner, In: d.path(name + ".cf.parquet"), Out: d.path(name + "-sums.csv")})
 	if err != nil {
 		return err
 	}
@@ -251,8 +256,8 @@ func (d *demo) variants() error {
 		if i == 0 {
 			key = d.owner
 		}
-		report, err := job.Encrypt(d.ctx, job.Encryption{
-			Options: d.options(true), Key: key, Spec: job.Spec{In: []string{d.path(name + "-variants.csv")}, IDs: []string{"variant"}, Measures: []job.Measure{{Name: "AC", Bound: 10000}}}, Out: out, Layout: job.Blocks, Universe: []string{d.path("reference.csv")}, Source: name, TableCache: job.TableCacheOff,
+		report, err := encrypt.Run(d.ctx, encrypt.Request{
+			Options: d.options(true), Key: key, Spec: dataset.Spec{In: []string{d.path(name + "-variants.csv")}, IDs: []string{"variant"}, Measures: []slots.Measure{{Name: "AC", Bound: 10000}}}, Out: out, Layout: slots.Blocks, Universe: []string{d.path("reference.csv")}, Source: name, TableCache: keys.CacheOff,
 		})
 		if err != nil {
 			return err
@@ -265,7 +270,7 @@ func (d *demo) variants() error {
 		files = append(files, out)
 	}
 	start := time.Now()
-	report, err := job.Fuse(d.ctx, job.Fusion{Options: d.options(true), In: files, Out: d.path("variants.cf.parquet")})
+	report, err := fuse.Run(d.ctx, fuse.Request{Options: d.options(true), In: files, Out: d.path("variants.cf.parquet")})
 	if err != nil {
 		return err
 	}

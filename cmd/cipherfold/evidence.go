@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
 // evidence is where a receipt goes and who signs it.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
 const signed = " --receipt-key @/receipt.key --receipt @/"

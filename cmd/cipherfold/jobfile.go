@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/batch"
-	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
 // The keys of a step in a job file are the flags of its verb, with underscores for dashes, and are read by the flags

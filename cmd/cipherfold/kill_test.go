@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cipherfold/cipherfold/engine/job/receipt"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
 // nightly is a job of all verbs and both layouts.

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/watch"
+	"github.com/cipherfold/cipherfold/engine/observe"
 )
 
 // pace follows how a stage advances.
 type pace struct {
 	progress *job.Progress
-	meter    *watch.Meter
+	meter    *observe.Meter
 	expected int64 // bytes to be read, where that tells how far the stage is; else 0
 
 	start         time.Time

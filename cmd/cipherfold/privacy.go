@@ -9,10 +9,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/privacy"
 )
 
 // privacyFlags are the flags of noise that owners and key holder share.
-func privacyFlags(f *pflag.FlagSet, p *job.Privacy, places string) {
+func privacyFlags(f *pflag.FlagSet, p *privacy.Request, places string) {
 	f.StringVar(&p.Noise, "noise", "", "`WHERE` add noise for differential privacy: "+places)
 	f.StringVar(&p.Epsilon, "epsilon", "", "`E` the guarantee: alone pure ε, by discrete Laplace noise; with --delta (ε, δ), by discrete Gaussian noise")
 	f.StringVar(&p.Delta, "delta", "", "`D` with --epsilon; a small probability such as 1e-6")
@@ -23,7 +24,7 @@ func privacyFlags(f *pflag.FlagSet, p *job.Privacy, places string) {
 }
 
 // ownerPrivacyFlags are those of owners alone.
-func ownerPrivacyFlags(f *pflag.FlagSet, p *job.Privacy) {
+func ownerPrivacyFlags(f *pflag.FlagSet, p *privacy.Request) {
 	privacyFlags(f, p, "local (to every record) or share (each owner a part of what sums need)")
 	sensitivityFlag(f, p)
 	f.Int64Var(&p.Owners, "owners", 0, "`N` with --noise share: owners that there are,")
@@ -32,12 +33,12 @@ func ownerPrivacyFlags(f *pflag.FlagSet, p *job.Privacy) {
 }
 
 // releasePrivacyFlags are those of the key holder.
-func releasePrivacyFlags(f *pflag.FlagSet, p *job.Privacy) {
+func releasePrivacyFlags(f *pflag.FlagSet, p *privacy.Request) {
 	privacyFlags(f, p, "release (once to every released number)")
 	sensitivityFlag(f, p)
 }
 
-func sensitivityFlag(f *pflag.FlagSet, p *job.Privacy) {
+func sensitivityFlag(f *pflag.FlagSet, p *privacy.Request) {
 	f.StringArrayVar(&p.Sensitivity, "sensitivity", nil, "`MEASURE=S...` one person changes a value by at most S, where that is less than max")
 }
 
@@ -46,7 +47,7 @@ func writePrivacy(w io.Writer, r *job.PrivacyReport) {
 	if r == nil {
 		return
 	}
-	place := map[string]string{job.NoiseLocal: "every record", job.NoiseShare: "a share of every owner", job.NoiseRelease: "once at release"}[r.Place]
+	place := map[string]string{privacy.NoiseLocal: "every record", privacy.NoiseShare: "a share of every owner", privacy.NoiseRelease: "once at release"}[r.Place]
 	mechanism := strings.NewReplacer("discrete-gaussian", "discrete Gaussian", "discrete-laplace", "discrete Laplace").Replace(r.Mechanism)
 	fmt.Fprintf(w, "  noise: %s, %s; for a person in at most %s\n", mechanism, place, count(r.Records, "record"))
 	if r.Honest > 0 {
@@ -66,9 +67,9 @@ func writePrivacy(w io.Writer, r *job.PrivacyReport) {
 			note = ", or more: groups that have shares each are added up"
 		case c.Terms > 1:
 			note = fmt.Sprintf(", a sum of up to %s", count(c.Terms, "term"))
-		case r.Place == job.NoiseShare:
+		case r.Place == privacy.NoiseShare:
 			note = ", for the sum; the error is that of one share"
-		case r.Place == job.NoiseLocal:
+		case r.Place == privacy.NoiseLocal:
 			note = ", each record"
 		}
 		fmt.Fprintf(w, "  %-*s  mean |error| %-10s %s%s\n", width, c.Name, strconv.FormatFloat(c.MeanError, 'g', 5, 64), r.Guarantee, note)

@@ -4,7 +4,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/dataset"
+	"github.com/cipherfold/cipherfold/engine/slots"
 )
 
 // sourceFlags are the flags that say which table an owner has, and how it is prepared.
@@ -13,7 +14,7 @@ type sourceFlags struct {
 }
 
 // add adds the flags to a command line; they set fields of e.
-func (s *sourceFlags) add(f *pflag.FlagSet, e *job.Spec) {
+func (s *sourceFlags) add(f *pflag.FlagSet, e *dataset.Spec) {
 	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .bed, .bed.gz, .vcf, .vcf.gz")
 	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear, unless they are tokenised")
 	f.StringArrayVar(&s.measures, "measure", nil, "`SPEC...` columns of numbers: NAME[:decimals=D][:max=M] and further settings")
@@ -29,7 +30,7 @@ func (s *sourceFlags) add(f *pflag.FlagSet, e *job.Spec) {
 }
 
 // addVCFFlags adds those of VCF files.
-func addVCFFlags(f *pflag.FlagSet, v *job.VCF) {
+func addVCFFlags(f *pflag.FlagSet, v *dataset.VCF) {
 	f.StringVar(&v.Samples, "samples", "", "`FILE|A,B,C` VCF: count these samples only; a file has one on each line")
 	f.BoolVar(&v.PerSample, "per-sample", false, "VCF: a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM")
 	f.StringVar(&v.Dosage, "dosage", "", "`FIELD` VCF: count alleles by GT or add up DS (default: GT)")
@@ -43,9 +44,9 @@ func addVCFFlags(f *pflag.FlagSet, v *job.VCF) {
 }
 
 // read completes e by what the flags say.
-func (s *sourceFlags) read(cmd *cobra.Command, e *job.Spec) error {
+func (s *sourceFlags) read(cmd *cobra.Command, e *dataset.Spec) error {
 	for _, spec := range s.measures {
-		m, err := job.ParseMeasure(spec)
+		m, err := slots.ParseMeasure(spec)
 		if err != nil {
 			return err
 		}

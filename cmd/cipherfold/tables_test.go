@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cipherfold/cipherfold/engine/inspect"
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
@@ -41,7 +42,7 @@ func TestTableCache(t *testing.T) {
 	if out := p.ok("inspect @/public.json"); !strings.Contains(out, " to encrypt with kernel "+first.Kernel+", kept in "+kept+"\n") {
 		t.Errorf("%s", out)
 	}
-	if list := okJSON[[]job.Inspection](p, "inspect @/public.json @/secret.json"); list[0].Tables.Bytes != first.Tables.Bytes ||
+	if list := okJSON[[]inspect.Inspection](p, "inspect @/public.json @/secret.json"); list[0].Tables.Bytes != first.Tables.Bytes ||
 		!strings.HasSuffix(list[0].Tables.Kept, kept) || list[1].Tables.Bytes <= 0 || list[1].Tables.Kept != "" {
 		t.Errorf("%+v, %+v", list[0].Tables, list[1].Tables)
 	}

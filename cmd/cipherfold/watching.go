@@ -14,9 +14,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/cipherfold/cipherfold/engine/dataset"
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/receipt"
-	"github.com/cipherfold/cipherfold/engine/job/watch"
+	"github.com/cipherfold/cipherfold/engine/observe"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
 // watching is how others may see a verb that works on data: what the flags ask for, and what serves them while it works.
@@ -26,8 +27,8 @@ type watching struct {
 	profile  string
 	lineage  string
 
-	meter    watch.Meter
-	metrics  *watch.Metrics // nil unless somebody wants them
+	meter    observe.Meter
+	metrics  *observe.Metrics // nil unless somebody wants them
 	expected int64          // bytes that will be read, where that tells how far a job is; else 0
 }
 
@@ -69,7 +70,7 @@ func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) (
 		if err := makeDirectory(a.watching.profile); err != nil {
 			return err
 		}
-		p, err := watch.StartProfile(a.watching.profile)
+		p, err := observe.StartProfile(a.watching.profile)
 		if err != nil {
 			return fmt.Errorf("--profile: %w", err)
 		}
@@ -89,7 +90,7 @@ func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) (
 			return err
 		}
 	}
-	a.watching.expected = job.StreamedBytes(ctx, a.unwatched(false), w.in)
+	a.watching.expected = dataset.StreamedBytes(ctx, a.unwatched(false), w.in)
 	inside := ctx
 	if a.watching.metrics != nil {
 		inside = a.watching.metrics.Context(ctx)
@@ -112,8 +113,8 @@ func inFile(flag, name string, err error) error {
 // startMetrics begins to serve and write metrics, and returns what ends that.
 func (a *app) startMetrics(w work) (stop func() error, err error) {
 	t := &a.watching
-	t.metrics = watch.NewMetrics(watch.Info{Verb: w.verb, Version: receipt.ThisProgram().Version}, &t.meter, int64(a.memory))
-	var server *watch.Server
+	t.metrics = observe.NewMetrics(observe.Info{Verb: w.verb, Version: receipt.ThisProgram().Version}, &t.meter, int64(a.memory))
+	var server *observe.Server
 	if t.address != "" {
 		server, err = t.metrics.Serve(t.address)
 		if errors.Is(err, syscall.EADDRINUSE) { // which passes by itself
@@ -176,7 +177,7 @@ func (a *app) endMetrics(ctx context.Context, reports []*job.Report, err error) 
 	if a.watching.metrics == nil {
 		return
 	}
-	account := watch.Account{BusySeconds: map[string]float64{}}
+	account := observe.Account{BusySeconds: map[string]float64{}}
 	for _, r := range reports {
 		account.Values += r.Values
 		account.Ciphertexts += r.Ciphertexts
@@ -202,7 +203,7 @@ const (
 // startLineage sends the event of the start and returns what sends that of the end.
 func (a *app) startLineage(ctx context.Context, w work) (end func([]*job.Report, error), err error) {
 	program := receipt.ThisProgram()
-	run := watch.Run{ID: watch.NewRunID(time.Now()), Namespace: "cipherfold", Job: w.name, Producer: producer(program), Version: program.Version}
+	run := observe.Run{ID: observe.NewRunID(time.Now()), Namespace: "cipherfold", Job: w.name, Producer: producer(program), Version: program.Version}
 	if s := os.Getenv(envLineageNamespace); s != "" {
 		run.Namespace = s
 	}
@@ -210,17 +211,17 @@ func (a *app) startLineage(ctx context.Context, w work) (end func([]*job.Report,
 		run.Job = w.verb + "." + path.Base(strings.Join(w.out, "+"))
 	}
 	if s := os.Getenv(envLineageParent); s != "" {
-		if run.Parent, err = watch.ParseParentRun(s); err != nil {
+		if run.Parent, err = observe.ParseParentRun(s); err != nil {
 			return nil, &commandLineError{fmt.Errorf("%s: %w", envLineageParent, err), "It names the scheduler's run; leave it out if there is none."}
 		}
 	}
-	lineage, err := watch.OpenLineage(a.watching.lineage, os.Getenv(envLineageKey), func(err error) {
+	lineage, err := observe.OpenLineage(a.watching.lineage, os.Getenv(envLineageKey), func(err error) {
 		a.log.Warn("an OpenLineage event was not delivered", "cause", err)
 	})
 	if err != nil {
 		return nil, &commandLineError{fmt.Errorf("--lineage: %w", err), "Give a file, or a URL such as http://marquez:5000."}
 	}
-	send := func(t watch.EventType, in, out []watch.Dataset, message string) {
+	send := func(t observe.EventType, in, out []observe.Dataset, message string) {
 		event, err := run.Event(t, time.Now(), in, out, message)
 		if err != nil { // there is nothing in an event that JSON does not have
 			panic(err)
@@ -228,7 +229,7 @@ func (a *app) startLineage(ctx context.Context, w work) (end func([]*job.Report,
 		lineage.Send(event)
 	}
 	in, out := a.datasets(ctx, w)
-	send(watch.Start, in, out, "")
+	send(observe.Start, in, out, "")
 	return func(reports []*job.Report, err error) {
 		limit := lineageLimit
 		switch {
@@ -236,14 +237,14 @@ func (a *app) startLineage(ctx context.Context, w work) (end func([]*job.Report,
 			if !w.shared {
 				in, out = a.datasetsOf(ctx, reports)
 			}
-			send(watch.Complete, in, out, "")
+			send(observe.Complete, in, out, "")
 		case explain(ctx, err).Kind == job.Interrupted:
 			limit = abortLimit
-			send(watch.Abort, in, out, "")
+			send(observe.Abort, in, out, "")
 		default:
 			// The error itself stays here: it may quote a value or an id of the input.
 			kind := explain(ctx, err).Kind
-			send(watch.Fail, in, out, fmt.Sprintf("%s (exit code %d)", kind, exitCode(kind)))
+			send(observe.Fail, in, out, fmt.Sprintf("%s (exit code %d)", kind, exitCode(kind)))
 		}
 		lineage.Close(limit)
 	}, nil
@@ -259,36 +260,36 @@ func producer(p receipt.Program) string {
 }
 
 // datasets are the inputs and outputs of work that begins.
-func (a *app) datasets(ctx context.Context, w work) (in, out []watch.Dataset) {
+func (a *app) datasets(ctx context.Context, w work) (in, out []observe.Dataset) {
 	for _, pattern := range w.in {
 		files, err := a.unwatched(false).Files().List(ctx, pattern)
 		if err != nil { // which the job itself will say
 			files = []string{pattern}
 		}
 		for _, file := range files {
-			in = append(in, watch.Dataset{Path: file})
+			in = append(in, observe.Dataset{Path: file})
 		}
 	}
 	for _, file := range w.out {
-		out = append(out, watch.Dataset{Path: file})
+		out = append(out, observe.Dataset{Path: file})
 	}
-	return watch.ByDirectory(in), out
+	return observe.ByDirectory(in), out
 }
 
 // datasetsOf are the inputs and outputs of work that is done.
-func (a *app) datasetsOf(ctx context.Context, reports []*job.Report) (in, out []watch.Dataset) {
+func (a *app) datasetsOf(ctx context.Context, reports []*job.Report) (in, out []observe.Dataset) {
 	made := map[string]bool{}
 	for _, r := range reports {
 		for _, f := range r.Inputs {
 			if !made[f.File] {
-				in = append(in, watch.Dataset{Path: f.File, Rows: &f.Rows})
+				in = append(in, observe.Dataset{Path: f.File, Rows: &f.Rows})
 			}
 		}
-		out = append(out, watch.Dataset{Path: r.Out, Rows: &r.Records})
+		out = append(out, observe.Dataset{Path: r.Out, Rows: &r.Records})
 		made[r.Out] = true
 	}
-	in = watch.ByDirectory(in)
-	for _, list := range [][]watch.Dataset{in, out} {
+	in = observe.ByDirectory(in)
+	for _, list := range [][]observe.Dataset{in, out} {
 		for i := range list {
 			a.describeDataset(ctx, &list[i])
 		}
@@ -297,7 +298,7 @@ func (a *app) datasetsOf(ctx context.Context, reports []*job.Report) (in, out []
 }
 
 // describeDataset adds a file's size and columns.
-func (a *app) describeDataset(ctx context.Context, d *watch.Dataset) {
+func (a *app) describeDataset(ctx context.Context, d *observe.Dataset) {
 	if d.Files > 0 {
 		return
 	}
@@ -306,11 +307,11 @@ func (a *app) describeDataset(ctx context.Context, d *watch.Dataset) {
 		d.Bytes = &size
 		f.Close()
 	}
-	columns, err := job.Columns(ctx, a.unwatched(false), d.Path)
+	columns, err := dataset.Columns(ctx, a.unwatched(false), d.Path)
 	if err != nil { // a table that one can only list, such as one whose columns depend on options
 		return
 	}
 	for _, c := range columns {
-		d.Columns = append(d.Columns, watch.Column(c))
+		d.Columns = append(d.Columns, observe.Column(c))
 	}
 }

@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cipherfold/cipherfold/engine/dataset"
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/engine/job/watch"
+	"github.com/cipherfold/cipherfold/engine/observe"
 )
 
 // metric returns the value of a metric in a textfile, "" if it is not there.
@@ -176,7 +177,7 @@ type event struct {
 type lineageDataset struct {
 	Namespace, Name string
 	Facets          struct {
-		Schema struct{ Fields []job.Column }
+		Schema struct{ Fields []dataset.Column }
 	}
 	InputFacets struct {
 		InputStatistics struct{ RowCount, Size int64 }
@@ -286,11 +287,11 @@ func TestLineageOfManyFiles(t *testing.T) {
 	if len(done.Inputs) != 1 || done.Inputs[0].Name != p.path("parts") || done.Inputs[0].InputFacets.InputStatistics.RowCount != 101 {
 		t.Errorf("%+v", done.Inputs)
 	}
-	var stored []watch.Dataset
+	var stored []observe.Dataset
 	for i := range 101 {
-		stored = append(stored, watch.Dataset{Path: fmt.Sprintf("s3://bucket/parts/%03d.csv", i)})
+		stored = append(stored, observe.Dataset{Path: fmt.Sprintf("s3://bucket/parts/%03d.csv", i)})
 	}
-	if dirs := watch.ByDirectory(stored); len(dirs) != 1 || dirs[0].Path != "s3://bucket/parts" || dirs[0].Files != 101 {
+	if dirs := observe.ByDirectory(stored); len(dirs) != 1 || dirs[0].Path != "s3://bucket/parts" || dirs[0].Files != 101 {
 		t.Errorf("%+v", dirs)
 	}
 }

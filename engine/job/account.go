@@ -22,50 +22,50 @@ type KeyReport struct {
 	TestKey     bool   `json:"test_key,omitempty"`
 }
 
-func keyReport(pk *paillier.PublicKey) KeyReport {
+func DescribeKey(pk *paillier.PublicKey) KeyReport {
 	return KeyReport{Fingerprint: pk.Fingerprint(), Scheme: "paillier", Variant: string(pk.Variant()), Bits: pk.Bits(), TestKey: pk.Test()}
 }
 
-// keyed tells whoever asks which key and arithmetic the job works with.
-func (o Options) keyed(pk *paillier.PublicKey) {
+// AnnounceKey tells whoever asks which key and arithmetic the job works with.
+func (o Options) AnnounceKey(pk *paillier.PublicKey) {
 	if o.Keyed != nil {
-		o.Keyed(keyReport(pk), pk.Kernel())
+		o.Keyed(DescribeKey(pk), pk.Kernel())
 	}
 }
 
-// rowCount counts the rows of each file of a source. A file that is read again, in a second pass, is counted anew.
-type rowCount struct {
-	files []InputReport
+// RowCounter counts the rows of each file of a source. A file that is read again, in a second pass, is counted anew.
+type RowCounter struct {
+	Files []InputReport
 	index map[string]int
 }
 
-func newRowCount() *rowCount { return &rowCount{index: map[string]int{}} }
+func NewRowCounter() *RowCounter { return &RowCounter{index: map[string]int{}} }
 
-// of returns r, counted as the rows of the named file.
-func (c *rowCount) of(name string, r column.Reader) column.Reader {
+// Count returns r, counted as the rows of the named file.
+func (c *RowCounter) Count(name string, r column.Reader) column.Reader {
 	i, ok := c.index[name]
 	if !ok {
-		i = len(c.files)
+		i = len(c.Files)
 		c.index[name] = i
-		c.files = append(c.files, InputReport{File: name})
+		c.Files = append(c.Files, InputReport{File: name})
 	}
-	c.files[i].Rows = 0
+	c.Files[i].Rows = 0
 	return &countedReader{Reader: r, count: c, file: i}
 }
 
 type countedReader struct {
 	column.Reader
-	count *rowCount
+	count *RowCounter
 	file  int
 }
 
 func (r *countedReader) Read(ctx context.Context) (column.Batch, error) {
 	b, err := r.Reader.Read(ctx)
 	if err == nil {
-		r.count.files[r.file].Rows += b.NumRows()
+		r.count.Files[r.file].Rows += b.NumRows()
 	}
 	return b, err
 }
 
 // File returns the name of the file, for column.FileOf.
-func (r *countedReader) File() string { return r.count.files[r.file].File }
+func (r *countedReader) File() string { return r.count.Files[r.file].File }

@@ -51,7 +51,7 @@ type Options struct {
 	Log *slog.Logger // nil discards
 }
 
-func (o Options) withDefaults() Options {
+func (o Options) WithDefaults() Options {
 	if o.FS == nil {
 		o.FS = blob.Local{}
 	}
@@ -105,8 +105,8 @@ type StageReport struct {
 	Wall    float64 `json:"wall_seconds"`
 }
 
-// finish fills in times and stages.
-func (r *Report) finish(start time.Time, stats engine.Stats) {
+// Finish fills in times and stages.
+func (r *Report) Finish(start time.Time, stats engine.Stats) {
 	r.Seconds = time.Since(start).Seconds()
 	for _, s := range stats.Stages {
 		r.Stages = append(r.Stages, StageReport{Name: s.Name, Workers: s.Workers, Busy: s.Busy.Seconds(), Wall: s.Wall.Seconds()})
@@ -118,11 +118,11 @@ type UsageError struct{ Cause, Hint string }
 
 func (e *UsageError) Error() string { return e.Cause }
 
-// noKernel refuses a kernel that is unknown or that this machine cannot run.
-func noKernel(name string) error {
-	return usage("See cipherfold doctor.", "kernel %s is not available", name)
+// NoKernel refuses a kernel that is unknown or that this machine cannot run.
+func NoKernel(name string) error {
+	return Misuse("See cipherfold doctor.", "kernel %s is not available", name)
 }
 
-func usage(hint, format string, args ...any) error {
+func Misuse(hint, format string, args ...any) error {
 	return &UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint}
 }

@@ -1,0 +1,162 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cipherfold/cipherfold/engine/decrypt"
+	"github.com/cipherfold/cipherfold/engine/encrypt"
+	"github.com/cipherfold/cipherfold/engine/fuse"
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/io/blob"
+)
+
+// Job is a job as its file describes it.
+type Job struct {
+	Name    string
+	File    string // the job file, for hints
+	Dir     string // the job directory, on Options.Disk
+	Steps   []Step
+	Options job.Options // FS, Disk, threads and the rest for all steps
+
+	// Signer tells who signs the receipt of the job; nil makes none.
+	Signer func(ctx context.Context) (*receipt.Signer, error)
+
+	// Over puts an observer between the steps and their files; nil puts none.
+	Over func(blob.FS) blob.FS
+
+	// PartRows is how many records a part has at most, rounded up to whole blocks; 0 cuts by the size of ciphertexts.
+	PartRows int64
+}
+
+// Step is one verb's worth of a job: exactly one of Encrypt, Fuse and Decrypt is set, without Options and Key.
+type Step struct {
+	Encrypt *encrypt.Request
+	Fuse    *fuse.Request
+	Decrypt *decrypt.Request
+
+	// Parameters are what was asked for, by the names of the verb's flags. A change of them makes it another job.
+	Parameters map[string]receipt.Values
+	Told       map[string]receipt.Values // those that the receipt tells
+
+	// Key reads the key of an encryption or decryption. It is called when the step needs it.
+	Key func(ctx context.Context) (keys.Key, error)
+
+	Overwrite bool // replace outputs that exist
+	Line      int  // of the job file, where the step is; 0: unknown
+
+	// Words puts a message that names flags into the words of the job file, which has keys; nil leaves it as it is.
+	Words func(message string) string
+}
+
+// Verb is the step's verb.
+func (s Step) Verb() string {
+	switch {
+	case s.Encrypt != nil:
+		return "encrypt"
+	case s.Fuse != nil:
+		return "fuse"
+	}
+	return "decrypt"
+}
+
+// patterns are the files that the step reads, as they were given.
+func (s Step) patterns() []string {
+	switch {
+	case s.Encrypt != nil:
+		e := s.Encrypt
+		return slices.Concat(e.In, e.Universe, e.Constants, e.DisjointFrom, e.Privacy.Groups)
+	case s.Fuse != nil:
+		return s.Fuse.In
+	}
+	return []string{s.Decrypt.In}
+}
+
+// samples is the file of a list of samples that the step reads, if there is one of that name: otherwise it is the list.
+func (s Step) samples() string {
+	if s.Encrypt == nil {
+		return ""
+	}
+	return s.Encrypt.VCF.Samples
+}
+
+// weights are those of a fusion.
+func (s Step) weights() []fuse.Weight {
+	if s.Fuse == nil {
+		return nil
+	}
+	return s.Fuse.Weights
+}
+
+// tokenKey is the file of the key of tokens, or "".
+func (s Step) tokenKey() string {
+	if s.Encrypt == nil {
+		return ""
+	}
+	return s.Encrypt.TokenKey
+}
+
+func (s Step) out() string {
+	switch {
+	case s.Encrypt != nil:
+		return s.Encrypt.Out
+	case s.Fuse != nil:
+		return s.Fuse.Out
+	}
+	return s.Decrypt.Out
+}
+
+// rowsPerFile is how many records a file of the output has, or 0 when it is one file.
+func (s Step) rowsPerFile() int64 {
+	switch {
+	case s.Encrypt != nil:
+		return s.Encrypt.RowsPerFile
+	case s.Fuse != nil:
+		return s.Fuse.RowsPerFile
+	case s.Decrypt != nil:
+		return s.Decrypt.RowsPerFile
+	}
+	return 0
+}
+
+// Files are the patterns of all inputs that are not made by the job itself, and all outputs.
+func (j *Job) Files() (in, out []string) {
+	for _, s := range j.Steps {
+		out = append(out, s.out())
+	}
+	for _, s := range j.Steps {
+		for _, pattern := range s.patterns() {
+			if !slices.ContainsFunc(out, func(o string) bool { return stands(pattern, o) }) {
+				in = append(in, pattern)
+			}
+		}
+	}
+	return in, out
+}
+
+// names gives every step a name: its verb and its number among those of the verb.
+func (j *Job) names() []string {
+	count := map[string]int{}
+	out := make([]string, len(j.Steps))
+	for i, s := range j.Steps {
+		count[s.Verb()]++
+		out[i] = fmt.Sprintf("%s-%d", s.Verb(), count[s.Verb()])
+	}
+	return out
+}
+
+// diskOf is where job directories are.
+func diskOf(o job.Options) blob.Disk {
+	if o.Disk == nil {
+		return blob.Local{}
+	}
+	return o.Disk
+}
+
+func (j *Job) fs() blob.FS { return j.Options.Files() }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

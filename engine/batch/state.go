@@ -1,0 +1,183 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/column"
+)
+
+// Names in a job directory.
+const (
+	planName    = "job.json"
+	journalName = "journal" // and, of shards, journal.SHARD-of-N.RANDOM
+	partsName   = "parts"
+	receiptName = "receipt.json"
+)
+
+// state is what a job directory says: the plan and all that the journals tell.
+type state struct {
+	plan     *PlanFile
+	steps    map[string]*stepState
+	journals []string // of shards
+	valid    int64    // bytes of the main journal that are whole
+	began    bool     // the main journal was begun
+	finished bool
+}
+
+// stepState is how far a step has come.
+type stepState struct {
+	key     string // fingerprint of the one that it uses; "" as long as nobody has worked on it
+	cut     *cut
+	parts   map[int][]partState // those of several attempts, when shards were tried again
+	writing map[string]string   // digests of outputs that were about to get their names, by name
+	done    bool
+	outputs []receipt.File
+	report  *job.Report
+
+	began, ended time.Time // the first time that anybody worked on it, and when it was done
+}
+
+// partState is a part that is complete.
+type partState struct {
+	file   receipt.File // its name within the job directory
+	report *job.Report
+}
+
+// newState is the state of a job that has not been begun.
+func newState(plan *PlanFile) *state {
+	s := &state{plan: plan, steps: map[string]*stepState{}}
+	if plan != nil {
+		for _, p := range plan.Steps {
+			s.steps[p.Name] = &stepState{parts: map[int][]partState{}, writing: map[string]string{}}
+		}
+	}
+	return s
+}
+
+// readState reads a job directory. The plan is nil when there is none.
+func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) {
+	names, err := disk.ReadDir(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := newState(nil)
+	if s.plan, err = readPlan(ctx, disk, path.Join(dir, planName)); err != nil {
+		return nil, err
+	}
+	if s.plan == nil {
+		for _, name := range names {
+			if name != journalName && name != partsName && !temporary(name) {
+				return nil, column.Refuse(dir, "not a job directory: it has %s and no %s", column.Quote(name), planName).
+					WithHint("Name a directory of its own for the job, which need not be there.")
+			}
+		}
+		return s, nil
+	}
+	s = newState(s.plan)
+	for name, step := range s.steps {
+		if step.cut, err = readCut(ctx, disk, cutName(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range names {
+		if name != journalName && !strings.HasPrefix(name, journalName+".") {
+			continue
+		}
+		file := path.Join(dir, name)
+		entries, valid, err := readJournal(ctx, disk, file)
+		if err != nil {
+			return nil, err
+		}
+		if name == journalName {
+			s.valid, s.began = valid, len(entries) > 0
+		} else {
+			s.journals = append(s.journals, file)
+		}
+		for i, e := range entries {
+			if err := s.apply(e); err != nil {
+				return nil, column.Refuse(file, "%w", err).AtLine(int64(i) + 1).WithHint(hintAnew)
+			}
+		}
+	}
+	return s, nil
+}
+
+// temporary reports whether a name is one of blob's temporary files, which a crash may have left.
+func temporary(name string) bool {
+	return strings.HasPrefix(name, ".") && strings.Contains(name, ".cipherfold-tmp-")
+}
+
+// apply takes note of an entry.
+func (s *state) apply(e entry) error {
+	if e.Event == began {
+		if e.Plan != s.plan.digest {
+			return fmt.Errorf("the journal belongs to another %s", planName)
+		}
+		return nil
+	}
+	if e.Event == finished {
+		s.finished = true
+		return nil
+	}
+	step := s.steps[e.Step]
+	if step == nil {
+		return fmt.Errorf("the journal tells of a step %s, which the job does not have", column.Quote(e.Step))
+	}
+	if e.Event == keyed {
+		step.key = e.Key
+		return nil
+	}
+	if step.began.IsZero() || e.Time.Before(step.began) {
+		step.began = e.Time
+	}
+	switch e.Event {
+	case working:
+	case made:
+		if e.Part == nil || e.File == nil || e.Report == nil {
+			return fmt.Errorf("an entry without its content")
+		}
+		if step.cut != nil && step.cut.digest == e.Cut {
+			step.parts[*e.Part] = append(step.parts[*e.Part], partState{*e.File, e.Report})
+		}
+	case writing:
+		if e.File == nil {
+			return fmt.Errorf("an entry without its content")
+		}
+		step.writing[e.File.Path] = e.File.SHA256
+	case done:
+		if e.Report == nil || len(e.Outputs) == 0 {
+			return fmt.Errorf("an entry without its content")
+		}
+		step.done, step.outputs, step.report, step.ended = true, e.Outputs, e.Report, e.Time
+	default:
+		return fmt.Errorf("the journal tells of %s, which this program does not know", column.Quote(string(e.Event)))
+	}
+	return nil
+}
+
+// level is the lowest level with a step that is not done, or 0 when all are.
+func (s *state) level() int {
+	level := 0
+	for _, p := range s.plan.Steps {
+		if !s.steps[p.Name].done && (level == 0 || p.Level < level) {
+			level = p.Level
+		}
+	}
+	return level
+}
+
+// outputs are those of all steps that are done.
+func (s *state) outputs() []receipt.File {
+	var out []receipt.File
+	for _, p := range s.plan.Steps {
+		out = append(out, s.steps[p.Name].outputs...)
+	}
+	return out
+}

@@ -1,0 +1,174 @@
+package fuse
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cipherfold/cipherfold/engine/dataset/ids"
+	"github.com/cipherfold/cipherfold/engine/enctable"
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+)
+
+// agree refuses tables that were prepared differently in what they share: the ids, a measure, or, if they share a measure,
+// the whole table. It returns the preparation and the samples of their fusion.
+func agree(inputs []enctable.Input) ([]ctfile.Step, []string, error) {
+	var out []ctfile.Step
+	told := map[string]enctable.Input{} // the first input that has a measure or id column
+	var measured []enctable.Input       // those of which one at least has a new measure, for what concerns whole tables
+	for _, in := range inputs {
+		t := in.Table
+		for _, id := range t.IDs {
+			if err := agreeOn(&out, told, "id "+id, id, in); err != nil {
+				return nil, nil, err
+			}
+		}
+		shares := -1
+		for _, m := range slots.BaseMeasures(t) {
+			if first, ok := told["measure "+m.Name]; ok && shares < 0 {
+				shares = slices.IndexFunc(measured, func(x enctable.Input) bool { return x.File == first.File })
+			}
+			if err := agreeOn(&out, told, "measure "+m.Name, m.Name, in); err != nil {
+				return nil, nil, err
+			}
+		}
+		if shares >= 0 {
+			if err := agreeOnTable(measured[shares], in); err != nil {
+				return nil, nil, err
+			}
+		}
+		measured = append(measured, in)
+		for _, s := range t.Preparation {
+			if s.On == "" && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	samples, err := disjoint(inputs)
+	return out, samples, err
+}
+
+// agreeOn compares the steps of one id column or measure with those of the first input that has it.
+func agreeOn(out *[]ctfile.Step, told map[string]enctable.Input, what, on string, in enctable.Input) error {
+	mine := stepsOn(in.Table, on)
+	first, ok := told[what]
+	if !ok {
+		told[what] = in
+		for _, s := range mine {
+			if !slices.Contains(*out, s) {
+				*out = append(*out, s)
+			}
+		}
+		return nil
+	}
+	theirs := stepsOn(first.Table, on)
+	if slices.Equal(mine, theirs) {
+		return nil
+	}
+	if token := func(s ctfile.Step) bool { return s.Step == "token" }; slices.IndexFunc(mine, token) >= 0 && slices.IndexFunc(theirs, token) >= 0 &&
+		slices.Equal(slices.DeleteFunc(slices.Clone(mine), token), slices.DeleteFunc(slices.Clone(theirs), token)) {
+		return column.Refuse(in.File, "its tokens are under another key than those of %s", first.File).InColumn(on).
+			WithHint("All owners must use the same file as --token-key.")
+	}
+	return column.Refuse(in.File, "prepared %s, but in %s %s", inWords(mine), first.File, inWords(theirs)).InColumn(on).
+		WithHint("All owners must declare the same preparation: the same settings in --measure and --id, and the same --tokenize and --constants.")
+}
+
+// stepsOn are the steps of an id column or measure.
+func stepsOn(t *ctfile.Table, on string) []ctfile.Step {
+	var out []ctfile.Step
+	for _, s := range t.Preparation {
+		if s.On == on {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// inWords writes steps for a message: by "log2, clip=0..5".
+func inWords(steps []ctfile.Step) string {
+	var out []string
+	for _, s := range steps {
+		text := s.Step
+		if s.Value != "" {
+			text += "=" + s.Value
+		}
+		out = append(out, text)
+	}
+	if out == nil {
+		return "by nothing"
+	}
+	return "by " + column.Quote(strings.Join(out, ", "))
+}
+
+// tableSteps are the steps of a whole table that must agree. Which regions were read does not matter: it chooses records and
+// changes none. What was read of VCF files is compared with other VCF files only.
+func tableSteps(t *ctfile.Table, vcf bool) []ctfile.Step {
+	var out []ctfile.Step
+	for _, s := range t.Preparation {
+		if s.On != "" || s.Step == "source" || s.Step == "vcf region" || s.Step == ids.SampleStep || strings.HasPrefix(s.Step, "vcf ") && !vcf {
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func agreeOnTable(a, b enctable.Input) error {
+	fromVCF := func(in enctable.Input) bool {
+		return slices.Contains(in.Table.Preparation, ctfile.Step{Step: "source", Value: "vcf"})
+	}
+	vcf := fromVCF(a) && fromVCF(b)
+	theirs, mine := tableSteps(a.Table, vcf), tableSteps(b.Table, vcf)
+	differ := func(x, y []ctfile.Step) []ctfile.Step {
+		return slices.DeleteFunc(slices.Clone(x), func(s ctfile.Step) bool { return slices.Contains(y, s) })
+	}
+	onlyMine, onlyTheirs := differ(mine, theirs), differ(theirs, mine)
+	if len(onlyMine)+len(onlyTheirs) == 0 {
+		return nil
+	}
+	return column.Refuse(b.File, "the table was prepared %s, but that of %s %s", inWords(onlyMine), a.File, inWords(onlyTheirs)).
+		WithHint("All owners must declare the same preparation: the same --duplicates, and the same settings for VCF files.")
+}
+
+// disjoint refuses tables of one measure that have a sample in common, as far as they carry tokens of samples, and returns the
+// samples of all.
+func disjoint(inputs []enctable.Input) ([]string, error) {
+	all := map[string]bool{}
+	in := map[string]map[string]string{} // by measure: the file that has a token
+	check, checked := "", ""
+	for _, x := range inputs {
+		c, ok := ids.SampleTokenCheck(x.Table)
+		if !ok {
+			continue
+		}
+		if check != "" && c != check {
+			return nil, column.Refuse(x.File, "the tokens of its samples are under another key than those of %s", checked).
+				WithHint("All owners must use the same file as --token-key.")
+		}
+		check, checked = c, x.File
+		for _, m := range slots.BaseMeasures(x.Table) {
+			if in[m.Name] == nil {
+				in[m.Name] = map[string]string{}
+			}
+			shared, other := 0, ""
+			for _, s := range x.Table.Samples {
+				if f, twice := in[m.Name][s]; twice {
+					shared, other = shared+1, f
+				}
+				in[m.Name][s] = x.File
+			}
+			if shared > 0 {
+				return nil, column.Refuse(x.File, "duplicate samples: %s of this table are in %s too", job.Count(shared, "sample"), other).InColumn(m.Name).
+					WithHint("Every person counts once. The owners find which samples these are by --disjoint-from, which names the file, the line and the sample. One owner's files of several chromosomes are encrypted together.")
+			}
+		}
+		for _, s := range x.Table.Samples {
+			all[s] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all)), nil
+}

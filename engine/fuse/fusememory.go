@@ -1,0 +1,68 @@
+package fuse
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/engine/enctable"
+	"github.com/cipherfold/cipherfold/engine/fuse/sums"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+)
+
+// fuseMemory is how a fusion by group divides its memory. First rows are read and added up in a table, then sums are merged
+// and written.
+type fuseMemory struct {
+	readers    int        // threads that decode
+	sortedRuns int        // inputs in order that can be merged as they are, when nothing else is; half as many beside others
+	pool       *sums.Pool // of the table
+	writing    int64      // bytes that are left when the result is written
+	reader     int64      // bytes that a thread that decodes takes
+}
+
+// merge is how many bytes of the pool are left when the result is written and some threads decode meanwhile.
+func (m *fuseMemory) merge(readers int) int64 {
+	return poolOf(m.writing - int64(readers)*m.reader)
+}
+
+// poolOf is what of some memory may be a pool: all but a part that stays free for the collector.
+func poolOf(bytes int64) int64 { return max(bytes, 0) / 8 * 7 }
+
+const (
+	// programBytes is what the program takes before it has read anything: its code, as far as it is used, and what
+	// libraries set up.
+	programBytes = 56 << 20
+	// readerColumnBytes is what a thread that decodes takes for each column: two pages as they are and decoded.
+	readerColumnBytes = 3 << 20
+	// writerBytes is a row group that waits to be complete, and the pages of it that are not full.
+	writerBytes = ctfile.RowGroupBytesDefault*5/4 + 2<<20
+)
+
+// divide divides the memory, or refuses it when it has no room for a batch at each place.
+func (f *fusion) divide(columns int, shape sums.Shape) (m fuseMemory, err error) {
+	batch := int64(enctable.BatchRows(columns, f.pk.CiphertextSize())) * int64(columns*f.pk.CiphertextSize())
+	flight := int64(2*f.Threads+2) * 3 * batch
+	m.reader = int64(columns)*readerColumnBytes + 4*batch
+	rest := f.Memory - programBytes - flight
+	least := sums.PoolBytesMin(shape)/7*8 + 8
+	if need := max(writerBytes, m.reader) + least; rest < need {
+		return m, &engine.BudgetError{What: "fusing by group", Need: f.Memory - rest + need, Have: f.Memory, Limit: f.Memory}
+	}
+	m.readers = int(min(max(rest/4/m.reader, 1), int64(f.Threads)))
+	m.writing = rest - writerBytes
+	m.sortedRuns = int((m.writing - least) / m.reader)
+	m.pool = sums.NewPool(max(poolOf(rest-int64(m.readers)*m.reader), sums.PoolBytesMin(shape)), shape)
+	return m, nil
+}
+
+// scratchDir is where what outgrows the memory goes.
+func (f *fusion) scratchDir() string {
+	switch {
+	case f.ScratchDir != "":
+		return f.ScratchDir
+	case strings.Contains(f.Out, "://"):
+		return os.TempDir()
+	}
+	return filepath.Dir(f.Out)
+}

@@ -1,0 +1,78 @@
+package stats
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/codec"
+)
+
+// ratioHint says how to write a ratio.
+const ratioHint = "Write NAME=A/B with two measures of the table, such as AF=AC/AN."
+
+// Ratios makes a column of each NAME=A/B: the sum of A divided by the sum of B, null where that of B is 0. Frequencies of
+// alleles are such (AF=AC/AN), and means weighted by weights that were encrypted themselves.
+func Ratios(file string, t *ctfile.Table, specs []string, others []Statistic) ([]Statistic, error) {
+	var out []Statistic
+	for _, spec := range specs {
+		name, quotient, ok := strings.Cut(spec, "=")
+		if !ok || name == "" {
+			return nil, job.Misuse(ratioHint, "ratio %s is not NAME=A/B", column.Quote(spec))
+		}
+		a, b, err := halves(file, t, spec, quotient)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(slices.Concat(others, out), func(s Statistic) bool { return s.name == name }) || slices.Contains(t.IDs, name) {
+			return nil, job.Misuse("Choose another name.", "ratio %s: the result has a column of this name already", column.Quote(spec))
+		}
+		x, y := t.Measures[a], t.Measures[b]
+		up, down := codec.ExactPowerOfTen(max(0, y.Decimals-x.Decimals)), codec.ExactPowerOfTen(max(0, x.Decimals-y.Decimals))
+		out = append(out, double(name, func(sum func(int) codec.Int) (float64, bool) {
+			divisor := codec.ExactOf(sum(b))
+			if divisor.Sign() == 0 {
+				return 0, false
+			}
+			return codec.Ratio(codec.ExactOf(sum(a)).Mul(up), divisor.Mul(down)), true
+		}))
+	}
+	return out, nil
+}
+
+// halves finds the two measures of A/B, in which names may contain slashes.
+func halves(file string, t *ctfile.Table, spec, quotient string) (a, b int, err error) {
+	find := func(name string) int {
+		return slices.IndexFunc(t.Measures, func(m ctfile.Measure) bool { return m.Name == name && len(m.Terms) == 1 && len(m.Given) == 1 })
+	}
+	found := 0
+	for i := range quotient {
+		if quotient[i] != '/' {
+			continue
+		}
+		if x, y := find(quotient[:i]), find(quotient[i+1:]); x >= 0 && y >= 0 {
+			a, b, found = x, y, found+1
+		}
+	}
+	switch {
+	case found > 1:
+		return 0, 0, job.Misuse(ratioHint, "ratio %s can be read in two ways", column.Quote(spec))
+	case found == 1:
+		return a, b, nil
+	}
+	x, y, ok := strings.Cut(quotient, "/")
+	if !ok {
+		return 0, 0, job.Misuse(ratioHint, "ratio %s is not NAME=A/B", column.Quote(spec))
+	}
+	var have []string
+	for _, m := range slots.BaseMeasures(t) {
+		have = append(have, m.Name)
+	}
+	if find(x) >= 0 {
+		x = y
+	}
+	return 0, 0, column.MissingColumn(file, x, have)
+}

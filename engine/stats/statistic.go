@@ -1,0 +1,174 @@
+package stats
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/codec"
+)
+
+// A statistic is one column of a decrypted table, computed from the exact sums of each record.
+type Statistic struct {
+	name string
+	typ  arrow.DataType
+	// append adds the statistic of one record, whose sums are sum[quantity], to the column.
+	append func(b array.Builder, sum func(quantity int) codec.Int)
+}
+
+// ForTable derives the columns of a result from what a table sums. A table that lacks a sum which another one needs was
+// not made by Encrypt.
+func ForTable(t *ctfile.Table) ([]Statistic, error) {
+	find := func(terms, given []string) int {
+		return slices.IndexFunc(t.Measures, func(m ctfile.Measure) bool { return slices.Equal(m.Terms, terms) && slices.Equal(m.Given, given) })
+	}
+	var err error
+	need := func(terms, given []string) int {
+		q := find(terms, given)
+		if q < 0 && err == nil {
+			err = fmt.Errorf("no sum of %s", column.Quote(slots.QuantityName(terms, given)))
+		}
+		return q
+	}
+	var measures, products []Statistic
+	for q, m := range t.Measures {
+		count := need(nil, m.Given)
+		switch {
+		case len(m.Given) == 1 && len(m.Terms) == 1:
+			square := find([]string{m.Name, m.Name}, m.Given)
+			measures = append(measures, sumOf(t, q), countOf(m.Name, count), meanOf(m, q, count))
+			if square >= 0 {
+				measures = append(measures, varianceOf(m, q, square, count))
+			}
+		case len(m.Given) == 2 && slices.Equal(m.Terms, m.Given):
+			a, b := m.Given[0], m.Given[1]
+			p := moments{
+				x: need([]string{a}, m.Given), y: need([]string{b}, m.Given), xy: q,
+				xx: need([]string{a, a}, m.Given), yy: need([]string{b, b}, m.Given), n: count,
+			}
+			products = append(products, covarianceOf(a+"_"+b, m.Decimals, p), correlationOf(a+"_"+b, p))
+		}
+	}
+	return append(measures, products...), err
+}
+
+// sumOf is the exact sum: INT64 where it cannot overflow, else DECIMAL(38, decimals).
+func sumOf(t *ctfile.Table, q int) Statistic {
+	m := t.Measures[q]
+	bound, err := codec.ParseBound(m.Bound)
+	if err == nil && m.Decimals == 0 && bound.Times(codec.BoundOf(uint64(t.AddsUsed))).BitLen() < 64 {
+		return Statistic{m.Name + "_sum", arrow.PrimitiveTypes.Int64, func(b array.Builder, sum func(int) codec.Int) {
+			b.(*array.Int64Builder).Append(int64(sum(q).LowBits()))
+		}}
+	}
+	return Statistic{m.Name + "_sum", &arrow.Decimal128Type{Precision: codec.MaxDigits, Scale: int32(m.Decimals)}, func(b array.Builder, sum func(int) codec.Int) {
+		b.(*array.Decimal128Builder).Append(sum(q))
+	}}
+}
+
+func countOf(name string, count int) Statistic {
+	return Statistic{name + "_count", arrow.PrimitiveTypes.Int64, func(b array.Builder, sum func(int) codec.Int) {
+		b.(*array.Int64Builder).Append(int64(sum(count).LowBits()))
+	}}
+}
+
+// double is a statistic that is one quotient, null where it is undefined.
+func double(name string, value func(sum func(int) codec.Int) (float64, bool)) Statistic {
+	return Statistic{name, arrow.PrimitiveTypes.Float64, func(b array.Builder, sum func(int) codec.Int) {
+		if v, ok := value(sum); ok {
+			b.(*array.Float64Builder).Append(v)
+		} else {
+			b.AppendNull()
+		}
+	}}
+}
+
+func meanOf(m ctfile.Measure, q, count int) Statistic {
+	unit := codec.ExactPowerOfTen(m.Decimals)
+	return double(m.Name+"_mean", func(sum func(int) codec.Int) (float64, bool) {
+		n := codec.ExactOf(sum(count))
+		if n.Sign() <= 0 { // nothing there, or more taken away by negative weights than added
+			return 0, false
+		}
+		return codec.Ratio(codec.ExactOf(sum(q)), n.Mul(unit)), true
+	})
+}
+
+// moments are quantities over the records that have both x and y.
+type moments struct{ x, y, xy, xx, yy, n int }
+
+// varianceOf is the unbiased sample variance (n·Sxx - Sx²) / (n·(n-1)).
+func varianceOf(m ctfile.Measure, q, square, count int) Statistic {
+	return spread(m.Name+"_var", 2*m.Decimals, moments{x: q, y: q, xy: square, n: count})
+}
+
+// covarianceOf is the unbiased sample covariance (n·Sxy - Sx·Sy) / (n·(n-1)).
+func covarianceOf(name string, decimals int, p moments) Statistic {
+	return spread(name+"_cov", decimals, p)
+}
+
+func spread(name string, decimals int, p moments) Statistic {
+	unit := codec.ExactPowerOfTen(decimals)
+	one := codec.ExactOf(codec.FromInt64(1))
+	return double(name, func(sum func(int) codec.Int) (float64, bool) {
+		if sum(p.n).Cmp(codec.FromInt64(2)) < 0 {
+			return 0, false
+		}
+		n := codec.ExactOf(sum(p.n))
+		return codec.Ratio(deviation(sum, n, p.xy, p.x, p.y), n.Mul(n.Sub(one)).Mul(unit)), true
+	})
+}
+
+// deviation is n·Sxy - Sx·Sy.
+func deviation(sum func(int) codec.Int, n codec.Exact, xy, x, y int) codec.Exact {
+	return n.Mul(codec.ExactOf(sum(xy))).Sub(codec.ExactOf(sum(x)).Mul(codec.ExactOf(sum(y))))
+}
+
+// correlationOf is Pearson's coefficient, undefined for fewer than two records or a constant.
+func correlationOf(name string, p moments) Statistic {
+	return double(name+"_cor", func(sum func(int) codec.Int) (float64, bool) {
+		if sum(p.n).Cmp(codec.FromInt64(2)) < 0 {
+			return 0, false
+		}
+		n := codec.ExactOf(sum(p.n))
+		x, y := deviation(sum, n, p.xx, p.x, p.x), deviation(sum, n, p.yy, p.y, p.y)
+		if x.Sign() <= 0 || y.Sign() <= 0 {
+			return 0, false
+		}
+		r := deviation(sum, n, p.xy, p.x, p.y).Float64() / math.Sqrt(x.Mul(y).Float64())
+		return max(-1, min(1, r)), true
+	})
+}
+
+// Schema is the schema of a decrypted table.
+func Schema(ids []arrow.Field, stats []Statistic) *arrow.Schema {
+	fields := slices.Clone(ids)
+	for _, s := range stats {
+		fields = append(fields, arrow.Field{Name: s.name, Type: s.typ, Nullable: s.typ.ID() == arrow.FLOAT64})
+	}
+	return arrow.NewSchema(fields, nil)
+}
+
+// Columns computes all statistics of n records; sums[quantity][record].
+func Columns(stats []Statistic, sums [][]codec.Int, n int) []arrow.Array {
+	var columns []arrow.Array
+	for _, s := range stats {
+		b := array.NewBuilder(memory.DefaultAllocator, s.typ)
+		b.Reserve(n)
+		record := 0
+		sum := func(q int) codec.Int { return sums[q][record] }
+		for ; record < n; record++ {
+			s.append(b, sum)
+		}
+		columns = append(columns, b.NewArray())
+		b.Release()
+	}
+	return columns
+}
