@@ -1,7 +1,7 @@
 // Package engine is the generic machine under every job: an ordered pipeline of parallel stages over bounded queues, a
 // loop without order for accumulation, a reduction tree whose shape depends on nothing but the item numbers, and the
 // accounting (memory budget, group index, progress, statistics) that keeps a run within stated limits. It knows nothing
-// of columns, files or cryptography; those meet it in engine/job.
+// of columns, files or cryptography; those meet it in the rooms below engine.
 //
 // # A run
 //

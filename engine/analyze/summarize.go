@@ -1,3 +1,5 @@
+// Package analyze works on tables in the clear: it sums up one owner's table, combines summaries, tests cases against
+// controls, and lists the tokens of ids.
 package analyze
 
 import (

@@ -60,7 +60,7 @@ func ListTokens(ctx context.Context, l TokenList) (*job.Report, error) {
 	defer r.Close()
 	var fields []arrow.Field
 	var made []ids.Column
-	for _, c := range slices.Concat(clear, x.Ids) {
+	for _, c := range slices.Concat(clear, x.IDs) {
 		if c.Token {
 			c.Name += "_token"
 		} else if slices.ContainsFunc(made, func(m ids.Column) bool { return m.Name == c.Name }) {

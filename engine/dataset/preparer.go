@@ -20,7 +20,7 @@ import (
 // tokens, values prepared, rows of one id brought together. It stands between the readers of files and everything else, which
 // sees one plain table.
 type preparer struct {
-	Ids         []ids.Column
+	IDs         []ids.Column
 	measures    []string                    // all of the table, in order; set when they are known
 	prepared    map[string]*measurePreparer // those that are not taken as they are
 	ordered     []*measurePreparer
@@ -38,13 +38,13 @@ func (x *preparer) materializes() bool {
 }
 
 func (x *preparer) tokenises() bool {
-	return slices.ContainsFunc(x.Ids, func(c ids.Column) bool { return c.Token })
+	return slices.ContainsFunc(x.IDs, func(c ids.Column) bool { return c.Token })
 }
 
 // names are the id columns of the table.
 func (x *preparer) names() []string {
 	var out []string
-	for _, c := range x.Ids {
+	for _, c := range x.IDs {
 		out = append(out, c.Name)
 	}
 	return out
@@ -53,7 +53,7 @@ func (x *preparer) names() []string {
 // Sources are the columns of the source that ids are made of.
 func (x *preparer) Sources() []string {
 	var out []string
-	for _, c := range x.Ids {
+	for _, c := range x.IDs {
 		for _, f := range c.Fields {
 			if !slices.Contains(out, f.Column) {
 				out = append(out, f.Column)
@@ -71,7 +71,7 @@ func (x *preparer) Schema(file string, source *arrow.Schema) (*arrow.Schema, err
 	}
 	used := x.Sources()
 	var fields []arrow.Field
-	for _, c := range x.Ids {
+	for _, c := range x.IDs {
 		var from []arrow.Field
 		for _, f := range c.Fields {
 			i := slices.Index(have, f.Column)
@@ -121,7 +121,7 @@ func (x *preparer) steps(measures []slots.Measure) []ctfile.Step {
 		check = x.Key.Check()
 	}
 	var out []ctfile.Step
-	for _, c := range x.Ids {
+	for _, c := range x.IDs {
 		out = append(out, c.Steps(check)...)
 	}
 	for _, m := range measures {
@@ -174,8 +174,8 @@ func (x *preparer) stream(ctx context.Context, s Source, columns []string) (colu
 	var wanted []string // of the source
 	for _, name := range columns {
 		c := preparedColumn{first: len(wanted)}
-		if i := slices.IndexFunc(x.Ids, func(c ids.Column) bool { return c.Name == name }); i >= 0 {
-			c.id = &x.Ids[i]
+		if i := slices.IndexFunc(x.IDs, func(c ids.Column) bool { return c.Name == name }); i >= 0 {
+			c.id = &x.IDs[i]
 			for _, f := range c.id.Fields {
 				wanted = append(wanted, f.Column)
 			}
@@ -285,4 +285,40 @@ func (g *variants) steps(files []string) []ctfile.Step {
 		}
 	}
 	return out
+}
+
+// ForIDs returns the preparation of a reference list of the ids: they are written in it as in the source, under the names
+// that the table has.
+func (x *preparer) ForIDs() *preparer {
+	y := &preparer{Key: x.Key, duplicates: slots.DuplicatesRefuse}
+	for _, c := range x.IDs {
+		c.Fields = slices.Clone(c.Fields)
+		for i := range c.Fields {
+			c.Fields[i].Column = c.Fields[i].Name
+		}
+		y.IDs = append(y.IDs, c)
+	}
+	return y
+}
+
+// plain says whether nothing is to be done.
+func (x *preparer) plain() bool {
+	return len(x.ordered) == 0 && !x.materializes() && x.Key == nil && !slices.ContainsFunc(x.IDs, func(c ids.Column) bool { return !c.Plain() })
+}
+
+// Steps is the preparation of the whole table, for its footer.
+func (s Source) Steps(measures []slots.Measure) []ctfile.Step {
+	var out []ctfile.Step
+	if s.Prep != nil {
+		out = s.Prep.steps(measures)
+	}
+	return append(out, s.Vcf.steps(s.Files)...)
+}
+
+// Filled returns how many missing values were filled in the last pass, by measure.
+func (s Source) Filled() map[string]int64 {
+	if s.Prep == nil {
+		return nil
+	}
+	return s.Prep.filled()
 }

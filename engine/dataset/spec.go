@@ -1,3 +1,7 @@
+// Package dataset reads an owner's table: files of any format as one table, long tables turned wide, VCF files as counts of
+// alleles, ids and values prepared as declared. It also writes tables in the clear.
+//
+// Open a Spec to get a Table; every error about the data is a *column.InputError with file, row and column.
 package dataset
 
 import (
@@ -194,12 +198,12 @@ func (e *Spec) prepare(ctx context.Context, o job.Options, n Needs, src *Source)
 	if err != nil {
 		return err
 	}
-	x := &preparer{Ids: ids, duplicates: e.Duplicates, noteSamples: n.NoteSamples}
+	x := &preparer{IDs: ids, duplicates: e.Duplicates, noteSamples: n.NoteSamples}
 	if err := e.readTokenKey(ctx, o, n, x); err != nil {
 		return err
 	}
 	if e.Pivot != "" {
-		if src.pivot, err = newPivot(e.Pivot, x.Ids); err != nil {
+		if src.pivot, err = newPivot(e.Pivot, x.IDs); err != nil {
 			return err
 		}
 	}

@@ -1,3 +1,6 @@
+// Package decrypt opens an encrypted table with the secret key and writes exact sums and counts, and statistics made of them.
+//
+// Run does it in one step. Survey reads the footer, Parts decrypts ranges of rows, and Join puts them together without a key.
 package decrypt
 
 import (
@@ -218,7 +221,7 @@ func newDecryption(d *Request, in *enctable.Set) (*decryption, error) {
 	}
 	statistics = append(statistics, more...)
 	var ids []arrow.Field
-	for _, f := range in.Ids {
+	for _, f := range in.IDs {
 		ids = append(ids, arrow.Field{Name: f.Name, Type: enctable.RecordType(f.Type)})
 	}
 	o := &decryption{d: d, in: in, pk: pk, table: t, plan: p, stats: statistics, schema: stats.Schema(ids, statistics)}

@@ -1,3 +1,7 @@
+// Package encrypt makes an encrypted table of an owner's table.
+//
+// Run does it in one step. For a job that survives crashes, Survey reads the source once and decides what all parts have in
+// common, Parts encrypts ranges of records, and enctable.Join puts them together.
 package encrypt
 
 import (

@@ -21,7 +21,7 @@ func (f *fusion) aligned(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].Ids)
+	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].IDs)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -132,7 +132,7 @@ func (f *fusion) compareIDs(a, b column.Batch, i int) error {
 func (f *fusion) foldAligned(ctx context.Context, evaluator *paillier.Evaluator, m *merger, l lockstep) (enctable.Rows, error) {
 	ids := len(f.inputs[0].Table.IDs)
 	rows := int(l[0].NumRows())
-	out := enctable.Rows{Ids: l[0].Columns()[:ids], Rows: rows, Free: l.release}
+	out := enctable.Rows{IDs: l[0].Columns()[:ids], Rows: rows, Free: l.release}
 	for c := range m.table.Columns {
 		if err := ctx.Err(); err != nil {
 			l.release()
@@ -163,7 +163,7 @@ func (f *fusion) foldAligned(ctx context.Context, evaluator *paillier.Evaluator,
 			l.release()
 			return enctable.Rows{}, err
 		}
-		out.Ct = append(out.Ct, dst)
+		out.Ciphertexts = append(out.Ciphertexts, dst)
 		f.ciphertexts.Add(int64(rows * len(cts)))
 		f.progress.Items.Add(int64(rows * len(cts)))
 	}

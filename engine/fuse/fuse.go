@@ -1,3 +1,7 @@
+// Package fuse adds up encrypted tables without a key: per record, per group, block by block, or into one total.
+//
+// Run does it in one step. Rows tells how many rows there are, Part folds a range of them into a file of partial sums, and
+// Join merges these: the result is the one of Run, byte by byte but for what is random.
 package fuse
 
 import (
@@ -188,7 +192,7 @@ func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 				return nil, job.Misuse("Give the output a name that the pattern does not match, or a directory of its own.", "%v: %s stands for it", err, pattern)
 			}
 			index[filepath.Clean(s.Name)] = len(out)
-			in := enctable.Input{File: s.Name, Table: s.Table, Ids: s.Ids, Set: s, Weight: 1}
+			in := enctable.Input{File: s.Name, Table: s.Table, IDs: s.IDs, Set: s, Weight: 1}
 			if _, err := enctable.PublicKey(in); err != nil { // every footer's key, as its size is that of the ciphertexts
 				return nil, err
 			}
@@ -272,3 +276,20 @@ func (f *fusion) jobID() string {
 
 // columnBytes returns the ciphertexts of an input's c-th ciphertext column in a batch.
 func columnBytes(b column.Batch, ids, c int) []byte { return column.FixedBytes(b.Column(ids + c)) }
+
+// Survey checks a fusion as far as the inputs' footers tell, and returns what they say.
+func Survey(ctx context.Context, u Request) ([]job.TableSurvey, error) {
+	f, err := u.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []job.TableSurvey
+	for _, in := range f.inputs {
+		t := in.Table
+		out = append(out, job.TableSurvey{
+			Name: in.File, Key: job.DescribeKey(f.pk), Layout: t.Layout, Records: t.Rows, Rows: t.FileRows(), Columns: len(t.Columns),
+			CiphertextBytes: f.pk.CiphertextSize(), AddsUsed: in.Adds(), MaxAdds: t.MaxAdds,
+		})
+	}
+	return out, nil
+}

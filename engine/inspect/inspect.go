@@ -1,3 +1,4 @@
+// Package inspect tells what a file holds, what this machine can do, and whether its arithmetic gives known answers.
 package inspect
 
 import (

@@ -1,10 +1,9 @@
-// Package job wires columns, codec and kernels into jobs: Encrypt, Fuse and Decrypt. It is the only place where numbers
-// of a table meet cryptography.
+// Package job has the words that all jobs share: their options, what they report, and how an error is told.
 //
-// The way of a number goes in one direction. Encrypt reads batches of a table (io/<format>), scales them to exact
-// integers and packs them (kernels/codec), encrypts whole batches (kernels/paillier) and writes an encrypted table
-// (io/ctfile). Fuse multiplies ciphertexts of several encrypted tables without a key. Decrypt goes back the same way
-// and divides, at the very end, exact sums by exact counts.
+// The way of a number goes in one direction. encrypt reads batches of a table (dataset), scales them to exact integers and
+// packs them (slots), encrypts whole batches (kernels/paillier) and writes an encrypted table (enctable). fuse multiplies
+// ciphertexts of several encrypted tables without a key. decrypt goes back the same way and divides, at the very end, exact
+// sums by exact counts (stats). batch runs these verbs as steps of a job that survives crashes.
 //
 // Every job writes its output under a temporary name and gives it its name when it is complete and right; every error
 // leaves no output. Bad input is a *column.InputError, a wrong request a *UsageError.
@@ -126,3 +125,9 @@ func NoKernel(name string) error {
 func Misuse(hint, format string, args ...any) error {
 	return &UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint}
 }
+
+// Files returns where paths live.
+func (o Options) Files() blob.FS { return o.WithDefaults().FS }
+
+// KeyFileBytesMax is far above the size of any key file.
+const KeyFileBytesMax = 1 << 20

@@ -1,3 +1,7 @@
+// Package keys reads and writes key files, and has a key's tables of powers ready for a job, from a cache where that is worth it.
+//
+// A secret key is a file of its owner alone, encrypted under a passphrase unless asked otherwise. Caches of tables are
+// authenticated: see docs/file-format.md.
 package keys
 
 import (
@@ -198,4 +202,11 @@ func sealAge(data, passphrase []byte) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// WarnOfTestKey says that a table under a key below 2048 bits protects nothing.
+func WarnOfTestKey(o job.Options, test bool) {
+	if test {
+		o.Log.Warn("test key: below 2048 bits, it protects nothing")
+	}
 }

@@ -489,7 +489,7 @@ func TestTokenKeyRefused(t *testing.T) {
 	}
 }
 
-// Ids are normalised; what is none of the declared kind is refused with its place.
+// IDs are normalised; what is none of the declared kind is refused with its place.
 func TestIDs(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	for spec, want := range map[string]string{

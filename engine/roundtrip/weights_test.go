@@ -80,7 +80,7 @@ func TestWeightedMeans(t *testing.T) {
 	}
 }
 
-// Ids that are not everywhere are counted, in whatever order they come and however often.
+// IDs that are not everywhere are counted, in whatever order they come and however often.
 func TestUnmatched(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	e := encrypt.Request{Spec: dataset.Spec{IDs: []string{"g"}, Measures: measures(t, "x:max=100")}}

@@ -1,3 +1,5 @@
+// Package slots places measures in plaintext slots: it reads what a measure is, scales values to exact integers, and decides
+// which quantity is in which slot of which ciphertext, so that no sum can leave its slot.
 package slots
 
 import (

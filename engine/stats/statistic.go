@@ -1,3 +1,5 @@
+// Package stats turns the exact sums of a table into the columns of a result: sums, counts, means, variances, covariances,
+// correlations and ratios, each rounded once.
 package stats
 
 import (

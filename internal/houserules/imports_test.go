@@ -42,8 +42,10 @@ func TestChecker(t *testing.T) {
 	only := func(room, rooms string) string { return room + " may import only " + rooms }
 	const (
 		noOutside = " must not use os, net, syscall, plugin, io/ioutil"
-		kernels   = "engine, kernels/*, io/*"
-		cmd       = "engine/job, engine/trio, engine/federated, kernels/paillier, io/ctfile, io/blob/stores, bench"
+		base      = "engine, kernels/*, io/*, internal/cpu, internal/strictjson"
+		below     = base + ", engine/job, engine/keys, engine/dataset/ids, engine/slots, engine/dataset, engine/stats, engine/privacy"
+		protocols = base + ", engine/job, engine/keys, engine/dataset, engine/dataset/ids, engine/slots, engine/privacy, engine/receipt, engine/observe"
+		cmd       = "engine/*, engine/*/*, kernels/paillier, io/ctfile, io/blob/stores, bench"
 		noBig     = "imports math/big: allowed only in the files that bigFiles of rules_test.go lists with a reason, where no rows are"
 	)
 	tests := []struct{ file, source, want string }{
@@ -89,7 +91,7 @@ func TestChecker(t *testing.T) {
 		{"io/blob/stores/a.go", imports("io/blob"), ""},
 		{"io/blob/stores/a.go", imports("io/column"), "a.go:2: imports io/column: " + only("io/blob/stores", "io/blob")},
 		{"io/blob/a.go", imports("io/blob/stores"), "a.go:2: imports io/blob/stores: " + only("io/blob", "internal/printable")},
-		{"engine/job/a.go", imports("io/blob/stores"), "a.go:2: imports io/blob/stores: " + only("engine/job", kernels+", internal/cpu, internal/strictjson")},
+		{"engine/job/a.go", imports("io/blob/stores"), "a.go:2: imports io/blob/stores: " + only("engine/job", base)},
 
 		// Where they meet.
 		{"engine/job/a.go", imports("engine"), ""},
@@ -97,20 +99,33 @@ func TestChecker(t *testing.T) {
 		{"engine/job/a.go", imports("kernels/codec/vectors"), ""},
 		{"engine/job/a.go", imports("io/ctfile"), ""},
 		{"engine/job/a.go", imports("io/column"), ""},
-		{"engine/job/a.go", imports("bigmod"), "a.go:2: imports bigmod: " + only("engine/job", kernels+", internal/cpu, internal/strictjson")},
-		{"engine/job/a.go", imports("io/internal/pages"), "a.go:2: imports io/internal/pages: " + only("engine/job", kernels+", internal/cpu, internal/strictjson")},
-		{"engine/job/a.go", imports("engine/trio"), "a.go:2: imports engine/trio: " + only("engine/job", kernels+", internal/cpu, internal/strictjson")},
-		{"engine/job/a.go", imports("internal/knownanswer"), "a.go:2: imports internal/knownanswer: " + only("engine/job", kernels+", internal/cpu, internal/strictjson")},
-		{"engine/job/a.go", imports("bench"), "a.go:2: imports bench: " + only("engine/job", kernels+", internal/cpu, internal/strictjson")},
-		{"engine/trio/store/a.go", imports("engine/trio"), ""},
-		{"engine/trio/store/a.go", imports("engine/job"), "a.go:2: imports engine/job: " + only("engine/trio", kernels+", internal/strictjson")},
-		{"engine/federated/a.go", imports("cmd/cipherfold"), "a.go:2: imports cmd/cipherfold: " + only("engine/federated", kernels+", internal/strictjson")},
+		{"engine/job/a.go", imports("bigmod"), "a.go:2: imports bigmod: " + only("engine/job", base)},
+		{"engine/job/a.go", imports("io/internal/pages"), "a.go:2: imports io/internal/pages: " + only("engine/job", base)},
+		{"engine/job/a.go", imports("internal/knownanswer"), "a.go:2: imports internal/knownanswer: " + only("engine/job", base)},
+		{"engine/job/a.go", imports("engine/keys"), "a.go:2: imports engine/keys: " + only("engine/job", base)},
+		{"engine/dataset/a.go", imports("engine/dataset/ids"), ""},
+		{"engine/dataset/ids/a.go", imports("engine/dataset"), "a.go:2: imports engine/dataset: " + only("engine/dataset/ids", base+", engine/job")},
+		{"engine/slots/a.go", imports("engine/privacy"), "a.go:2: imports engine/privacy: " + only("engine/slots", base+", engine/job")},
+		{"engine/enctable/a.go", imports("engine/encrypt"), "a.go:2: imports engine/encrypt: " + only("engine/enctable", below)},
+		{"engine/encrypt/a.go", imports("engine/enctable"), ""},
+		{"engine/encrypt/a.go", imports("engine/fuse"), "a.go:2: imports engine/fuse: " + only("engine/encrypt", below+", engine/enctable")},
+		{"engine/fuse/a.go", imports("engine/fuse/sums"), ""},
+		{"engine/fuse/sums/a.go", imports("engine/job"), "a.go:2: imports engine/job: " + only("engine/fuse/sums", "engine, kernels/*, io/*, internal/strictjson")},
+		{"engine/analyze/a.go", imports("engine/decrypt"), ""},
+		{"engine/analyze/a.go", imports("engine/batch"), "a.go:2: imports engine/batch: " + only("engine/analyze", below+", engine/enctable, engine/encrypt, engine/fuse, engine/decrypt")},
+		{"engine/batch/a.go", imports("engine/inspect"), ""},
+		{"engine/receipt/a.go", imports("engine/keys"), "a.go:2: imports engine/keys: " + only("engine/receipt", base+", engine/job")},
+		{"engine/observe/a.go", imports("engine/job"), "a.go:2: imports engine/job: " + only("engine/observe", "engine, io/*")},
+		{"engine/job/a.go", imports("bench"), "a.go:2: imports bench: " + only("engine/job", base)},
+		{"engine/mpc/store/a.go", imports("engine/mpc"), ""},
+		{"engine/mpc/store/a.go", imports("engine/encrypt"), "a.go:2: imports engine/encrypt: " + only("engine/mpc", protocols)},
+		{"engine/federated/a.go", imports("cmd/cipherfold"), "a.go:2: imports cmd/cipherfold: " + only("engine/federated", protocols)},
 		{"bench/a.go", imports("bigmod"), ""},
-		{"bench/a.go", imports("engine/trio"), ""},
+		{"bench/a.go", imports("engine/mpc"), ""},
 		{"bench/a.go", imports("io/ctfile"), ""},
 		{"bench/papers/a.go", imports("bench"), ""},
-		{"bench/papers/a.go", imports("cmd/cipherfold"), "a.go:2: imports cmd/cipherfold: " + only("bench", "bigmod, kernels/*, io/*, io/blob/stores, engine, engine/*, internal/knownanswer, internal/strictjson")},
-		{"bench/a.go", imports("io/internal/pages"), "a.go:2: imports io/internal/pages: " + only("bench", "bigmod, kernels/*, io/*, io/blob/stores, engine, engine/*, internal/knownanswer, internal/strictjson")},
+		{"bench/papers/a.go", imports("cmd/cipherfold"), "a.go:2: imports cmd/cipherfold: " + only("bench", "bigmod, kernels/*, io/*, io/blob/stores, engine, engine/*, engine/*/*, internal/knownanswer, internal/strictjson")},
+		{"bench/a.go", imports("io/internal/pages"), "a.go:2: imports io/internal/pages: " + only("bench", "bigmod, kernels/*, io/*, io/blob/stores, engine, engine/*, engine/*/*, internal/knownanswer, internal/strictjson")},
 		{"cmd/cipherfold/a.go", imports("engine/job"), ""},
 		{"cmd/cipherfold/a.go", imports("kernels/paillier"), ""},
 		{"cmd/cipherfold/a.go", imports("bench/papers"), ""},
@@ -169,7 +184,7 @@ func TestChecker(t *testing.T) {
 		{"io/internal/pagestest/a.go", imports("io/parquetio"), ""},
 		{"io/csvio/a_test.go", imports("io/blob/blobtest"), ""},
 		{"engine/job/a.go", imports("engine/job/selftest"), ""},
-		{"engine/job/selftest/a.go", imports("bigmod"), "a.go:2: imports bigmod: " + only("engine/job", kernels+", internal/cpu, internal/strictjson")},
+		{"engine/job/selftest/a.go", imports("bigmod"), "a.go:2: imports bigmod: " + only("engine/job", base)},
 		{"kernels/mont52/_asm/a.go", imports("cmd"), ""},
 		{"engine/testdata/a.go", imports("cmd"), ""},
 		{".cache/a.go", imports("cmd"), ""},

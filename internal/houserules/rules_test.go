@@ -29,6 +29,21 @@ func kernel(folder string, imports ...string) room {
 	return room{folder: folder, imports: imports, noStd: outside, noGoroutines: true}
 }
 
+// floor is a room of the engine, and the rooms below it that it may import.
+func floor(name string, below ...string) room {
+	r := room{folder: "engine/" + name, imports: []string{"engine", "kernels/*", "io/*", "internal/cpu", "internal/strictjson"}}
+	for _, b := range below {
+		r.imports = append(r.imports, "engine/"+b)
+	}
+	return r
+}
+
+// lowRooms are the rooms below encrypted tables, verbRooms all up to the verbs.
+var (
+	lowRooms  = []string{"job", "keys", "dataset/ids", "slots", "dataset", "stats", "privacy"}
+	verbRooms = []string{"job", "keys", "dataset/ids", "slots", "dataset", "stats", "privacy", "enctable", "encrypt", "fuse", "decrypt"}
+)
+
 var rooms = []room{
 	{folder: "bigmod", foreign: []string{}, noStd: outside, noGoroutines: true},
 
@@ -47,12 +62,30 @@ var rooms = []room{
 	{folder: "io/*", imports: []string{"io/column", "io/blob", "io/internal/*", "internal/strictjson", "internal/printable"}}, // the formats and ctfile
 
 	{folder: "engine", foreign: []string{"golang.org/x/sync"}, noStd: []string{"crypto"}},
-	{folder: "engine/job", imports: []string{"engine", "kernels/*", "io/*", "internal/cpu", "internal/strictjson"}},
-	{folder: "engine/trio", imports: []string{"engine", "kernels/*", "io/*", "internal/strictjson"}},
-	{folder: "engine/federated", imports: []string{"engine", "kernels/*", "io/*", "internal/strictjson"}},
 
-	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "internal/knownanswer", "internal/strictjson"}},
-	{folder: "cmd/*", imports: []string{"engine/job", "engine/trio", "engine/federated", "kernels/paillier", "io/ctfile", "io/blob/stores", "bench"}},
+	// The floors of the engine, lowest first.
+	floor("job"),
+	floor("keys", "job"),
+	floor("dataset/ids", "job"),
+	floor("slots", "job"),
+	floor("dataset", "job", "dataset/ids", "slots"),
+	floor("stats", "job", "slots"),
+	floor("privacy", "job", "slots"),
+	floor("enctable", lowRooms...),
+	floor("encrypt", append(lowRooms, "enctable")...),
+	floor("fuse", append(lowRooms, "enctable", "fuse/sums")...),
+	{folder: "engine/fuse/sums", imports: []string{"engine", "kernels/*", "io/*", "internal/strictjson"}},
+	floor("decrypt", append(lowRooms, "enctable")...),
+	floor("analyze", verbRooms...),
+	floor("inspect", verbRooms...),
+	floor("receipt", "job"),
+	{folder: "engine/observe", imports: []string{"engine", "io/*"}},
+	floor("batch", append(verbRooms, "analyze", "inspect", "receipt")...),
+	floor("mpc", "job", "keys", "dataset", "dataset/ids", "slots", "privacy", "receipt", "observe"),
+	floor("federated", "job", "keys", "dataset", "dataset/ids", "slots", "privacy", "receipt", "observe"),
+
+	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "engine/*/*", "internal/knownanswer", "internal/strictjson"}},
+	{folder: "cmd/*", imports: []string{"engine/*", "engine/*/*", "kernels/paillier", "io/ctfile", "io/blob/stores", "bench"}},
 	{folder: "interop/cmd/*", imports: []string{"io/*"}}, // writes samples for other readers
 	{folder: "internal/cpu", foreign: []string{"github.com/klauspost/cpuid/v2"}},
 	{folder: "internal/houserules"},
@@ -85,10 +118,10 @@ var bigFiles = []bigFile{
 	{"kernels/noise/guarantee.go", "the account of releases, once for each", nil},
 	{"kernels/noise/zcdp.go", "the account of releases, once for each", []string{"RhoFor"}},
 	{"io/ctfile/noise.go", "numbers of a footer, once for each file", []string{"checkNoise"}},
-	{"engine/job/privacy.go", "parameters of noise, once for each job", nil},
-	{"engine/job/noising.go", "parameters of noise, once for each table", nil},
-	{"engine/job/noisereport.go", "parameters of noise, once for each table", []string{"summary", "tableNoise"}},
-	{"engine/job/budget.go", "the account of releases, once for each", nil},
+	{"engine/privacy/request.go", "parameters of noise, once for each job", nil},
+	{"engine/privacy/noise.go", "parameters of noise, once for each table", nil},
+	{"engine/privacy/report.go", "parameters of noise, once for each table", []string{"summary", "OfTable"}},
+	{"engine/privacy/budget.go", "the account of releases, once for each", nil},
 	{"io/ctfile/validate.go", "bounds of a footer, once for each measure of a file", []string{"checkBound"}},
 	{"kernels/*/vectors/*.go", "known-answer files", nil},
 	{"bench/*.go", "the peer to measure against", nil},

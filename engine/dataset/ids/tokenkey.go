@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"hash"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/engine/job"
@@ -157,4 +158,16 @@ func (t *Tokeniser) Of(fields ...string) string {
 		t.add(f)
 	}
 	return t.end()
+}
+
+// SampleStep is the step that says under which key the tokens of a table's samples are.
+const SampleStep = "samples"
+
+// SampleTokenCheck returns the check value of the key of a table's sample tokens, if it has any.
+func SampleTokenCheck(t *ctfile.Table) (string, bool) {
+	i := slices.IndexFunc(t.Preparation, func(s ctfile.Step) bool { return s.On == "" && s.Step == SampleStep })
+	if i < 0 {
+		return "", false
+	}
+	return t.Preparation[i].Value, true
 }

@@ -14,7 +14,7 @@ import (
 type Input struct {
 	File   string // or directory of part files
 	Table  *ctfile.Table
-	Ids    []arrow.Field // as in the file: lists in blocks
+	IDs    []arrow.Field // as in the file: lists in blocks
 	Set    *Set          // where its rows are
 	Weight int64
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/io/column"
@@ -19,4 +20,12 @@ func UnwrapStage(err error) error {
 		return refused
 	}
 	return err
+}
+
+// Count writes a number of things.
+func Count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }

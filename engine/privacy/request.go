@@ -1,3 +1,5 @@
+// Package privacy decides which noise a table or a release needs to keep a promise of differential privacy, reports what was
+// promised, and keeps the account of a privacy budget. docs/privacy.md has the promise and its proof.
 package privacy
 
 import (

@@ -41,7 +41,7 @@ func (x *preparer) materialize(ctx context.Context, s Source) (*materialized, er
 	}
 	defer r.Close()
 	budget := engine.NewBudget(s.Opts.Memory)
-	g := &materialized{file: s.Files[0], fields: r.Schema().Fields()[:len(x.Ids)], names: x.measures, ids: engine.NewGroups(budget), values: make([]slots.Scaled, len(x.measures))}
+	g := &materialized{file: s.Files[0], fields: r.Schema().Fields()[:len(x.IDs)], names: x.measures, ids: engine.NewGroups(budget), values: make([]slots.Scaled, len(x.measures))}
 	for _, name := range x.measures {
 		g.scales = append(g.scales, x.prepared[name].Decimals)
 	}

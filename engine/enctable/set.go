@@ -1,3 +1,5 @@
+// Package enctable is about encrypted tables as files: tables in several part files, their footers and keys, rows of
+// ciphertexts on their way in and out.
 package enctable
 
 import (
@@ -20,7 +22,7 @@ type Set struct {
 	Name  string        // of the file, or of the directory of the parts
 	Files []string      // in the order of their rows
 	Table *ctfile.Table // as if it were one file
-	Ids   []arrow.Field // as in the files: lists in blocks
+	IDs   []arrow.Field // as in the files: lists in blocks
 	parts []*ctfile.Table
 }
 
@@ -38,7 +40,7 @@ func Find(ctx context.Context, o job.Options, pattern string) ([]Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := Set{Name: file, Files: []string{file}, Table: t, Ids: ids, parts: []*ctfile.Table{t}}
+		s := Set{Name: file, Files: []string{file}, Table: t, IDs: ids, parts: []*ctfile.Table{t}}
 		if t.Part == 0 {
 			sets = append(sets, s)
 			continue

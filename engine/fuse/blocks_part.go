@@ -49,7 +49,7 @@ func (f *fusion) alignedPart(ctx context.Context, part job.Range, out string) (e
 			keys.End()
 			at++
 		}
-		return file.Append(&sums.Rows{Keys: keys, Sums: s.Ct, Size: f.pk.CiphertextSize()})
+		return file.Append(&sums.Rows{Keys: keys, Sums: s.Ciphertexts, Size: f.pk.CiphertextSize()})
 	})
 	if err != nil {
 		return stats, err
@@ -73,7 +73,7 @@ func (f *fusion) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 		return engine.Stats{}, err
 	}
 	defer closeRuns(files)
-	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].Ids)
+	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].IDs)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -89,7 +89,7 @@ func (f *fusion) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 	in := newRunReader(files, shape)
 	at := int64(0)
 	err = column.Each(ctx, ids, func(b column.Batch) error {
-		s := enctable.Rows{Ids: b.Columns(), Rows: int(b.NumRows()), Ct: make([][]byte, shape.Slots)}
+		s := enctable.Rows{IDs: b.Columns(), Rows: int(b.NumRows()), Ciphertexts: make([][]byte, shape.Slots)}
 		for range s.Rows {
 			key, row, err := in.next(ctx)
 			if err != nil {
@@ -99,7 +99,7 @@ func (f *fusion) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 				return in.damaged("block %d is not where it should be", at+1)
 			}
 			for c, sum := range row {
-				s.Ct[c] = append(s.Ct[c], sum...)
+				s.Ciphertexts[c] = append(s.Ciphertexts[c], sum...)
 			}
 			f.ciphertexts.Add(int64(len(row)))
 			at++

@@ -55,7 +55,7 @@ func (s *encryptStage) worker(int) (engine.Work[chunk, enctable.Rows], error) {
 		}
 		records := int(c.batch.NumRows())
 		rows := (records + s.plan.Records - 1) / s.plan.Records
-		out := enctable.Rows{Ids: c.batch.Columns()[:ids], Rows: rows, Free: c.release}
+		out := enctable.Rows{IDs: c.batch.Columns()[:ids], Rows: rows, Free: c.release}
 		for i := range s.plan.Columns {
 			if err := ctx.Err(); err != nil {
 				c.release()
@@ -72,7 +72,7 @@ func (s *encryptStage) worker(int) (engine.Work[chunk, enctable.Rows], error) {
 				c.release()
 				return enctable.Rows{}, err
 			}
-			out.Ct = append(out.Ct, ct)
+			out.Ciphertexts = append(out.Ciphertexts, ct)
 		}
 		clear(m)
 		for i := range measures {

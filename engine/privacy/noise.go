@@ -236,3 +236,13 @@ func exact(text string) (*big.Rat, bool) {
 }
 
 const numberBytesMax = 200
+
+// OnQuantity returns the noise on a quantity, or nil.
+func OnQuantity(n *ctfile.Noise, name string) *ctfile.NoisyQuantity {
+	for i := range n.Quantities {
+		if n.Quantities[i].Name == name {
+			return &n.Quantities[i]
+		}
+	}
+	return nil
+}

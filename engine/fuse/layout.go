@@ -143,9 +143,9 @@ func comparable(a, b enctable.Input) error {
 		return column.Refuse(b.File, "id columns %q, but %s has %q", t.IDs, a.File, s.IDs).
 			WithHint("All owners must name the same id columns in the same order.")
 	}
-	for i, f := range b.Ids {
-		if !arrow.TypeEqual(f.Type, a.Ids[i].Type) {
-			return column.Refuse(b.File, "ids of type %s, but %s has %s", enctable.RecordType(f.Type), a.File, enctable.RecordType(a.Ids[i].Type)).
+	for i, f := range b.IDs {
+		if !arrow.TypeEqual(f.Type, a.IDs[i].Type) {
+			return column.Refuse(b.File, "ids of type %s, but %s has %s", enctable.RecordType(f.Type), a.File, enctable.RecordType(a.IDs[i].Type)).
 				InColumn(f.Name).WithHint("Encrypt with --universe and one common reference list: its ids are used, and match as text.")
 		}
 	}

@@ -151,7 +151,7 @@ func RoundBound(v int64) int64 {
 	return 1<<n - 1
 }
 
-// ColumnName is the name of a table's c-th ciphertext column. Ids come first and keep their names.
+// ColumnName is the name of a table's c-th ciphertext column. IDs come first and keep their names.
 func ColumnName(ids []string, c int) string {
 	name := fmt.Sprintf("ct%d", c)
 	for slices.Contains(ids, name) {
@@ -168,4 +168,28 @@ func LargerBound(a, b string) string {
 		return b
 	}
 	return a
+}
+
+// Default numbers of additions.
+const (
+	MaxAddsBlocks  = 1 << 10
+	MaxAddsRecords = 1 << 20
+	MaxAddsLimit   = 1 << 40
+)
+
+// Exceeds reports |v| > limit.
+func Exceeds(v codec.Int, limit codec.Bound) bool {
+	a := v.Abs()
+	return codec.Bound{a.LowBits(), uint64(a.HighBits())}.Cmp(limit) > 0
+}
+
+// BaseMeasures lists the measures that were given, without squares, products and counts.
+func BaseMeasures(t *ctfile.Table) []ctfile.Measure {
+	var out []ctfile.Measure
+	for _, m := range t.Measures {
+		if len(m.Terms) == 1 && len(m.Given) == 1 {
+			out = append(out, m)
+		}
+	}
+	return out
 }
