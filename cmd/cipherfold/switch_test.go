@@ -34,9 +34,11 @@ func TestSwitch(t *testing.T) {
 	for value, gone := range map[string][]string{
 		"":               nil,
 		"noavx512":       {"ifma"},
+		"noifma":         {"ifma"},
 		"noadx":          {"adx"},
+		"noavx2":         {"ifma", "fma", "adx"},
 		"noadx,noavx512": {"ifma", "adx"},
-		"none":           {"ifma", "adx"},
+		"none":           {"ifma", "fma", "adx"},
 	} {
 		out, text, code := start(value, "doctor --quick --json")
 		var d struct {
@@ -75,7 +77,7 @@ func TestSwitch(t *testing.T) {
 	}
 	for _, line := range []string{"doctor --quick", "selftest"} {
 		out, text, code := start("noavx", line)
-		if code != exitUsage || out != "" || text != "cipherfold: CIPHERFOLD_CPU=noavx: \"noavx\" is none of noavx512, noadx, none\n  hint: Leave the variable out to use all that the processor has.\n" {
+		if code != exitUsage || out != "" || text != "cipherfold: CIPHERFOLD_CPU=noavx: \"noavx\" is none of noavx512, noifma, noavx2, noadx, none\n  hint: Leave the variable out to use all that the processor has.\n" {
 			t.Errorf("%s: exit code %d\n%s%s", line, code, out, text)
 		}
 	}

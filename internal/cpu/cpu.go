@@ -4,6 +4,8 @@
 // and every command can run as on a lesser machine. It is read once, at the start, and holds words separated by commas:
 //
 //	noavx512   no AVX-512, of any kind
+//	noifma     no instructions that multiply integers of 52 bits: AVX-512 IFMA and AVX-IFMA
+//	noavx2     no vectors of 256 bits and longer: AVX2, FMA, AVX-IFMA, AVX-512
 //	noadx      no ADX
 //	none       nothing beyond what every processor of the architecture has
 //
@@ -39,7 +41,7 @@ func start(value string) error {
 	}
 	for word := range strings.SplitSeq(value, ",") {
 		if switchedOff(word) == nil {
-			return fmt.Errorf("%s=%s: %q is none of noavx512, noadx, none", Switch, value, word)
+			return fmt.Errorf("%s=%s: %q is none of noavx512, noifma, noavx2, noadx, none", Switch, value, word)
 		}
 		Disable(word)
 	}
@@ -52,6 +54,15 @@ func switchedOff(word string) func(feature string) bool {
 	case "noavx512":
 		return func(feature string) bool {
 			return strings.HasPrefix(feature, "AVX512") || strings.HasPrefix(feature, "AVX10")
+		}
+	case "noifma":
+		return func(feature string) bool {
+			return feature == cpuid.AVX512IFMA.String() || feature == cpuid.AVXIFMA.String()
+		}
+	case "noavx2":
+		return func(feature string) bool {
+			return feature == cpuid.AVX2.String() || feature == cpuid.FMA3.String() || feature == cpuid.AVXIFMA.String() ||
+				strings.HasPrefix(feature, "AVX512") || strings.HasPrefix(feature, "AVX10")
 		}
 	case "noadx":
 		return func(feature string) bool { return feature == cpuid.ADX.String() }

@@ -21,7 +21,10 @@ func TestSettingIsValid(t *testing.T) {
 
 func TestDisable(t *testing.T) {
 	before := cpuid.CPU.FeatureSet()
-	for word, prefixes := range map[string][]string{"noavx512": {"AVX512", "AVX10"}, "noadx": {"ADX"}, "none": {""}} {
+	for word, prefixes := range map[string][]string{
+		"noavx512": {"AVX512", "AVX10"}, "noifma": {"AVX512IFMA", "AVXIFMA"}, "noavx2": {"AVX2", "FMA3", "AVXIFMA", "AVX512", "AVX10"},
+		"noadx": {"ADX"}, "none": {""},
+	} {
 		restore := Disable(word)
 		rest := cpuid.CPU.FeatureSet()
 		for _, name := range before {
@@ -74,9 +77,9 @@ func TestStart(t *testing.T) {
 		{"", "", "-"},
 		{"none", "", ""},
 		{"noadx,noavx512", "", "ADX AVX512 AVX10"},
-		{"noavx", `CIPHERFOLD_CPU=noavx: "noavx" is none of noavx512, noadx, none`, "-"},
-		{"noadx, none", `CIPHERFOLD_CPU=noadx, none: " none" is none of noavx512, noadx, none`, "ADX"},
-		{"noadx,", `CIPHERFOLD_CPU=noadx,: "" is none of noavx512, noadx, none`, "ADX"},
+		{"noavx", `CIPHERFOLD_CPU=noavx: "noavx" is none of noavx512, noifma, noavx2, noadx, none`, "-"},
+		{"noadx, none", `CIPHERFOLD_CPU=noadx, none: " none" is none of noavx512, noifma, noavx2, noadx, none`, "ADX"},
+		{"noadx,", `CIPHERFOLD_CPU=noadx,: "" is none of noavx512, noifma, noavx2, noadx, none`, "ADX"},
 	} {
 		all()
 		if err := start(c.value); (err == nil) != (c.wrong == "") || err != nil && err.Error() != c.wrong {

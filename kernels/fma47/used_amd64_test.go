@@ -1,0 +1,13 @@
+//go:build !purego && linux
+
+package fma47
+
+import (
+	"testing"
+
+	"github.com/cipherfold/cipherfold/bigmod/bigmodtest"
+)
+
+func TestAssemblyIsUsed(t *testing.T) {
+	bigmodtest.TestIsUsed(t, Implementation(), "avx2", "fma", "bmi2", "movbe")
+}
