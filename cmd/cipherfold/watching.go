@@ -29,7 +29,7 @@ type watching struct {
 
 	meter    observe.Meter
 	metrics  *observe.Metrics // nil unless somebody wants them
-	expected int64          // bytes that will be read, where that tells how far a job is; else 0
+	expected int64            // bytes that will be read, where that tells how far a job is; else 0
 }
 
 // watchFlags adds the flags of verbs that work on data.
