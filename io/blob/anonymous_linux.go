@@ -9,16 +9,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openAnonymous makes a file without a name on the file system of dir, for
-// writing and reading. Not every file system can.
+// openAnonymous makes a file without a name on the file system of dir, for writing and reading. Some file systems
+// cannot.
 func openAnonymous(dir string, mode fs.FileMode) (*os.File, error) {
 	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, mode)
 }
 
 // linkAnonymous gives such a file its name, unless something has it.
 func linkAnonymous(f *os.File, name string) error {
-	// Through /proc any process may; without it, one that has the capability
-	// CAP_DAC_READ_SEARCH, or any since Linux 6.10.
+	// Any process may do so through /proc. Without it, a process needs the capability CAP_DAC_READ_SEARCH or Linux
+	// 6.10.
 	fd := int(f.Fd())
 	err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
 	if errors.Is(err, fs.ErrNotExist) {

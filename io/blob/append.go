@@ -13,7 +13,7 @@ func (Local) Append(ctx context.Context, name string) (Appender, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// Asked before opening: opening a pipe would wait for its reader.
+	// This is checked before opening, because opening a pipe would wait for its reader.
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, notRegular(name, info)

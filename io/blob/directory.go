@@ -10,8 +10,7 @@ import (
 	"syscall"
 )
 
-// Remove removes a file, a link (and not what it leads to) or an empty
-// directory.
+// Remove removes a file, a link (but not its target) or an empty directory.
 func (Local) Remove(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -7,13 +7,11 @@ import (
 	"strings"
 )
 
-// SuccessMarker is the name of the empty file that says that the part files
-// beside it are complete. It is written last.
+// SuccessMarker is the name of an empty file. It says that the part files beside it are complete, and is written last.
 const SuccessMarker = "_SUCCESS"
 
-// DirUpload is a directory of part files being written, which appears with all
-// of them when it is committed. Of its own methods as an FS, Create makes a file
-// in it, by the name that it is going to have; the others know nothing of it.
+// DirUpload is a directory of part files being written. It appears with all of them when it is committed. As an FS,
+// only its Create is about the directory: it makes a file in it, by the file's final name.
 type DirUpload interface {
 	FS
 
@@ -30,10 +28,9 @@ type DirUpload interface {
 type DirFS interface {
 	FS
 
-	// CreateDir begins a directory of part files. One that exists is refused
-	// with ErrExists unless it is empty or opts.Overwrite, which replaces part
-	// files and markers (see PartFiles) and refuses a directory that holds
-	// anything else.
+	// CreateDir begins a directory of part files. One that exists is refused with ErrExists unless it is empty or
+	// opts.Overwrite. With Overwrite, part files and markers (see PartFiles) are replaced, and a directory that holds
+	// anything else is refused.
 	CreateDir(ctx context.Context, name string, opts CreateOptions) (DirUpload, error)
 }
 
@@ -45,8 +42,7 @@ func CreateDir(ctx context.Context, fs FS, name string, opts CreateOptions) (Dir
 	return nil, &Error{Path: name, Err: errors.ErrUnsupported, What: "no directory can be written there", Hint: "Write one file."}
 }
 
-// Replaceable says whether a directory of these entries may be written or, when
-// it has some, replaced.
+// Replaceable says whether a directory with these entries may be written, or replaced if it has some.
 func Replaceable(dir string, entries []Entry, overwrite bool) error {
 	if len(entries) == 0 {
 		return nil

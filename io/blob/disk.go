@@ -8,31 +8,26 @@ import (
 // Disk is an FS on which a job can also keep its working files: a journal,
 // scratch space, parts. Local is one; object stores are not.
 //
-// What survives a loss of power: a file once its Upload is committed, what was
-// appended before a Sync that returned without error, a directory that MakeDir
-// made. A Remove may be undone by it.
+// These survive a loss of power: a file once its Upload is committed, what was appended before a Sync that returned
+// without error, and a directory that MakeDir made. A Remove may be undone.
 type Disk interface {
 	FS
 
-	// Scratch makes an anonymous file in a directory that exists ("" means the
-	// system's directory for temporary files): it has no name, so that nothing
-	// is left of it after a crash.
+	// Scratch makes an anonymous file in an existing directory ("" means the system's directory for temporary files).
+	// It has no name, so nothing is left of it after a crash.
 	Scratch(ctx context.Context, dir string) (Scratch, error)
 
-	// Append opens a file for appending, and makes it (mode 0644 less the
-	// umask) when it is not there.
+	// Append opens a file for appending. If there is none, it makes one (mode 0644 less the umask).
 	Append(ctx context.Context, name string) (Appender, error)
 
-	// Remove removes a file or an empty directory. That it is not there is no
-	// error.
+	// Remove removes a file or an empty directory. A missing one is not an error.
 	Remove(ctx context.Context, name string) error
 
-	// MakeDir makes a directory, and those above it. That it is there is no
-	// error.
+	// MakeDir makes a directory, and those above it. An existing one is not an error.
 	MakeDir(ctx context.Context, name string) error
 
-	// ReadDir returns the names in a directory, in byte order and hidden ones
-	// too; none when there is no such directory.
+	// ReadDir returns the names in a directory, in byte order, hidden ones too. It returns none when there is no such
+	// directory.
 	ReadDir(ctx context.Context, name string) ([]string, error)
 }
 
@@ -50,13 +45,13 @@ type Appender interface {
 	io.Writer
 	io.Closer
 
-	// Sync makes durable what was written, and the file's name if it is new.
+	// Sync makes durable what was written, and the file's name if the file is new.
 	Sync() error
 
-	// Size is how long the file is now, in bytes.
+	// Size is the current length of the file, in bytes.
 	Size() int64
 
-	// Truncate cuts the file off after size bytes, of which it has at least as
-	// many. It is durable after the next Sync.
+	// Truncate cuts the file off after size bytes, which must not exceed its length. It is durable after the next
+	// Sync.
 	Truncate(size int64) error
 }

@@ -63,7 +63,7 @@ func wrap(path, doing string, err error) *Error {
 	e := &Error{Path: path, Err: err}
 	cause := err
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-		cause = pe.Err // the path, and not a temporary name, is told once
+		cause = pe.Err // so that the path, and not a temporary name, is reported once
 	}
 	if le := (*os.LinkError)(nil); errors.As(err, &le) {
 		cause = le.Err

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Lock locks a file, which it makes when it is not there, against every other Lock of it until unlock is called or the
-// process ends, however it ends. A file that is locked is refused at once with ErrLocked. File systems without locks,
-// such as some network ones, lock nothing: the error is then errors.ErrUnsupported.
+// Lock locks a file against every other Lock of it, until unlock is called or the process ends in any way. It makes
+// the file if there is none. A file that is locked already is refused at once with ErrLocked. File systems without
+// locks, such as some network ones, lock nothing: the error is then errors.ErrUnsupported.
 func (Local) Lock(ctx context.Context, name string) (unlock func() error, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

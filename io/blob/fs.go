@@ -1,10 +1,8 @@
-// Package blob is where bytes live: the seam FS between the file formats and a
-// file system or object store; Disk, for what a job keeps while it works; and
-// Local, the disk of this machine.
+// Package blob is where bytes live. FS is the interface between the file formats and a file system or object store.
+// Disk adds what a job keeps while it works. Local is the disk of this machine.
 //
-// Outputs appear whole or not at all. An Upload has no name, or a temporary
-// one, until Commit gives it the real one once every byte is safe; whatever
-// happens before leaves nothing under that name.
+// Outputs appear whole or not at all. An Upload has no name, or a temporary one, until every byte is safe and Commit
+// gives it the real one. A failure before that leaves nothing under the real name.
 package blob
 
 import (
@@ -15,20 +13,17 @@ import (
 // FS is a place where named byte strings live. It is safe for concurrent use.
 // Its errors about names are *Error.
 type FS interface {
-	// Open opens the named file for reading. ctx also governs later reads
-	// where these go over a network.
+	// Open opens the named file for reading. Over a network, ctx also governs later reads.
 	Open(ctx context.Context, name string) (File, error)
 
-	// Create begins writing the named file. ctx also governs the writes until
-	// Commit where these go over a network. A file of that name that exists is
-	// refused with ErrExists here, and again by Commit if it appeared
-	// meanwhile, unless opts.Overwrite.
+	// Create begins writing the named file. Over a network, ctx also governs the writes until Commit. Unless
+	// opts.Overwrite, an existing file of that name is refused with ErrExists here, and by Commit if it appeared
+	// meanwhile.
 	Create(ctx context.Context, name string, opts CreateOptions) (Upload, error)
 
-	// List returns the files that a pattern stands for, at least one: the file
-	// of that name; or all part files of the directory of that name (see
-	// PartFiles); or all matches of the glob (*, ? and [...], within a path
-	// element). They come in byte order of their names, which open as they are.
+	// List returns the files that a pattern means, at least one: the file of that name; all part files of the
+	// directory of that name (see PartFiles); or all matches of the glob (*, ? and [...], within a path element). They
+	// are in byte order of their names, and Open takes these names.
 	List(ctx context.Context, pattern string) ([]string, error)
 }
 
@@ -44,9 +39,8 @@ type Upload interface {
 	// Write appends. After an error the upload can only be aborted.
 	io.Writer
 
-	// Commit forces the bytes to stable storage and gives the file its name,
-	// atomically. When it fails, the upload is aborted, and the name stands
-	// for what it stood for before.
+	// Commit forces the bytes to stable storage and gives the file its name, atomically. When it fails, the upload is
+	// aborted, and a file that had the name before is unchanged.
 	Commit(ctx context.Context) error
 
 	// Abort discards what was written. After Commit, or a second time, it does

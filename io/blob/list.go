@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// List returns the files that a path, directory or glob stands for. A glob
-// leaves out hidden names unless its last element begins as they do, and a
-// directory among its matches stands for its part files.
+// List returns the files that a path, directory or glob means. A glob leaves out hidden names unless its last element
+// begins as they do. A directory among its matches means its part files.
 func (Local) List(ctx context.Context, pattern string) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -64,8 +63,7 @@ func listPath(ctx context.Context, name string, info os.FileInfo) ([]string, err
 	return PartFiles(ctx, name, readDir)
 }
 
-// readDir returns what is in a directory, links followed. What is hidden is
-// left out, as it may be anything.
+// readDir returns what is in a directory, links followed. It leaves out hidden entries, which may be anything.
 func readDir(ctx context.Context, dir string) ([]Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

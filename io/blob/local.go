@@ -44,7 +44,7 @@ func (Local) Open(ctx context.Context, name string) (File, error) {
 		}
 		return nil, e
 	}
-	// Asked before opening: opening a pipe would wait for its writer.
+	// This is checked before opening, because opening a pipe would wait for its writer.
 	if !info.Mode().IsRegular() {
 		return nil, notRegular(name, info)
 	}

@@ -9,10 +9,9 @@ import (
 	"strings"
 )
 
-// CreateDir writes the files into a directory with a hidden temporary name
-// beside the target, which Commit gives its name: all files appear at once. Of
-// a killed process such a directory stays; the next CreateDir of the same name
-// removes it, where the system can tell that nobody uses it any more.
+// CreateDir writes the files into a directory with a hidden temporary name beside the target. Commit gives it its
+// name, so all files appear at once. If the process is killed, the temporary directory stays. The next CreateDir of
+// the same name removes it, where the system can tell that nobody uses it any more.
 func (l Local) CreateDir(ctx context.Context, name string, opts CreateOptions) (DirUpload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -37,12 +36,12 @@ func (l Local) CreateDir(ctx context.Context, name string, opts CreateOptions) (
 		}
 		return nil, e
 	}
-	// Where nothing can be locked, nothing is taken for stale either.
+	// Where nothing can be locked, nothing is considered stale.
 	u.lock, _ = lockDir(u.temp)
 	return u, nil
 }
 
-// removeStale removes what killed processes have left of a directory.
+// removeStale removes what killed processes left of a directory.
 func removeStale(parent, base string) {
 	names, err := os.ReadDir(parent)
 	if err != nil {
@@ -72,7 +71,7 @@ type localDir struct {
 	done      bool
 }
 
-// mayPlace refuses a target that exists, as far as it may not be replaced.
+// mayPlace refuses a target that exists and may not be replaced.
 func (u *localDir) mayPlace() error {
 	info, err := os.Lstat(u.target)
 	switch {
@@ -114,7 +113,7 @@ func (u *localDir) Commit(ctx context.Context) (err error) {
 	if err := marker.Commit(ctx); err != nil {
 		return err
 	}
-	// Asked again: what appeared meanwhile is not replaced unasked.
+	// This is checked again: what appeared meanwhile is replaced only on request.
 	if err := u.mayPlace(); err != nil {
 		return err
 	}
@@ -130,8 +129,7 @@ func (u *localDir) Commit(ctx context.Context) (err error) {
 	return nil
 }
 
-// place gives the directory its name. What had it gets the temporary name,
-// under which Abort removes it.
+// place gives the directory its name. A directory that had the name gets the temporary one, and Abort removes it.
 func (u *localDir) place() error {
 	if info, err := os.Lstat(u.target); err == nil && info.IsDir() {
 		_ = os.Remove(u.target) // if it is empty

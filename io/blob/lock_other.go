@@ -4,5 +4,5 @@ package blob
 
 import "os"
 
-// lockDir has nothing to lock with here: no directory is taken for stale.
+// lockDir cannot lock here, so no directory is considered stale.
 func lockDir(string) (*os.File, error) { return nil, nil }

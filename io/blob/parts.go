@@ -17,15 +17,12 @@ type Entry struct {
 // ReadDirFunc returns what is in a directory.
 type ReadDirFunc func(ctx context.Context, dir string) ([]Entry, error)
 
-// PartFiles returns the part files of a directory, in byte order of their
-// names, by the rules that are the same on every FS.
+// PartFiles returns the part files of a directory, in byte order of their names. The rules are the same on every FS.
 //
-// They are its files, except those whose names begin with "." or "_" (temporary
-// files and the markers of engines), and must all have one extension. A
-// directory may hold partition folders instead, all of one key and with nothing
-// beside them: KEY=VALUE, in each of which there are part files or partition
-// folders of the next key. Any other subdirectory is refused: what could hold
-// rows is not passed over in silence.
+// They are its files, except those whose names begin with "." or "_" (temporary files and the markers of engines), and
+// must all have one extension. Instead, a directory may hold partition folders KEY=VALUE, all of one key and with
+// nothing beside them. Each of these holds part files or partition folders of the next key. Any other subdirectory is
+// refused, because it could hold rows.
 func PartFiles(ctx context.Context, dir string, read ReadDirFunc) ([]string, error) {
 	files, err := partFiles(ctx, dir, read)
 	if err != nil {
@@ -46,14 +43,14 @@ func PartFiles(ctx context.Context, dir string, read ReadDirFunc) ([]string, err
 	return files, nil
 }
 
-// Hidden reports whether a name in a directory is not one of a part file or
-// folder, but of a temporary file or a marker of an engine.
+// Hidden reports whether a name in a directory is that of a temporary file or a marker of an engine, not of a part
+// file or folder.
 func Hidden(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") && !strings.Contains(name, "=")
 }
 
-// Matches reports whether a name that matches the last element of a glob counts
-// as a match: not a hidden one, unless the glob begins as it does.
+// Matches reports whether a name that matches the last element of a glob counts as a match. A hidden one does not,
+// unless the glob begins as it does.
 func Matches(glob, name string) bool { return !Hidden(name) || glob != "" && glob[0] == name[0] }
 
 // SortNames sorts names, paths or URLs, by their paths.

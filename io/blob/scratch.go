@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 )
 
-// Scratch makes an anonymous file: with O_TMPFILE, or where there is no such
-// thing under a hidden temporary name that is removed at once.
+// Scratch makes an anonymous file with O_TMPFILE. Where there is no such thing, it uses a hidden temporary name that
+// is removed at once.
 func (l Local) Scratch(ctx context.Context, dir string) (Scratch, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

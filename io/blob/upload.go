@@ -13,18 +13,15 @@ import (
 	"unicode/utf8"
 )
 
-// tempMark is in the name of every temporary file: .NAME.cipherfold-tmp-RANDOM.
-// Where files can be anonymous none has such a name, except for the moment in
-// which it replaces another; elsewhere a killed process leaves one, hidden,
-// which is no part file and may be removed.
+// tempMark is in the name of every temporary file: .NAME.cipherfold-tmp-RANDOM. Where files can be anonymous, a file
+// has such a name only for the moment in which it replaces another. Elsewhere a killed process leaves one. It is
+// hidden, not a part file, and may be removed.
 const tempMark = ".cipherfold-tmp-"
 
-// Create writes an anonymous file in the target's directory, or where the
-// system or the file system has no such thing one with a hidden temporary name.
-// Commit syncs the file, gives it its name by link (which never replaces a
-// file) or, to overwrite, by rename, and syncs the directory. A target that is a
-// symbolic link is followed when overwriting and refused otherwise. The
-// directory must exist.
+// Create writes an anonymous file in the target's directory, or one with a hidden temporary name where the system or
+// the file system has no anonymous files. Commit syncs the file and gives it its name, by link (which never replaces a
+// file) or, to overwrite, by rename. Then it syncs the directory. A target that is a symbolic link is followed when
+// overwriting and refused otherwise. The directory must exist.
 func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -64,7 +61,7 @@ func (l Local) Create(ctx context.Context, name string, opts CreateOptions) (Upl
 	return l.begin(name, target, opts)
 }
 
-// begin begins a file that is going to be at target; errors call it name.
+// begin begins a file that will be at target; errors call it name.
 func (l Local) begin(name, target string, opts CreateOptions) (Upload, error) {
 	dir := filepath.Dir(target)
 	mode := fs.FileMode(0o644)
@@ -92,8 +89,7 @@ func exists(name string) *Error {
 	return &Error{Path: name, Kind: ErrExists, Hint: "Choose another name, or pass --overwrite to replace it."}
 }
 
-// tempName returns .BASE.cipherfold-tmp-RANDOM, with BASE cut so that the whole
-// is a legal file name wherever BASE is.
+// tempName returns .BASE.cipherfold-tmp-RANDOM. BASE is cut so that the whole is a legal file name wherever BASE is.
 func tempName(base string) string {
 	const nameMax = 255
 	var random [8]byte
@@ -111,7 +107,7 @@ func tempName(base string) string {
 type localUpload struct {
 	f         *os.File // nil when committed or aborted
 	name      string   // as the user gave it
-	target    string   // where it goes: name, or what that links to
+	target    string   // where it goes: name, or the target of the link of that name
 	temp      string   // its temporary name; "" as long as it is anonymous
 	mode      fs.FileMode
 	overwrite bool
@@ -165,7 +161,7 @@ func (u *localUpload) Commit(ctx context.Context) error {
 			return errors.Join(err, u.Abort())
 		}
 		if placed {
-			_ = u.close() // it is synced and in place: nothing is lost any more
+			_ = u.close() // it is synced and in place: nothing can be lost now
 			return u.syncDir()
 		}
 	}
@@ -198,9 +194,8 @@ func (u *localUpload) syncDir() error {
 	return nil
 }
 
-// nameAnonymous gives an anonymous file its name, or a temporary one when it
-// shall replace another, which a link cannot. A file system that has anonymous
-// files but does not name them gets a copy with a temporary name.
+// nameAnonymous gives an anonymous file its name. To replace another file, which a link cannot, it gives a temporary
+// name. A file system that has anonymous files but cannot name them gets a copy with a temporary name.
 func (u *localUpload) nameAnonymous() (placed bool, err error) {
 	if !u.overwrite {
 		err := u.disk.linkAnonymous(u.f, u.target)
@@ -235,15 +230,14 @@ func (u *localUpload) place() error {
 	err := u.disk.link(u.temp, u.target)
 	switch {
 	case err == nil:
-		// The file is in place. A temporary name that stays is clutter, not
-		// failure; it is hidden and marked.
+		// The file is in place. A temporary name that stays is no failure: it is hidden and marked.
 		_ = os.Remove(u.temp)
 		return nil
 	case errors.Is(err, fs.ErrExist):
 		return exists(u.name)
 	}
-	// No hard links here. Claim the name with an empty file, which fails when
-	// there is one, and replace it at once.
+	// There are no hard links here. Claim the name with an empty file, which fails when there is one, and replace it
+	// at once.
 	claim, err := os.OpenFile(u.target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return exists(u.name)
@@ -265,7 +259,7 @@ func (u *localUpload) Abort() error {
 	}
 	f := u.f
 	u.f = nil
-	// What close says about bytes that are discarded does not matter.
+	// An error of close does not matter for bytes that are discarded.
 	_ = f.Close()
 	return u.remove()
 }

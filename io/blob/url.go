@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// URL is a name of the form SCHEME://BUCKET/KEY?QUERY. The key is taken as it
-// is, as stores' own tools do: nothing in it is percent-decoded, and a glob may
-// hold "?". A query is what follows the first "?" with a parameter after it
-// (NAME=VALUE); it says how the bucket is reached.
+// URL is a name of the form SCHEME://BUCKET/KEY?QUERY. As in the stores' own tools, nothing in the key is
+// percent-decoded, and a glob may hold "?". A query is what follows the first "?" with a parameter after it
+// (NAME=VALUE). It says how the bucket is reached.
 type URL struct {
 	Scheme string // in lower case
 	Bucket string
@@ -23,7 +22,7 @@ var (
 	queryForm = regexp.MustCompile(`\?[A-Za-z_][A-Za-z0-9_.-]*=`)
 )
 
-// ParseURL takes a name apart, if it is a URL.
+// ParseURL parses a name, if it is a URL.
 func ParseURL(name string) (u URL, ok bool) {
 	m := urlForm.FindStringSubmatch(name)
 	if m == nil {
@@ -47,8 +46,7 @@ func (u URL) String() string {
 	return s
 }
 
-// Path is the path that a name says: a URL's key, or the name itself with
-// slashes.
+// Path is the path in a name: a URL's key, or the name itself with slashes.
 func Path(name string) string {
 	if u, ok := ParseURL(name); ok {
 		return u.Key
@@ -56,7 +54,7 @@ func Path(name string) string {
 	return filepath.ToSlash(name)
 }
 
-// Join returns the name of a file in a directory, either of which may be a URL's.
+// Join returns the name of a file in a directory. Either may be a URL's.
 func Join(dir, name string) string {
 	u, ok := ParseURL(dir)
 	if !ok {
@@ -66,7 +64,7 @@ func Join(dir, name string) string {
 	return u.String()
 }
 
-// Dir returns the name of the directory that a file is in.
+// Dir returns the name of the directory of a file.
 func Dir(name string) string {
 	u, ok := ParseURL(name)
 	if !ok {
@@ -76,8 +74,8 @@ func Dir(name string) string {
 	return u.String()
 }
 
-// Ext returns the extension of a file's name in lower case, with that of the
-// file inside when it is compressed: ".csv", ".csv.gz", "" if there is none.
+// Ext returns the extension of a file's name in lower case, or "" if there is none. For a compressed file it includes
+// that of the file inside: ".csv.gz".
 func Ext(name string) string {
 	if u, ok := ParseURL(name); ok {
 		name = u.Key

@@ -12,14 +12,13 @@ import (
 type Batch struct {
 	arrow.Record
 
-	// File and Row are the place of the first row: the file's name as the user
-	// gave it, and the row's 1-based number among the data rows of that file.
+	// File and Row are the place of the first row: the file's name as the user gave it, and the row's 1-based number
+	// among the data rows of that file.
 	File string
 	Row  int64
 
-	// Spans are the places of all rows, in order, their Lens adding up to
-	// NumRows. Nil means that every row is from File, consecutively from Row,
-	// and that line numbers are unknown.
+	// Spans are the places of all rows, in order; their Lens add up to NumRows. Nil means that every row is from File,
+	// consecutively from Row, and that line numbers are unknown.
 	Spans []Span
 }
 
@@ -27,7 +26,7 @@ type Batch struct {
 type Span struct {
 	File string
 	Row  int64 // 1-based number of the run's first row within File
-	Line int64 // 1-based physical line where that row starts, the run's later rows on a line each; 0 in formats without lines
+	Line int64 // 1-based physical line where that row starts; each later row of the run is one line further. 0 in formats without lines
 	Len  int   // rows, at least 1
 }
 

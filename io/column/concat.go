@@ -33,9 +33,8 @@ func Concat(readers ...Reader) Reader {
 // OpenFunc opens the reader of one file.
 type OpenFunc func(ctx context.Context, name string) (Reader, error)
 
-// OpenParts is Concat of the files of the given names, at least one. It opens
-// each of them first to compare schemas, so that a part that does not belong
-// is refused before any work, and then keeps one at a time open.
+// OpenParts is Concat of the files of the given names, at least one. It first opens each of them to compare schemas,
+// so that a part that does not belong is refused before any work. Then it keeps one at a time open.
 func OpenParts(ctx context.Context, names []string, open OpenFunc) (Reader, error) {
 	if len(names) == 0 {
 		panic("column: OpenParts of no files")
@@ -65,7 +64,7 @@ func OpenParts(ctx context.Context, names []string, open OpenFunc) (Reader, erro
 }
 
 type part struct {
-	name   string // of a file to be opened in its turn
+	name   string // of a file that is still to be opened
 	reader Reader // otherwise
 }
 
@@ -111,8 +110,7 @@ func (c *concat) Read(ctx context.Context) (Batch, error) {
 	return Batch{}, c.err
 }
 
-// fit gives b the common schema, which may differ from its own in what is
-// nullable and in metadata.
+// fit gives b the common schema, which may differ from its own in metadata and in which columns are nullable.
 func (c *concat) fit(b Batch) Batch {
 	if b.Schema().Equal(c.schema) && b.Schema().Metadata().Equal(c.schema.Metadata()) {
 		return b
@@ -134,8 +132,8 @@ func (c *concat) Close() error {
 	return errors.Join(errs...)
 }
 
-// mergeSchemas returns a with every column nullable that is so in b, or an
-// InputError that names both files and the first column in which they differ.
+// mergeSchemas returns a, with every column nullable that is nullable in b. If they differ, it returns an InputError
+// that names both files and the first such column.
 func mergeSchemas(a *arrow.Schema, fileA string, b *arrow.Schema, fileB string) (*arrow.Schema, error) {
 	if fileA == "" {
 		fileA = "the first part"

@@ -1,7 +1,6 @@
-// Package column is the seam between file formats and the engine: batches of
-// rows held as Arrow records that know where each row came from, the Reader
-// and Writer that every format implements, and InputError, the one way in
-// which bad input is refused.
+// Package column is the interface between file formats and the engine. It has batches of rows, held as Arrow records
+// that know where each row came from; the Reader and Writer that every format implements; and InputError, the one way
+// in which bad input is refused.
 //
 // # Memory
 //

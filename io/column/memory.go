@@ -9,7 +9,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// errClosed is returned by reads after Close, a mistake of the caller.
+// errClosed is returned by reads after Close, which are a mistake of the caller.
 var errClosed = errors.New("column: read after Close")
 
 // FromSlice returns a reader of the given batches, for tests and generated

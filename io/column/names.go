@@ -6,8 +6,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// CheckNames returns an InputError when two of a file's columns have the same
-// name: a column could then not be told by its name.
+// CheckNames returns an InputError when two of a file's columns have the same name, because a name must identify a
+// column.
 func CheckNames(file string, names []string) error {
 	first := make(map[string]int, len(names))
 	for i, name := range names {
@@ -68,9 +68,8 @@ func MissingColumn(file, name string, have []string) *InputError {
 	return e.WithHint("The file has %s%s.", strings.Join(quoted, ", "), more)
 }
 
-// Select returns the indices in have of the wanted names, in the order wanted;
-// all of them when none are wanted. It refuses a name that have lacks, a name
-// wanted twice, and names that have holds twice.
+// Select returns the indices in have of the wanted names, in the order wanted, or all of them when none are wanted. It
+// refuses a name that is not in have, a name wanted twice, and a name that is in have twice.
 func Select(file string, have, wanted []string) ([]int, error) {
 	if err := CheckNames(file, have); err != nil {
 		return nil, err
@@ -103,8 +102,8 @@ func Select(file string, have, wanted []string) ([]int, error) {
 	return out, nil
 }
 
-// Nearest returns the name in have that name was most likely meant to be:
-// equal but for case and surrounding space, or few enough typing errors away.
+// Nearest returns the name in have that was most likely meant: equal except for case and surrounding space, or few
+// enough typing errors away.
 func Nearest(name string, have []string) (string, bool) {
 	want := []rune(strings.ToLower(strings.TrimSpace(name)))
 	if len(want) > nearestRunesMax {

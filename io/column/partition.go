@@ -14,16 +14,14 @@ import (
 	"github.com/cipherfold/cipherfold/internal/printable"
 )
 
-// NullPartition is what a partition folder has as its value where the column is
-// null.
+// NullPartition is the value of a partition folder where the column is null.
 const NullPartition = "__HIVE_DEFAULT_PARTITION__"
 
-// Partitions are the columns that are in the names of folders, as Hive and most
-// engines since write them: data/site=A/year=2026/part-0.parquet has the columns
-// site and year beside those of the file.
+// Partitions are the columns that are in the names of folders, as Hive and most engines write them. For example,
+// data/site=A/year=2026/part-0.parquet has the columns site and year beside those of the file.
 //
-// In keys and values %XX stands for a byte. A column whose values are all
-// integers (of 64 bits) is one of integers, any other one of text.
+// In keys and values %XX means a byte. A column whose values are all 64-bit integers is a column of integers, any
+// other one of text.
 type Partitions struct {
 	fields []arrow.Field
 	rows   map[string][]partitionValue // by file
@@ -40,9 +38,8 @@ const partitionMark = "cipherfold.partition"
 // IsPartition reports whether a column is in the names of folders.
 func IsPartition(f arrow.Field) bool { return f.Metadata.FindKey(partitionMark) >= 0 }
 
-// FindPartitions finds the partition columns of the files of one table; nil if
-// there are none. path returns the path of a file, with slashes. All files must
-// be in folders of the same keys in the same order, otherwise it returns an
+// FindPartitions finds the partition columns of the files of one table, or nil if there are none. path returns the
+// path of a file, with slashes. If not all files are in folders of the same keys in the same order, it returns an
 // InputError.
 func FindPartitions(files []string, path func(file string) string) (*Partitions, error) {
 	p := &Partitions{rows: make(map[string][]partitionValue, len(files))}
@@ -91,13 +88,13 @@ func keyList(keys []string) string {
 	return "the keys " + strings.Join(keys, ", ")
 }
 
-// isInteger reports whether a value is an integer of 64 bits, in digits alone.
+// isInteger reports whether a value is a 64-bit integer, in digits alone.
 func isInteger(text string) bool {
 	_, err := strconv.ParseInt(text, 10, 64)
 	return err == nil && !strings.HasPrefix(text, "+")
 }
 
-// folders takes the partition folders of a path apart.
+// folders returns the partition folders of a path.
 func folders(file, path string) (keys []string, values []partitionValue, err error) {
 	elements := strings.Split(path, "/")
 	for _, folder := range elements[:len(elements)-1] {
@@ -120,8 +117,7 @@ func folders(file, path string) (keys []string, values []partitionValue, err err
 	return keys, values, nil
 }
 
-// unescape replaces %XX by the byte; what is no such thing stays, as it does in
-// Hive.
+// unescape replaces %XX by the byte. Anything else stays, as it does in Hive.
 func unescape(s string) string {
 	if !strings.Contains(s, "%") {
 		return s
@@ -143,14 +139,13 @@ func unescape(s string) string {
 // Fields are the partition columns, from the outermost folder inwards.
 func (p *Partitions) Fields() []arrow.Field { return slices.Clone(p.fields) }
 
-// Open opens one of the files with the partition columns, which come after those
-// of the file unless opts.Columns has another order. A column that is also in
-// the file is refused when all are read.
+// Open opens one of the files with the partition columns, which follow those of the file unless opts.Columns has
+// another order. If all columns are read, a partition column that is also in the file is refused.
 func (p *Partitions) Open(ctx context.Context, file string, opts ReadOptions, open func(context.Context, ReadOptions) (Reader, error)) (Reader, error) {
 	wanted := opts.Columns
 	opts.Columns = slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return p.index(name) >= 0 })
 	if len(wanted) > 0 && len(opts.Columns) == 0 {
-		// The number of rows is in the file: any column tells it.
+		// Any column has the number of rows of the file.
 		first, err := firstColumn(ctx, opts, open)
 		if err != nil {
 			return nil, err

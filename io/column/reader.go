@@ -14,9 +14,8 @@ type Reader interface {
 	// at any time.
 	Schema() *arrow.Schema
 
-	// Read returns the next batch, of at least one row; the caller releases
-	// it. After the last one it returns io.EOF, at once when the table has no
-	// rows. After any error the reader is good only for Close.
+	// Read returns the next batch, of at least one row; the caller releases it. After the last one it returns io.EOF,
+	// at once when the table has no rows. After any error only Close may be called.
 	Read(ctx context.Context) (Batch, error)
 
 	// Close frees what the reader holds; batches already returned stay valid.
@@ -26,13 +25,12 @@ type Reader interface {
 
 // Writer takes the rows of a table in order and writes one file.
 type Writer interface {
-	// Write appends the batch, which has the schema that the writer was
-	// created with. The caller keeps the batch and releases it. After an error
-	// the writer is good only for Close.
+	// Write appends the batch, which must have the schema that the writer was created with. The caller keeps the batch
+	// and releases it. After an error only Close may be called.
 	Write(ctx context.Context, b Batch) error
 
-	// Commit finishes the file, forces it to disk and gives it its name. Until
-	// then there is no file of that name (or the previous one is untouched).
+	// Commit finishes the file, forces it to disk and gives it its name. Before that, there is no file of that name,
+	// or the previous one is untouched.
 	Commit(ctx context.Context) error
 
 	// Close discards the file unless it was committed. Calling it again, or
@@ -40,7 +38,7 @@ type Writer interface {
 	Close() error
 }
 
-// What bounds a batch when ReadOptions do not say.
+// These bound a batch when ReadOptions do not say.
 const (
 	BatchRowsDefault  = 16 << 10
 	BatchBytesDefault = 64 << 20
@@ -57,26 +55,24 @@ type ReadOptions struct {
 	// where an exact number matters.
 	BatchRows int
 
-	// BatchBytes ends a batch of long strings before it has BatchRows rows; 0
-	// means BatchBytesDefault. It bounds what a reader has to copy to make a
-	// batch, per column or in total as the format can, up to one more row.
+	// BatchBytes ends a batch of long strings before it has BatchRows rows; 0 means BatchBytesDefault. It bounds what
+	// a reader must copy to make a batch, up to one more row. It applies to each column or to all together, as the
+	// format can.
 	BatchBytes int
 
 	// Threads is how many goroutines the reader may use to decode; 0 or 1
 	// means none but the caller's.
 	Threads int
 
-	// Nulls are the texts that text formats read as null, in every column,
-	// whether quoted or not. Nil means NullsDefault; an empty list that is not
-	// nil means that nothing is null.
+	// Nulls are the texts that text formats read as null, in every column, whether quoted or not. Nil means
+	// NullsDefault. An empty list that is not nil means that nothing is null.
 	Nulls []string
 
 	// Mem allocates the batches; nil means Arrow's default.
 	Mem memory.Allocator
 }
 
-// NullsDefault are the texts that text formats read as null unless told
-// otherwise: nothing at all, and R's NA.
+// NullsDefault are the texts that text formats read as null by default: nothing at all, and R's NA.
 var NullsDefault = []string{"", "NA"}
 
 // WithDefaults returns o with its zero fields replaced by their defaults
@@ -105,8 +101,7 @@ type WriteOptions struct {
 	// Overwrite allows replacing a file that exists.
 	Overwrite bool
 
-	// Mem allocates what the writer needs of Arrow memory; nil means Arrow's
-	// default.
+	// Mem allocates the Arrow memory of the writer; nil means Arrow's default.
 	Mem memory.Allocator
 }
 
@@ -118,8 +113,8 @@ func (o WriteOptions) WithDefaults() WriteOptions {
 	return o
 }
 
-// Copy writes everything that r still delivers to w and returns how many rows
-// that was. It neither commits w nor closes either.
+// Copy writes everything that r still delivers to w and returns the number of rows. It neither commits w nor closes
+// either.
 func Copy(ctx context.Context, w Writer, r Reader) (rows int64, err error) {
 	return rows, Each(ctx, r, func(b Batch) error {
 		if err := w.Write(ctx, b); err != nil {
@@ -130,8 +125,8 @@ func Copy(ctx context.Context, w Writer, r Reader) (rows int64, err error) {
 	})
 }
 
-// FileOf returns the name of the file that r reads, or "" when r does not know
-// one. Readers of files tell it by a method File() string.
+// FileOf returns the name of the file that r reads, or "" when r does not know one. Readers of files have a method
+// File() string.
 func FileOf(r Reader) string {
 	if f, ok := r.(interface{ File() string }); ok {
 		return f.File()

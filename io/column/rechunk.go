@@ -10,10 +10,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// Rechunk returns the rows of r in batches of exactly `rows` rows, the last one
-// excepted, whatever the batches of r are. Each row keeps its place. A batch
-// that lies within one of r's is a slice of it; others are copied together.
-// rows >= 1.
+// Rechunk returns the rows of r in batches of exactly `rows` rows, except the last one. Each row keeps its place. A
+// batch that lies within one of r's is a slice of it; others are copied together. rows >= 1.
 func Rechunk(r Reader, rows int) Reader {
 	if rows < 1 {
 		panic(fmt.Sprintf("column: Rechunk to %d rows", rows))
@@ -25,7 +23,7 @@ type rechunked struct {
 	r       Reader
 	rows    int
 	mem     memory.Allocator
-	pending []Batch // fewer than rows rows, but for the last batch
+	pending []Batch // fewer than rows rows, except for the last batch
 	held    int     // rows in pending
 	err     error   // of r, delivered when the pending rows are
 }

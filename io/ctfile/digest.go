@@ -44,7 +44,7 @@ func (d *digests) rows(cols []arrow.Array) error {
 	return nil
 }
 
-// sums returns the digests in hex and begins anew.
+// sums returns the digests in hex and starts over.
 func (d *digests) sums() (ciphers, ids string) {
 	all := sha256.New()
 	for _, h := range d.ciphers {
@@ -172,8 +172,7 @@ func widen[T ~int8 | ~int16 | ~int32 | ~uint8 | ~uint16 | ~uint32](d *idDigest, 
 	d.each(len(v), func(i int) { d.buf = binary.LittleEndian.AppendUint64(d.buf, uint64(int64(v[i]))) })
 }
 
-// varying adds values of varying length, which end where the next one begins,
-// up to a constant.
+// varying adds values of varying length. Each ends where the next one begins, up to a constant.
 func (d *idDigest) varying(offsets []int32, values []byte) {
 	d.buf = d.buf[:0]
 	for i, end := range offsets[1:] {
@@ -183,8 +182,7 @@ func (d *idDigest) varying(offsets []int32, values []byte) {
 	d.values.Write(values)
 }
 
-// typeName is the name of a type in digests. Types without one have no digest
-// of their values either.
+// typeName is the name of a type in digests. Types without a name have no digest of their values either.
 func typeName(t arrow.DataType) string {
 	switch t := t.(type) {
 	case *arrow.ListType:

@@ -14,7 +14,7 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Version is the version of the format, as the footer has it.
+// Version is the version of the format, as written in the footer.
 const Version = "1"
 
 // Keys of the footer.
@@ -34,8 +34,8 @@ func (t *Table) footer() (map[string]string, error) {
 	return map[string]string{KeyVersion: Version, KeyTable: string(text), KeyDigest: hex.EncodeToString(digest[:])}, nil
 }
 
-// parseFooter reads a table from the footer's keys, of which values returns all
-// values, and validates it. Its errors are *column.InputError without a file.
+// parseFooter reads a table from the footer's keys and validates it. values returns all values of a key. Its errors
+// are *column.InputError without a file.
 func parseFooter(values func(key string) []string) (*Table, error) {
 	var found [3]string
 	for i, key := range []string{KeyVersion, KeyTable, KeyDigest} {
@@ -75,8 +75,8 @@ var (
 	rowGroupFields = []string{"rows", "ciphertext_sha256", "ids_sha256"}
 )
 
-// parseTable reads a table from JSON. It is strict where encoding/json is not:
-// fields are known or begin with "x_", are spelled exactly so, and occur once.
+// parseTable reads a table from JSON. It is stricter than encoding/json: fields are known or begin with "x_", are
+// spelled exactly so, and occur once.
 func parseTable(text string) (*Table, error) {
 	if !utf8.ValidString(text) {
 		return nil, refuse("the footer is not UTF-8")

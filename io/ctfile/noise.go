@@ -12,8 +12,9 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Noise is what was added to values for differential privacy before they were encrypted. Tables fuse only when they agree in
-// it but for numbers of tables, which add up; that is the fusing program's business, as is what the numbers mean.
+// Noise is what was added to values for differential privacy before they were encrypted. Tables fuse only when they
+// agree in it, except for numbers of tables, which add up. The fusing program checks that and knows what the numbers
+// mean.
 type Noise struct {
 	Place     string `json:"place"`     // "local": on every record, or "share": a part of what a sum needs
 	Mechanism string `json:"mechanism"` // "discrete-laplace" or "discrete-gaussian"
@@ -23,17 +24,18 @@ type Noise struct {
 	Records   int64  `json:"records"` // that a person is in, at most
 	Counts    string `json:"counts"`  // "noisy" or "public"
 
-	// Of shares: the sum of those of Honest owners has the noise that the guarantee needs. Owners are expected; Quiet tables
-	// in the sum have no share.
+	// The sum of the shares of Honest owners has the noise that the guarantee needs. Owners is how many owners there
+	// are. Quiet is how many tables in the sum have no share.
 	Owners int64 `json:"owners,omitempty"`
 	Honest int64 `json:"honest,omitempty"`
 	Quiet  int64 `json:"quiet,omitempty"`
-	// Shares are the job ids of the tables whose shares are summed up here, so that none is counted twice; none: this one's.
+	// Shares are the job ids of the tables whose shares are summed up here, so that none is counted twice. None means:
+	// that of this table.
 	Shares []string `json:"shares,omitempty"`
 	// Groups are the id columns of the groups that have a share each; none: every record has one.
 	Groups []string `json:"groups,omitempty"`
-	// List tells lists of groups, or of all records, from each other: those that have a share are the same in tables that agree
-	// in it. 64 hex digits; "" of noise on every record.
+	// List identifies the list of groups, or of all records, that have a share each: tables with the same List have
+	// the same list. 64 hex digits; "" for noise on every record.
 	List string `json:"list,omitempty"`
 
 	Quantities []NoisyQuantity `json:"quantities"` // those that have noise
@@ -45,7 +47,7 @@ type NoisyQuantity struct {
 	Sensitivity string `json:"sensitivity"` // what one record of a person changes at most
 	Parameter   string `json:"parameter"`   // scale or σ² of one term, a decimal or a fraction
 	Tail        string `json:"tail"`        // what one term practically never exceeds; the measure's bound includes it
-	Tables      int64  `json:"tables"`      // that have this noise and are summed up here
+	Tables      int64  `json:"tables"`      // how many tables with this noise are summed up here
 }
 
 // Fields of Noise and NoisyQuantity.

@@ -17,38 +17,34 @@ import (
 // Blocks arrow.ListOf their type) and the ciphertext columns
 // (arrow.FixedSizeBinaryType), none nullable. It is not for concurrent use.
 //
-// Every batch has exactly BatchRows rows but the last, wherever row groups end,
-// so that tables of the same rows read with the same BatchRows stay in step.
+// Every batch except the last has exactly BatchRows rows, wherever row groups end. So tables of the same rows, read
+// with the same BatchRows, stay in step.
 //
-// A row group's digests are checked when its last row is decoded: of what was
-// delivered before, nothing may be kept when Read fails later.
+// A row group's digests are checked when its last row is decoded. If Read fails later, nothing that was delivered
+// before may be kept.
 type Reader struct {
 	scan   *pages.Scan
 	table  *Table
 	schema *arrow.Schema
 	at     []int     // of the columns of schema among those scanned
 	file   blob.File // nil when closed
-	skip   int64     // rows scanned that are still to be left out,
+	skip   int64     // rows scanned that must still be left out,
 	left   int64     // and rows to be delivered after them
 }
 
-// Open opens an encrypted table and checks all of its footer: version, digest,
-// fields, and that the Parquet columns and row groups are those it says. What is
-// wrong is an *column.InputError.
+// Open opens an encrypted table and checks all of its footer: version, digest, fields, and that the Parquet columns
+// and row groups are the ones it names. An error is a *column.InputError.
 //
-// opts.Columns may name any id and ciphertext columns. Digests cover the id
-// columns together and the ciphertext columns together, so if one of a kind is
-// asked for, all of that kind are read; the other kind is neither read nor
+// opts.Columns may name any id and ciphertext columns. Digests cover the id columns together and the ciphertext
+// columns together. So if one of a kind is asked for, all of that kind are read. The other kind is neither read nor
 // checked.
 func Open(ctx context.Context, fs blob.FS, path string, opts column.ReadOptions) (*Reader, error) {
 	return OpenRows(ctx, fs, path, opts, 0, math.MaxInt64)
 }
 
-// OpenRows is Open for the rows of the file (blocks in Blocks) from number
-// `from`, counted from 0, to before `to`, as far as there are such rows: row
-// groups without any of them are not read. The first batch may be shorter than
-// the others, too. Row groups are read whole, also where a part of their rows is
-// wanted, so that their digests can be checked.
+// OpenRows is Open for the rows of the file (blocks in Blocks) from number `from`, counted from 0, to before `to`, as
+// far as there are such rows. Row groups without any of them are not read. Row groups with some of them are read
+// whole, so that their digests can be checked. The first batch may be shorter than the others, too.
 func OpenRows(ctx context.Context, fs blob.FS, path string, opts column.ReadOptions, from, to int64) (*Reader, error) {
 	f, err := fs.Open(ctx, path)
 	if err != nil {
@@ -201,7 +197,7 @@ func (r *Reader) Table() *Table { return r.table }
 // Read returns the next batch: see column.Reader.
 func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	b, err := r.scan.Read(ctx)
-	// Up to the end also when nothing of it is wanted, for the last digest.
+	// Read up to the end even when nothing of it is wanted, for the last digest.
 	for err == nil && (r.skip >= b.NumRows() || r.left == 0) {
 		r.skip -= min(r.skip, b.NumRows())
 		b.Release()
@@ -236,7 +232,7 @@ func (r *Reader) Close() error {
 	return errors.Join(r.scan.Close(), f.Close())
 }
 
-// readCheck holds a row group against what the footer says about it.
+// readCheck checks a row group against what the footer says about it.
 type readCheck struct {
 	table                *Table
 	group                RowGroup

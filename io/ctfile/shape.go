@@ -7,8 +7,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// blockSizes returns how many records each row of Blocks has, by its id
-// columns, of which there must be one at least and which must agree.
+// blockSizes returns the number of records of each row of Blocks. It needs at least one id column, and all of them
+// must agree.
 func blockSizes(ids []arrow.Array) ([]int, error) {
 	var sizes []int
 	for k, col := range ids {

@@ -24,7 +24,7 @@ type Table struct {
 	PublicKey   json.RawMessage `json:"public_key"`  // the key's public part, a JSON object
 
 	Layout       string   `json:"layout"`        // Records or Blocks
-	BlockRecords int      `json:"block_records"` // records in a row of Blocks, the last row excepted; 0 in Records
+	BlockRecords int      `json:"block_records"` // records in a row of Blocks, except the last row; 0 in Records
 	IDs          []string `json:"ids"`           // id columns; may be empty
 	Columns      []string `json:"columns"`       // ciphertext columns, which follow the ids in the file
 
@@ -38,18 +38,18 @@ type Table struct {
 	TestKey  bool   `json:"test_key,omitempty"` // made with a key that protects nothing
 	Total    bool   `json:"total,omitempty"`    // all records folded into one row, without ids
 
-	// A table may be several files, each with some of its rows, which Rows counts; the tables of all say the same but for
-	// Rows, AddsUsed and RowGroups. In Blocks all blocks but the last of the last file are whole.
+	// A table may be several files, each with some of its rows, which Rows counts. The tables of all files are the
+	// same except for Rows, AddsUsed and RowGroups. In Blocks all blocks are whole except the last of the last file.
 	Part     int  `json:"part,omitempty"`      // which of the files this is, from 1; 0 if it is the only one
 	LastPart bool `json:"last_part,omitempty"` // there are no more files
 
-	// Preparation is what was done to ids and values before encryption, in order. Tables fuse only when they agree in it,
-	// which is the fusing program's business.
+	// Preparation is what was done to ids and values before encryption, in order. Tables fuse only when they agree in
+	// it; the fusing program checks that.
 	Preparation []Step `json:"preparation,omitempty"`
 	// Samples are tokens of the people whose data is summed up here, ascending and different: 16 hex digits each.
 	Samples []string `json:"samples,omitempty"`
 
-	// WeightMax is the largest magnitude of a weight that values were multiplied by; 0 stands for 1.
+	// WeightMax is the largest magnitude of a weight that values were multiplied by; 0 means 1.
 	WeightMax int64 `json:"weight_max,omitempty"`
 	// Noise is what was added to values; nil is nothing.
 	Noise *Noise `json:"noise,omitempty"`
@@ -64,9 +64,8 @@ type Step struct {
 	Value string `json:"value,omitempty"` // and with which setting
 }
 
-// Measure is one quantity packed into ciphertexts: the sum over records in
-// which every column of Given is present of the product of the columns Terms
-// (without Terms, of 1: how many such records there are).
+// Measure is one quantity packed into ciphertexts. Over the records in which every column of Given is present, it is
+// the sum of the product of the columns Terms. Without Terms it is the number of such records.
 //
 // Record i of a row is in column InColumns[i/Slots], in the Width bits of its
 // plaintext from bit Offset + (i%Slots)·Stride on.
@@ -78,7 +77,7 @@ type Measure struct {
 	Bound     string   `json:"bound"`      // decimal integer: |packed integer of one record| <= Bound
 	Width     int      `json:"width"`      // bits of a slot
 	Slots     int      `json:"slots"`      // records in a ciphertext
-	Stride    int      `json:"stride"`     // bits from a record's slot to the next one's; not used when Slots is 1
+	Stride    int      `json:"stride"`     // bits from one record's slot to the next; not used when Slots is 1
 	Offset    int      `json:"offset"`     // lowest bit of the first record's slot
 	InColumns []string `json:"in_columns"` // of Table.Columns
 	Count     string   `json:"count"`      // name of the measure that counts the records summed up; "" for none

@@ -27,8 +27,8 @@ const (
 	MaskBits        = 42 // that a total in blocks leaves free at the top of a plaintext, for what masks it
 )
 
-// Validate checks a table against the format's rules, all but those that need
-// the file. Its errors are *column.InputError without a file.
+// Validate checks a table against the format's rules, except those that need the file. Its errors are
+// *column.InputError without a file.
 func (t *Table) Validate() error {
 	if err := t.validateUnwritten(); err != nil {
 		return err
@@ -153,8 +153,7 @@ func (t *Table) checkNames() error {
 	return nil
 }
 
-// checkName checks the name of a column or measure: what can be printed, typed
-// and told apart.
+// checkName checks the name of a column or measure: it must be printable and unambiguous.
 func checkName(what, name string) error {
 	why := ""
 	switch err := printable.Check(name); {
@@ -418,7 +417,7 @@ func (t *Table) checkRowGroups() error {
 	return nil
 }
 
-// blocks is how many rows of Blocks the table's records make.
+// blocks is the number of rows of Blocks that the table's records make.
 func (t *Table) blocks() int64 {
 	n := t.Rows / int64(t.BlockRecords)
 	if t.Rows%int64(t.BlockRecords) != 0 {

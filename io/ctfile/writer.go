@@ -24,8 +24,8 @@ type Options struct {
 	RowGroupBytes int  // of ciphertext in a row group, which is what is held in memory; 0 means RowGroupBytesDefault
 }
 
-// Writer writes an encrypted table. It is a column.Writer: the file appears
-// when Commit has succeeded, not before. It is not for concurrent use.
+// Writer writes an encrypted table. It is a column.Writer: the file appears when Commit has succeeded, not before. It
+// is not for concurrent use.
 type Writer struct {
 	path   string
 	schema *arrow.Schema
@@ -36,9 +36,9 @@ type Writer struct {
 	done   bool
 }
 
-// Create begins an encrypted table. t says what is in it, but for RowGroups,
-// which is ignored; idFields are the id columns, of the names in t.IDs, in that
-// order, each of the type of one id, or, in the layout Blocks, of a list of it.
+// Create begins an encrypted table. t says what is in it, except for RowGroups, which is ignored. idFields are the id
+// columns, with the names and in the order of t.IDs. Each is of the type of one id, or in the layout Blocks of a list
+// of it.
 //
 // Errors about t and the ids are *column.InputError.
 func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []arrow.Field, opts Options) (*Writer, error) {
@@ -74,7 +74,7 @@ func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []ar
 	return &Writer{path: path, schema: table.schema(fields), table: table, up: up, out: out, check: check}, nil
 }
 
-// refusedAt names the file in an InputError that has none.
+// refusedAt adds the name of the file to an InputError without one.
 func refusedAt(path string, err error) error {
 	var e *column.InputError
 	if errors.As(err, &e) && e.File == "" {
@@ -124,21 +124,18 @@ func (t *Table) schema(fields []arrow.Field) *arrow.Schema {
 	return arrow.NewSchema(out, nil)
 }
 
-// Schema is the schema of the batches to write: the id columns (in Blocks
-// arrow.ListOf their type) and the ciphertext columns
-// (arrow.FixedSizeBinaryType), none nullable. Lists of elements marked not
-// nullable are as good.
+// Schema is the schema of the batches to write: the id columns (in Blocks arrow.ListOf their type) and the ciphertext
+// columns (arrow.FixedSizeBinaryType), none nullable. Lists whose elements are marked not nullable are accepted as
+// well.
 func (w *Writer) Schema() *arrow.Schema { return w.schema }
 
-// Table returns the table as the footer will have it. Rows, AddsUsed, MaxAdds,
-// Source, JobID and the measures' bounds may be changed until Commit, which
-// validates it; when Rows is 0 then and ids tell how many records were written,
-// Commit sets it.
+// Table returns the table as the footer will have it. Rows, AddsUsed, MaxAdds, Source, JobID and the measures' bounds may
+// be changed until Commit, which validates it. If Rows is still 0 then, and the rows or ids written tell the number of
+// records, Commit sets it.
 func (w *Writer) Table() *Table { return w.table }
 
-// Write appends rows: see Schema. In Blocks every row has BlockRecords ids, but
-// the last one of the file, which may have fewer. A missing id is an
-// *column.InputError at its row.
+// Write appends rows: see Schema. In Blocks every row has BlockRecords ids; the last one of the file may have fewer. A
+// missing id is a *column.InputError at its row.
 func (w *Writer) Write(ctx context.Context, b column.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -198,7 +195,7 @@ func (w *Writer) Commit(ctx context.Context) error {
 	if err != nil {
 		return w.wrap(err)
 	}
-	for _, key := range slices.Sorted(maps.Keys(footer)) { // in one order, so that equal tables are equal files
+	for _, key := range slices.Sorted(maps.Keys(footer)) { // in a fixed order, so that equal tables are equal files
 		w.out.SetMetadata(key, footer[key])
 	}
 	if err := w.out.Close(); err != nil {
@@ -236,7 +233,7 @@ type writeCheck struct {
 	groups  []RowGroup
 	rows    int64 // of the current row group
 	records int64 // in all blocks, by their ids
-	short   bool  // a block had fewer records than the others: it was the last
+	short   bool  // a block had fewer records than the others, so it was the last
 }
 
 func (c *writeCheck) Rows(cols []arrow.Array) error {

@@ -19,15 +19,14 @@ type Mode int
 
 const (
 	Fail       Mode = iota // it fails with a *blob.Error of its file and ErrInjected; a write writes half before
-	Short                  // a read ends half way with io.EOF, as of a file that became shorter, and a write with io.ErrShortWrite; others fail
+	Short                  // a read ends half way with io.EOF, as if the file had become shorter; a write ends with io.ErrShortWrite; others fail
 	Delay                  // it takes 5 ms longer
 	Crash                  // it and all later operations fail: the process was killed before it
-	CrashAfter             // it is done, and fails like all later operations: the process was killed after it
+	CrashAfter             // it succeeds, but fails like all later operations: the process was killed after it
 )
 
-// Faulty is a disk that spoils its FailAt-th operation (from 1) as Mode says,
-// and none else. Operations are the methods that take a context and the ReadAt,
-// Write, Sync, Truncate and Commit of what these return. A test runs its subject
+// Faulty is a disk whose FailAt-th operation (from 1) fails as Mode says, and no other. Operations are the methods
+// that take a context, and the ReadAt, Write, Sync, Truncate and Commit of what these return. A test runs its subject
 // with FailAt 1, 2, 3, ... until Failed says that no operation failed any more.
 type Faulty struct {
 	FS     blob.FS // a blob.Disk, if its operations are used
@@ -44,7 +43,7 @@ func (f *Faulty) Failed() bool { return f.FailAt > 0 && f.ops.Load() >= f.FailAt
 // Ops returns how many operations there were.
 func (f *Faulty) Ops() int64 { return f.ops.Load() }
 
-// hit counts an operation and says whether it is spoilt; delays are over.
+// hit counts an operation and says whether it fails. A delay has passed when it returns.
 func (f *Faulty) hit() bool {
 	at := f.ops.Add(1)
 	if f.Mode == Crash || f.Mode == CrashAfter {
@@ -57,10 +56,10 @@ func (f *Faulty) hit() bool {
 	return at == f.FailAt
 }
 
-// last reports whether the operation that was hit is done nevertheless.
+// last reports whether the operation that was hit is done all the same.
 func (f *Faulty) last() bool { return f.Mode == CrashAfter && f.ops.Load() == f.FailAt }
 
-// do does an operation without bytes. A handle that it returned is closed when it is spoilt.
+// do runs an operation without bytes. If the operation fails, the handle that it returned is closed.
 func do[T any](f *Faulty, name string, op func() (T, error), undo func(T)) (T, error) {
 	var none T
 	if !f.hit() {
@@ -74,7 +73,7 @@ func do[T any](f *Faulty, name string, op func() (T, error), undo func(T)) (T, e
 	return none, injected(name)
 }
 
-// injected is the failure of an operation on a file, as a disk would tell it.
+// injected is the failure of an operation on a file, in the form in which a disk would report it.
 func injected(name string) error { return &blob.Error{Path: name, Err: ErrInjected} }
 
 func (f *Faulty) run(name string, op func() error) error {

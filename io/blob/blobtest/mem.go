@@ -13,8 +13,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
-// Mem is a blob.Disk in memory. Its directories are implied by the names, or
-// made. The zero value is empty and ready to use.
+// Mem is a blob.Disk in memory. Its directories are made, or follow from the names of files. The zero value is empty
+// and ready to use.
 type Mem struct {
 	mu      sync.Mutex
 	files   map[string]*memNode
@@ -91,15 +91,13 @@ func (m *Mem) Handles() int {
 	return m.handles
 }
 
-// PowerLoss forgets everything that was not made durable: uploads and scratch
-// files, what was appended after the last Sync, new files without a Sync, and
-// removals not followed by an operation that makes names in the same directory
-// durable. Whatever was open fails from now on.
+// PowerLoss forgets everything that was not made durable: uploads and scratch files, what was appended after the last
+// Sync, and new files without a Sync. It undoes a removal unless a later operation made names in the same directory
+// durable. Everything that was open fails from now on.
 func (m *Mem) PowerLoss() { m.TornPowerLoss(func(int) int { return 0 }) }
 
-// TornPowerLoss is PowerLoss on a disk that has written some of it already:
-// keep is asked how many of n bytes or changes, in the order in which they were
-// made, have survived.
+// TornPowerLoss is PowerLoss on a disk that has already written some of it. keep returns how many of n bytes or
+// changes have survived, in the order in which they were made.
 func (m *Mem) TornPowerLoss(keep func(n int) int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -135,7 +133,7 @@ func (m *Mem) TornPowerLoss(keep func(n int) int) {
 	}
 }
 
-// handle is something open, for one of Mem's lives.
+// handle is something open, for one of Mem's lives (from one loss of power to the next).
 type handle struct {
 	m      *Mem
 	name   string
@@ -149,7 +147,7 @@ func (m *Mem) open(name string) handle {
 	return handle{m: m, name: name, life: m.life}
 }
 
-// use locks Mem for an operation of a handle, unless that is gone.
+// use locks Mem for an operation of a handle, unless the handle is gone.
 func (h *handle) use() error {
 	h.m.mu.Lock()
 	var what string
