@@ -11,8 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// bufferBytesMax bounds a decompressed buffer, the one size that a file can
-// claim without having as many bytes.
+// bufferBytesMax bounds a decompressed buffer. It is the one size that a file can claim without holding as many bytes.
 const bufferBytesMax = 2 << 30
 
 // codec decompresses buffers; its zstd decoder is made when first needed.
@@ -24,10 +23,8 @@ func (c *codec) close() {
 	}
 }
 
-// decompress returns the content of a buffer of a compressed batch: the size
-// as 8 bytes, -1 for a buffer that is not compressed after all, and the data.
-// Memory grows with what comes out, not with what the size claims. The caller
-// releases the buffer.
+// decompress returns the content of a buffer of a compressed batch: 8 bytes of size, -1 for a buffer that is not
+// compressed, and the data. Memory grows with the output, not with the claimed size. The caller releases the buffer.
 func (c *codec) decompress(kind int, data []byte, mem memory.Allocator) (buf *memory.Buffer, err error) {
 	if len(data) < 8 {
 		return nil, errors.New("a compressed buffer without a size")
@@ -62,10 +59,10 @@ func (c *codec) decompress(kind int, data []byte, mem memory.Allocator) (buf *me
 	return buf, nil
 }
 
-// decodeZSTD decodes frames of exactly size bytes; grow as for decodeLZ4.
+// decodeZSTD decodes frames of exactly size bytes. grow works as for decodeLZ4.
 func (c *codec) decodeZSTD(data []byte, size int, grow func(n int) []byte) (err error) {
-	// The window of a frame is allocated at once; no frame needs one above its
-	// size, but encoders that do not know that may ask for up to windowMax.
+	// The window of a frame is allocated at once. No frame needs one above its size, but encoders that do not know the
+	// size may ask for up to windowMax.
 	const windowMax = 128 << 20
 	limit := zstd.WithDecoderMaxMemory(uint64(max(size, windowMax)))
 	src := bytes.NewReader(data)
@@ -86,7 +83,7 @@ func (c *codec) decodeZSTD(data []byte, size int, grow func(n int) []byte) (err 
 			break
 		}
 	}
-	// The checksum comes after the last byte, and after that maybe padding.
+	// The checksum comes after the last byte. Padding may follow.
 	n, err := c.zstd.Read(make([]byte, 1))
 	if n != 0 {
 		return fmt.Errorf("more than the %d bytes that are claimed", size)

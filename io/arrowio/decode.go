@@ -11,9 +11,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// decoded returns the type in which a column of a file is delivered: strings
-// plain whatever their encoding, dictionaries resolved, a column of nothing but
-// nulls as strings. ok is false for a type that is not supported.
+// decoded returns the type in which a column of a file is delivered. Strings are plain whatever their encoding,
+// dictionaries are resolved, and a column with only nulls becomes strings. ok is false for a type that is not
+// supported.
 func decoded(dt arrow.DataType) (out arrow.DataType, ok bool) {
 	switch dt := dt.(type) {
 	case *arrow.StringType, *arrow.LargeStringType, *arrow.StringViewType, *arrow.NullType:
@@ -57,7 +57,7 @@ type source struct {
 	text  func(i int) (value string, ok bool) // when delivered as other strings than arr: value i, and whether it is not null
 }
 
-// newSource takes over arr, and checks that the indices are within dict.
+// newSource takes ownership of arr, and checks that the indices are within dict.
 func newSource(arr, dict arrow.Array, out arrow.DataType) (*source, error) {
 	s := &source{arr: arr, dict: dict, out: out}
 	values := arr
@@ -80,8 +80,7 @@ func newSource(arr, dict arrow.Array, out arrow.DataType) (*source, error) {
 	return s, nil
 }
 
-// indexOf returns how to read the indices of a dictionary; those that no int
-// can hold become -1.
+// indexOf returns how to read the indices of a dictionary. Indices that do not fit an int become -1.
 func indexOf(arr arrow.Array) func(i int) int {
 	switch arr := arr.(type) {
 	case *array.Int8:
@@ -104,8 +103,7 @@ func indexOf(arr arrow.Array) func(i int) int {
 	return func(int) int { return -1 }
 }
 
-// textOf returns how to read the strings of values, by way of the indices if
-// there are any.
+// textOf returns how to read the strings of values, through the indices if there are any.
 func (s *source) textOf(values arrow.Array) func(i int) (string, bool) {
 	var at func(i int) string
 	switch v := values.(type) {
@@ -146,9 +144,8 @@ func (s *source) textOf(values arrow.Array) func(i int) (string, bool) {
 	}
 }
 
-// fit returns how many of the n rows from i on make one batch, of no more than
-// the given bytes of copied strings but at least one row: a dictionary can hold
-// few long strings that many rows name.
+// fit returns how many of the n rows from i on make one batch: at least one row, otherwise no more than the given
+// bytes of copied strings. A dictionary can hold few long strings that many rows name.
 func (s *source) fit(i, n, bytes int) int {
 	if s.text == nil {
 		return n
@@ -215,7 +212,7 @@ func (s *source) cutFixed(i, n int, mem memory.Allocator) arrow.Array {
 	return build(s.out, n, nulls, bitmap, data)
 }
 
-// build makes an array of buffers, which it takes over.
+// build makes an array of buffers and takes ownership of them.
 func build(dt arrow.DataType, n, nulls int, buffers ...*memory.Buffer) arrow.Array {
 	if nulls == 0 {
 		buffers[0].Release()

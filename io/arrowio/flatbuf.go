@@ -5,15 +5,12 @@ import (
 	"errors"
 )
 
-// errFlatbuffer is the cause of every refusal of metadata that does not hold
-// together.
+// errFlatbuffer is the cause of every refusal of inconsistent metadata.
 var errFlatbuffer = errors.New("its metadata is damaged")
 
-// flatbuf reads FlatBuffers, the encoding of Arrow's metadata, from bytes that
-// may say anything. A read outside of the bytes yields zero and sets bad, so
-// that callers check once, after reading; vectors and strings are checked to be
-// within the bytes before their length is used.
-// (Format: https://flatbuffers.dev/internals.)
+// flatbuf reads FlatBuffers, the encoding of Arrow's metadata, from untrusted bytes. A read outside of the bytes
+// yields zero and sets bad, so that callers check once, after reading. Vectors and strings are checked to be within
+// the bytes before their length is used. (Format: https://flatbuffers.dev/internals.)
 type flatbuf struct {
 	b   []byte
 	bad bool

@@ -17,7 +17,7 @@ import (
 // dictionary), as the Arrow format advises.
 const rowsMax = math.MaxInt32
 
-// valueBytesMax is the largest string, so that every one fits a batch.
+// valueBytesMax is the largest string, so that every string fits a batch.
 const valueBytesMax = 1 << 30
 
 // loader reads the arrays of one message, in the order of the schema.
@@ -32,8 +32,7 @@ type loader struct {
 	node, buffer, view int // the next ones
 }
 
-// layout says how many parts of a message a type's array has, its children's
-// not included, and which children it has.
+// layout says how many parts of a message an array of a type has, without its children's, and which children it has.
 func layout(dt arrow.DataType, version int16) (nodes, buffers, views int, children []arrow.DataType) {
 	const version5 = 4 // since which unions have no validity bitmap
 	switch dt := dt.(type) {
@@ -101,9 +100,8 @@ func (l *loader) skip(dt arrow.DataType) error {
 	return nil
 }
 
-// load reads the array of a flat type, of exactly rows values, and checks that
-// every value of it can be got at. Of a dictionary type it is the indices. The
-// caller releases it.
+// load reads the array of a flat type, of exactly rows values, and checks that every value of it can be read. For a
+// dictionary type it returns the indices. The caller releases it.
 func (l *loader) load(dt arrow.DataType, rows int) (arrow.Array, error) {
 	if d, ok := dt.(*arrow.DictionaryType); ok {
 		dt = d.IndexType
@@ -191,7 +189,7 @@ func checkLength(buf *memory.Buffer, rows, bits int) error {
 	return nil
 }
 
-// whole cuts b to a multiple of size, as casts need it.
+// whole cuts b to a multiple of size, as casts need.
 func whole(b []byte, size int) []byte { return b[:len(b)/size*size] }
 
 func isText(dt arrow.DataType) bool {
@@ -209,7 +207,7 @@ var (
 
 func checkOffsets[T int32 | int64](offsets []T, rows int, buffers []*memory.Buffer, mustBeText bool) error {
 	if rows == 0 {
-		return nil // writers may leave out the one offset of no values
+		return nil // writers may leave out the single offset of an empty array
 	}
 	if len(offsets) < rows+1 {
 		return fmt.Errorf("%d offsets for %d values", len(offsets), rows)
@@ -232,8 +230,8 @@ func checkOffsets[T int32 | int64](offsets []T, rows int, buffers []*memory.Buff
 	if !mustBeText {
 		return nil
 	}
-	// All at once: valid text, and no boundary within a character. Otherwise
-	// what is wrong may be under a null, where anything may be.
+	// Check all at once: valid text, and no boundary within a character. Otherwise the error may be under a null,
+	// where any bytes are allowed.
 	ok := utf8.Valid(text[offsets[0]:last])
 	for _, at := range offsets {
 		ok = ok && (at == last || utf8.RuneStart(text[at]))

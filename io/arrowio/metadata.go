@@ -2,9 +2,8 @@ package arrowio
 
 import "errors"
 
-// The tables of Arrow's IPC metadata, format/File.fbs, Message.fbs and
-// Schema.fbs of the Arrow project; the numbers of slots are those of the
-// fields there.
+// These are the tables of Arrow's IPC metadata, format/File.fbs, Message.fbs and Schema.fbs of the Arrow project. The
+// numbers of slots are those of the fields there.
 
 const (
 	headerDictionary = 2
@@ -121,33 +120,31 @@ func parseBatch(b []byte, kind uint8, body int64) (batch, error) {
 	return out, nil
 }
 
-// Bounds of a schema, far above what is in use and far below what would hurt.
+// These are bounds of a schema, far above what is in use and far below what would do harm.
 const (
 	fieldDepthMax   = 32
 	schemaTablesMax = 1 << 22
 	schemaBytesMax  = 256 << 20
 )
 
-// schemaCheck walks the metadata of a schema before the Arrow library, which
-// trusts it, does: everything is within the bytes, nesting is bounded, and so
-// is the total even if parts are shared.
+// schemaCheck walks the metadata of a schema before the Arrow library, which trusts it. It checks that everything is
+// within the bytes, that nesting is bounded, and that the total is bounded even if parts are shared.
 type schemaCheck struct {
 	f      *flatbuf
 	tables int
 	bytes  int
 }
 
-// fieldInfo is what the library does not tell of a column.
+// fieldInfo is what the library does not report about a column.
 type fieldInfo struct {
 	dictionary   int64 // the id of its dictionary
 	isDictionary bool
 }
 
-// errBigEndian is returned for files of machines that write so.
+// errBigEndian is returned for files of big-endian machines.
 var errBigEndian = errors.New("values are big-endian")
 
-// checkSchema checks a schema, and returns what is to know of its top-level
-// fields.
+// checkSchema checks a schema, and returns what must be known of its top-level fields.
 func checkSchema(schema table) ([]fieldInfo, error) {
 	c := &schemaCheck{f: schema.f}
 	if schema.int16(0) != 0 && c.ok() {

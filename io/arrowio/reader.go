@@ -1,12 +1,10 @@
 // Package arrowio reads and writes Arrow IPC files: .arrow, and .feather of
 // version 2, which is the same.
 //
-// The Arrow library reads the schema, after its metadata has been checked, and
-// writes files. Record batches are loaded here: only the columns wanted, from
-// metadata that may say anything, into arrays in which every value can be got
-// at. Strings and binaries come in one type each, whatever their encoding in
-// the file (large, view, dictionary). One record batch of the file, as far as
-// its columns are wanted, is in memory at a time; batches are slices of it.
+// The Arrow library reads the schema, after its metadata has been checked, and writes files. Record batches are loaded
+// here: only the columns wanted, from untrusted metadata, into arrays in which every value can be read. Strings and
+// binaries come in one type each, whatever their encoding in the file (large, view, dictionary). One record batch of
+// the file is in memory at a time, with only the columns wanted; batches are slices of it.
 package arrowio
 
 import (
@@ -58,9 +56,8 @@ type Reader struct {
 	err     error
 }
 
-// Open opens the named file, and reads its schema and the dictionaries needed.
-// Columns wanted (all, when none are named) must be of a flat type: booleans,
-// integers, floats of 32 and 64 bits, decimals, dates, times, durations,
+// Open opens the named file, and reads its schema and the dictionaries needed. The columns wanted (all, when none are
+// named) must be of a flat type: booleans, integers, floats of 32 and 64 bits, decimals, dates, times, durations,
 // strings, binaries, or dictionaries of these.
 func Open(ctx context.Context, fs blob.FS, name string, opts column.ReadOptions) (column.Reader, error) {
 	if err := checkName(name); err != nil {
@@ -208,9 +205,8 @@ func (r *Reader) refuse(format string, args ...any) error {
 	return column.Refuse(r.name, "the file is damaged: %w", fmt.Errorf(format, args...)).WithHint(damagedHint)
 }
 
-// readSchema has the library read the schema in the footer (where it always is;
-// not every writer also begins the file with it), as that of a file of nothing
-// else.
+// readSchema lets the library read the schema in the footer, as that of an empty file. The schema is always there; not
+// every writer also puts it at the beginning of the file.
 func (r *Reader) readSchema(foot []byte) error {
 	file := append([]byte(magic+"\x00\x00"), foot...)
 	file = binary.LittleEndian.AppendUint32(file, uint32(len(foot)))
@@ -282,7 +278,7 @@ func (r *Reader) readDictionaries() error {
 	}
 	for id, dt := range types {
 		if r.dicts[id] == nil {
-			// Columns of nothing but nulls may come without one.
+			// Columns with only nulls may come without one.
 			r.dicts[id] = array.MakeArrayOfNull(r.opts.Mem, dt, 0)
 		}
 	}
@@ -306,8 +302,8 @@ func (r *Reader) openMessage(b block, kind uint8) (*loader, error) {
 	return l, err
 }
 
-// inPart says in which message of the file an error was met. Errors of the
-// disk, and those that are already placed, stay as they are.
+// inPart adds the message of the file in which an error was met. Errors of the disk, and those that already have a
+// place, stay as they are.
 func (r *Reader) inPart(err error, what string, k int) error {
 	var read *readError
 	var placed *column.InputError
@@ -348,9 +344,8 @@ func (r *Reader) Schema() *arrow.Schema { return r.schema }
 // Rows returns how many rows were delivered so far.
 func (r *Reader) Rows() int64 { return r.row }
 
-// Read returns the next rows, all of one record batch of the file: at most
-// ReadOptions.BatchRows, and of no more than ReadOptions.BatchBytes in a column
-// whose strings are copied, but for the last row.
+// Read returns the next rows, all of one record batch of the file. They are at most ReadOptions.BatchRows. In a column
+// whose strings are copied they have, except for the last row, at most ReadOptions.BatchBytes.
 func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	if r.err == nil {
 		r.err = ctx.Err()

@@ -49,8 +49,7 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 	return w, nil
 }
 
-// position is a writer that knows how far it got, which is all the seeking
-// that the Arrow library does.
+// position is a writer that knows its position, which is all the seeking that the Arrow library does.
 type position struct {
 	w io.Writer
 	n int64

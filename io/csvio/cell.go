@@ -105,8 +105,8 @@ func appendFloat(dst []byte, v float64, size int) []byte {
 	return strconv.AppendFloat(dst, v, format, -1, size)
 }
 
-// appendDecimal appends v / 10^scale with exactly scale decimals; with a
-// negative scale, the integer that it stands for.
+// appendDecimal appends v / 10^scale with exactly scale decimals. With a negative scale it appends the integer of that
+// value.
 func appendDecimal(dst []byte, v decimal128.Num, scale int) []byte {
 	hi, lo := uint64(v.HighBits()), v.LowBits()
 	if v.Sign() < 0 {
@@ -158,8 +158,8 @@ func appendDate(dst []byte, seconds int64) []byte {
 	return time.Unix(seconds, 0).UTC().AppendFormat(dst, time.DateOnly)
 }
 
-// appendTimestamp appends an instant as RFC 3339 in UTC, with as many decimals
-// of a second as are not zero; without a Z when the type has no time zone.
+// appendTimestamp appends an instant as RFC 3339 in UTC, with no trailing zeros in the fraction of a second. Without a
+// time zone in the type there is no Z.
 func appendTimestamp(dst []byte, v int64, dt *arrow.TimestampType) []byte {
 	perSecond := int64(time.Second / dt.Unit.Multiplier())
 	seconds := floorDiv(v, perSecond)

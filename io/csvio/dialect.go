@@ -1,17 +1,15 @@
-// Package csvio reads and writes delimited text: .csv and .tsv, either also
-// gzip-compressed (.csv.gz, .tsv.gz). It reads expression matrices in the BED
-// form of FastQTL and QTLtools: .bed and .bed.gz, tab-separated, with a header
-// that begins with # and whose first four columns, whatever it calls them, are
-// delivered as chrom, start, end and id; the others are the samples.
+// Package csvio reads and writes delimited text: .csv and .tsv, either also gzip-compressed (.csv.gz, .tsv.gz). It
+// also reads expression matrices in the BED form of FastQTL and QTLtools: .bed and .bed.gz. These are tab-separated,
+// with a header that begins with #. Their first four columns, whatever the header calls them, are delivered as chrom,
+// start, end and id; the others are the samples.
 //
-// A file is UTF-8 text with a header row of distinct names. Fields may be
-// quoted as in RFC 4180, in TSV as well; a field that does not begin with a
-// quote may contain one in TSV, but not in CSV. Lines end in LF or CRLF. A byte
-// order mark is skipped. Every row has as many fields as the header. Blank
-// lines are allowed after the last row only, as they could otherwise be rows.
+// A file is UTF-8 text with a header row of distinct names. Fields may be quoted as in RFC 4180, in TSV as well. A
+// field that does not begin with a quote may contain one in TSV, but not in CSV. Lines end in LF or CRLF. A byte order
+// mark is skipped. Every row has as many fields as the header. Blank lines are allowed only after the last row, as
+// they could otherwise be rows.
 //
-// All columns are read as strings: what is a number is the business of whoever
-// wants one, who can say in which row and line it was not.
+// All columns are read as strings. The code that needs numbers parses them, and can name the row and line of one that
+// is invalid.
 package csvio
 
 import (

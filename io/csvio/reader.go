@@ -37,9 +37,8 @@ type Reader struct {
 	err     error
 }
 
-// Open opens the named file and reads its header. The name's extension says
-// the kind. A file without a byte is refused (column.ErrEmptyFile); one with a
-// header and no row is a table without rows.
+// Open opens the named file and reads its header. The name's extension says the kind. An empty file is refused
+// (column.ErrEmptyFile). One with a header and no row is a table without rows.
 func Open(ctx context.Context, fs blob.FS, name string, opts column.ReadOptions) (column.Reader, error) {
 	d, err := dialectOf(name)
 	if err != nil {
@@ -156,8 +155,8 @@ func (r *Reader) Schema() *arrow.Schema { return r.schema }
 // Rows returns how many rows were delivered so far.
 func (r *Reader) Rows() int64 { return r.rows }
 
-// Read returns the next rows: at most ReadOptions.BatchRows, and of no more than
-// ReadOptions.BatchBytes of text in all columns of the file, but for the last row.
+// Read returns the next rows: at most ReadOptions.BatchRows and, except for the last row, at most
+// ReadOptions.BatchBytes of text in all columns of the file.
 func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	if r.err == nil {
 		r.err = ctx.Err()

@@ -16,8 +16,8 @@ const (
 	recordFieldsMax = 1 << 20
 )
 
-// scanner splits text into records and those into fields. It knows nothing of
-// headers and columns; its errors have a line but no row.
+// scanner splits text into records and those into fields. It knows nothing of headers and columns. Its errors have a
+// line but no row.
 type scanner struct {
 	dialect
 	src   io.Reader
@@ -103,9 +103,8 @@ func (s *scanner) fill() error {
 	return s.err
 }
 
-// next moves to the next record. At the end it returns io.EOF. It refuses
-// blank lines between records, invalid UTF-8, malformed quotes and more fields
-// than wanted; fewer fields are the caller's business, through len(s.fields).
+// next moves to the next record. At the end it returns io.EOF. It refuses blank lines between records, invalid UTF-8,
+// malformed quotes and more fields than wanted. The caller checks for fewer fields, by len(s.fields).
 func (s *scanner) next() error {
 	s.blanks = 0
 	for {
@@ -143,8 +142,7 @@ func (s *scanner) next() error {
 	}
 }
 
-// peekLine returns the line at start without its line end, and its size with
-// that: 0 at the end of the text.
+// peekLine returns the line at start without its line end, and its size with the line end: 0 at the end of the text.
 func (s *scanner) peekLine() (line []byte, size int, err error) {
 	searched := 0
 	for {
@@ -204,9 +202,8 @@ func (s *scanner) ragged(n string) error {
 		WithHint("Every row needs a value, or an empty one, for every column; a value that contains the separator must be in quotes.")
 }
 
-// scanQuoted finds the fields of a record that has a quote in its first line,
-// and may go on over several lines. Positions are relative to start, which
-// fill may move.
+// scanQuoted finds the fields of a record that has a quote in its first line, and may continue over several lines.
+// Positions are relative to start, which fill may move.
 func (s *scanner) scanQuoted() error {
 	pos := 0
 	for {

@@ -17,11 +17,10 @@ import (
 // flushBytes is how much text a Writer gathers before it passes it on.
 const flushBytes = 256 << 10
 
-// Writer writes a delimited text file: a header row, then the rows; lines end
-// in LF. A value is in quotes where it must be. A null is an empty field and an
-// empty string is "", so that readers that can tell them apart do (Open reads
-// both as null unless ReadOptions.Nulls say otherwise). In a table of one
-// column a null is "" as well, as a blank line would not be a row.
+// Writer writes a delimited text file: a header row, then the rows; lines end in LF. A value is in quotes where it
+// must be. A null is an empty field and an empty string is "", for readers that tell them apart. (Open reads both as
+// null unless ReadOptions.Nulls say otherwise.) In a table of one column a null is "" as well, as a blank line would
+// not be a row.
 type Writer struct {
 	name   string
 	upload blob.Upload

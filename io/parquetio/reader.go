@@ -13,9 +13,8 @@ import (
 // Open opens a Parquet file. Its columns are those of opts.Columns in that
 // order, else all in file order.
 //
-// Every batch has exactly opts.BatchRows rows but the last. With opts.Threads >
-// 1, that many row groups are decoded at a time by goroutines, which begin with
-// the first Read and end with Close.
+// Every batch except the last has exactly opts.BatchRows rows. With opts.Threads > 1, that many row groups are decoded
+// at a time by goroutines, which begin with the first Read and end with Close.
 func Open(ctx context.Context, fs blob.FS, path string, opts column.ReadOptions) (column.Reader, error) {
 	f, err := fs.Open(ctx, path)
 	if err != nil {

@@ -11,8 +11,7 @@ import (
 	"github.com/cipherfold/cipherfold/io/internal/pages"
 )
 
-// Size of the row groups written: so many rows, or as soon as so many bytes of
-// one are in memory.
+// These are the size of the row groups written: so many rows, or as soon as so many bytes of one are in memory.
 const (
 	RowGroupRows  = 128 << 10
 	RowGroupBytes = 64 << 20

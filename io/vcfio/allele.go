@@ -22,8 +22,8 @@ var iupac = func() (t [256]bool) {
 	return t
 }()
 
-// isSymbolic says whether an allele stands for something that is not spelled out: <ID>, * for an overlapping deletion,
-// or a breakend, which has square brackets or begins or ends with a dot.
+// isSymbolic says whether an allele is not spelled out: <ID>, * for an overlapping deletion, or a breakend, which has
+// square brackets or begins or ends with a dot.
 func isSymbolic(a []byte) bool {
 	n := len(a)
 	switch {
@@ -65,9 +65,9 @@ func upper(dst, a []byte) []byte {
 	return dst
 }
 
-// trim removes the bases that two alleles have in common, at the end and then at the beginning, as long as both keep one
-// (Tan, Abecasis and Kang, Unified representation of genetic variants, Bioinformatics 31, 2015, without the step that
-// needs the reference genome). shift is how much further right the variant begins.
+// trim removes the bases that two alleles share, at the end and then at the beginning, as long as both keep one. shift
+// is how much further right the variant begins. (Tan, Abecasis and Kang, Unified representation of genetic variants,
+// Bioinformatics 31, 2015, without the step that needs the reference genome.)
 func trim(ref, alt []byte) (r, a []byte, shift int) {
 	for len(ref) > 1 && len(alt) > 1 && ref[len(ref)-1] == alt[len(alt)-1] {
 		ref, alt = ref[:len(ref)-1], alt[:len(alt)-1]
@@ -93,8 +93,8 @@ func (o *Options) chromName(name string) string {
 	return name
 }
 
-// NormaliseVariant rewrites a variant that is one text, CHROM:POS:REF:ALT, as Open does with Strip and Trim: chr17:100:CAA:CA
-// becomes 17:100:CA:C. It says false for what is no such variant.
+// NormaliseVariant rewrites a variant that is one text, CHROM:POS:REF:ALT, as Open does with Strip and Trim:
+// chr17:100:CAA:CA becomes 17:100:CA:C. It returns false for a text that is not such a variant.
 func NormaliseVariant(text string) (string, bool) {
 	parts := strings.Split(text, ":")
 	if len(parts) != 4 || parts[0] == "" {

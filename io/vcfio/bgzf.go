@@ -12,8 +12,9 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// BGZF is a series of gzip members of at most 64 KiB, each with its own size in an extra field "BC", so that members can
-// be found without decompressing and decompressed side by side. The last one is empty: a file that lacks it was cut off.
+// BGZF is a series of gzip members of at most 64 KiB. Each has its own size in an extra field "BC", so that members
+// can be found without decompressing, and decompressed in parallel. The last one is empty: a file that lacks it was
+// cut off.
 
 const (
 	blockHeaderBytes = 18

@@ -62,7 +62,7 @@ func (s *sampleScanner) scanDosages(samples []byte) *column.InputError {
 	return nil
 }
 
-// ploidyOf returns the number of alleles of a genotype, called or not. A single dot says nothing, and stands for two.
+// ploidyOf returns the number of alleles of a genotype, called or not. A single dot says nothing, and counts as two.
 func ploidyOf(g []byte) int {
 	if string(g) == "." {
 		return 2
@@ -112,7 +112,7 @@ func (s *sampleScanner) readDosages(text []byte, ploidy int, sample string) *col
 	return nil
 }
 
-// parseDosage reads a decimal number, also with an exponent, exactly: ok is false where it has more than dosageDecimals
+// parseDosage reads a decimal number, also with an exponent, exactly. ok is false if it has more than dosageDecimals
 // decimals or is too large to be a dosage.
 func parseDosage(text []byte) (v int64, ok bool) {
 	mantissa, exponent := text, 0

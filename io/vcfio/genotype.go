@@ -38,7 +38,7 @@ type sampleScanner struct {
 	*plan
 	counts
 	alleles int    // alternative alleles of the record
-	format  []byte // the FORMAT that gt, ds and colons are of
+	format  []byte // the FORMAT to which gt, ds and colons belong
 	gt, ds  int    // index of the field among those of FORMAT, or -1
 	colons  int    // of FORMAT, and of a sample at most
 	pairs   [pairCodes * pairCodes]uint32
@@ -46,7 +46,7 @@ type sampleScanner struct {
 	values  []int64
 }
 
-// Codes of an allele in a genotype of two one-digit alleles: its number, or pairMissing.
+// These are the codes of an allele in a genotype of two one-digit alleles: its number, or pairMissing.
 const (
 	pairCodes   = 11
 	pairMissing = 10
@@ -113,14 +113,14 @@ func (s *sampleScanner) scan(format, samples []byte, alleles int) *column.InputE
 	return s.scanGenotypes(samples)
 }
 
-// Two samples with the genotype 0|0, and the like, as they lie in memory before a tab each.
+// These are two samples with the genotype 0|0 and similar ones, as they lie in memory before a tab each.
 var (
 	phasedReference   = binary.LittleEndian.Uint64([]byte("0|0\t0|0\t"))
 	unphasedReference = binary.LittleEndian.Uint64([]byte("0/0\t0/0\t"))
 )
 
-// countPairs counts samples whose columns are all of two one-digit alleles and nothing else. It says false, with counts
-// unfinished, where that is not so.
+// countPairs counts samples whose columns are all of two one-digit alleles and nothing else. Otherwise it returns
+// false, with unfinished counts.
 func (s *sampleScanner) countPairs(samples []byte) bool {
 	n := len(s.header.samples)
 	if len(samples) != 4*n-1 {
@@ -186,8 +186,8 @@ func (s *sampleScanner) countPair(g uint32) bool {
 // has says whether the record has an allele, given by its code.
 func (s *sampleScanner) has(code int) bool { return code == pairMissing || code <= s.alleles }
 
-// addPairs turns counts of genotypes into counts of alleles. It says false when a genotype has an allele that the record
-// does not have.
+// addPairs turns counts of genotypes into counts of alleles. It returns false when a genotype has an allele that the
+// record does not have.
 func (s *sampleScanner) addPairs() bool {
 	for at, n := range s.pairs {
 		if n == 0 {
@@ -256,8 +256,8 @@ func (s *sampleScanner) scanGenotypes(samples []byte) *column.InputError {
 	return nil
 }
 
-// pair reads a sample whose column begins with a genotype of two one-digit alleles that the record has, and another column
-// after it, and returns what comes after it.
+// pair reads a sample whose column begins with a genotype of two one-digit alleles that the record has, followed by
+// another column. It returns what follows.
 func (s *sampleScanner) pair(samples []byte, i int) (rest []byte, ok bool) {
 	if s.gt != 0 || len(samples) < 4 {
 		return nil, false
@@ -295,7 +295,7 @@ func (s *sampleScanner) pair(samples []byte, i int) (rest []byte, ok bool) {
 	return samples[end+1:], true
 }
 
-// cell returns the column of the i-th sample and what comes after it.
+// cell returns the column of the i-th sample and what follows it.
 func (s *sampleScanner) cell(samples []byte, i int) (cell, rest []byte, err *column.InputError) {
 	end := bytes.IndexByte(samples, '\t')
 	if last := i == len(s.header.samples)-1; last != (end < 0) {
@@ -312,7 +312,7 @@ func (s *sampleScanner) cell(samples []byte, i int) (cell, rest []byte, err *col
 	return cell, rest, nil
 }
 
-// field returns a field of a sample's column; the last ones may have been left out.
+// field returns a field of a sample's column. The last fields may have been left out.
 func field(cell []byte, index int) (value []byte, ok bool) {
 	for range index {
 		i := bytes.IndexByte(cell, ':')
@@ -336,7 +336,7 @@ func (s *sampleScanner) genotype(g []byte, sample int) (complete bool, err *colu
 			WithHint("A genotype is allele numbers or dots separated by / or |, such as 0/1, 1|2 or ./.")
 	}
 	at, ploidy := 0, 0
-	if len(g) > 0 && (g[0] == '/' || g[0] == '|') { // VCFv4.4 allows to say how the first allele is phased
+	if len(g) > 0 && (g[0] == '/' || g[0] == '|') { // VCFv4.4 can also say how the first allele is phased
 		at = 1
 	}
 	for {

@@ -162,7 +162,7 @@ func (h *header) choose(wanted []string) ([]int, error) {
 	return out, nil
 }
 
-// placed adds the file to an error, and the line where it has none, and says what an error of decompression means.
+// placed adds the file to an error, and the line if it has none, and says what an error of decompression means.
 func placed(file string, line int64, err error) error {
 	var e *column.InputError
 	if errors.As(err, &e) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Extensions are the file name extensions of this format, as blob.Ext gives them.
-// Files of the last one are refused with a hint.
+// Extensions are the file name extensions of this format, as blob.Ext returns them. Files of the last one are refused
+// with a hint.
 var Extensions = []string{".vcf", ".vcf.gz", ".vcf.bgz", ".bcf"}
 
 // Names of the columns.
@@ -19,8 +19,8 @@ var (
 	dosageNames = []string{"AC", "AN", "MISSING"}
 )
 
-// Choices for Options.Multiallelic, Options.Symbolic, Options.Alleles, Options.ChromPrefix and Options.Dosage. The
-// first of each is the default.
+// These are the choices for Options.Multiallelic, Options.Symbolic, Options.Alleles, Options.ChromPrefix and
+// Options.Dosage. The first of each is the default.
 const (
 	Split  = "split"  // a row for each alternative allele
 	Skip   = "skip"   // leave such records or alleles out, and count them
@@ -36,8 +36,8 @@ const (
 
 // Options say what to read of a file. The zero value reads everything of all samples.
 type Options struct {
-	// Samples are the samples counted, or with PerSample the columns; none means all. One that the file lacks, or named
-	// twice, is refused.
+	// Samples are the samples counted, or with PerSample the columns; none means all. A sample that the file lacks, or
+	// that is named twice, is refused.
 	Samples   []string
 	PerSample bool // a column for each sample instead of AC, AN, ...
 
@@ -51,9 +51,9 @@ type Options struct {
 	// Refuse.
 	Symbolic string
 
-	// Alleles says how variants are written: Trim (default) removes the bases that reference and alternative allele have
-	// in common, at the end and then at the beginning, but for one, and moves pos accordingly; Keep leaves them. Bases are
-	// in upper case either way.
+	// Alleles says how variants are written. Trim (default) removes the bases that reference and alternative allele
+	// share, at the end and then at the beginning, except for one, and moves pos accordingly. Keep leaves them. Bases
+	// are in upper case either way.
 	Alleles string
 
 	// ChromPrefix is Keep (default) or Strip: chr1 becomes 1, chrM and M become MT.
@@ -70,14 +70,14 @@ type Options struct {
 
 	// Parts, when not nil, compares the files opened with it one after the other: see Parts.
 	Parts *Parts
-	// Tally, when not nil, is added to by every file that was read to its end.
+	// Tally, when not nil, gets the counts of every file that was read to its end.
 	Tally *Tally
-	// Chromosomes, when not nil, is appended to by every file that was read to its end: those it has, as they are delivered,
-	// in their order, wanted or not, each once.
+	// Chromosomes, when not nil, gets those of every file that was read to its end: as they are delivered, in their
+	// order, wanted or not, each once.
 	Chromosomes *[]string
 }
 
-// Unseen are the chromosomes of Regions that are not among those given, which are as they are delivered.
+// Unseen returns the chromosomes of Regions that are not among those given, which are written as they are delivered.
 func (o *Options) Unseen(chromosomes []string) []string {
 	var out []string
 	for _, r := range o.Regions {
@@ -126,8 +126,8 @@ type Region struct {
 	From, To int64
 }
 
-// ParseRegion reads CHROM, CHROM:POS, CHROM:FROM-TO or CHROM:FROM-. There are no commas in it: names of contigs have none, and
-// those between the digits of a number could not be told from those between regions.
+// ParseRegion reads CHROM, CHROM:POS, CHROM:FROM-TO or CHROM:FROM-. It has no commas: names of contigs have none, and
+// commas between the digits of a number would look like those between regions.
 func ParseRegion(s string) (Region, error) {
 	bad := fmt.Errorf("%q is not CHROM, CHROM:FROM-TO or CHROM:POS", s)
 	if s == "" || strings.Contains(s, ",") {
@@ -190,7 +190,7 @@ type Omission struct {
 	Noun, Reason string // such as "record", "by FILTER"
 }
 
-// Omissions are what was left out, but for reasons that there were not.
+// Omissions are what was left out, for each reason that occurred.
 func (t *Tally) Omissions() []Omission {
 	all := []Omission{
 		{t.Filtered, "record", "by FILTER"}, {t.Outside, "record", "outside the regions"}, {t.Multiallelic, "record", "of several alleles"},

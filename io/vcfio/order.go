@@ -8,14 +8,14 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// order holds the records of a file against each other as chunks come one after the other: chromosomes do not come back,
-// positions do not go down, and no variant comes twice.
+// order compares the records of a file with each other as chunks arrive: chromosomes do not come back, positions do
+// not go down, and no variant comes twice.
 type order struct {
 	seen   map[string]int64 // chromosomes that have ended: the line of their last record
 	chrom  string
 	pos    int64            // POS of the last record
 	line   int64            // and its line; 0 before the first
-	window map[string]int64 // variants from POS of the last record on, with their lines
+	window map[string]int64 // variants from POS of the last record onwards, with their lines
 	last   int64            // the last position of these
 }
 
@@ -62,8 +62,8 @@ func (o *order) check(runs []run) *column.InputError {
 	return nil
 }
 
-// add refuses a variant that came before. Trimming moves variants to the right only, so those before the record's POS can
-// be forgotten.
+// add refuses a variant that came before. Trimming moves variants only to the right, so those before the record's POS
+// can be forgotten.
 func (o *order) add(chrom string, v variant) *column.InputError {
 	if v.pos-int64(v.shift) > o.last {
 		clear(o.window)

@@ -4,10 +4,10 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Parts holds files that are read one after the other as one table against each other. There are two good reasons for
-// several files: they hold the same samples and different stretches of the genome (a file per chromosome), or different
-// samples. Refused are files that share some samples and not others, as these would count twice, and files with the same
-// samples whose stretches overlap. It is for one pass over the files and one goroutine.
+// Parts compares files that are read one after the other as one table. There are two good reasons for several files:
+// they hold the same samples and different ranges of the genome (a file per chromosome), or different samples. Files
+// that share some samples and not others are refused, as these would count twice. So are files with the same samples
+// whose ranges overlap. It is for one pass over the files and one goroutine.
 type Parts struct {
 	files []*part
 }
@@ -73,7 +73,7 @@ func (p *Parts) read(x *part, runs []run) *column.InputError {
 	return nil
 }
 
-// same says whether two files have the same samples; files of which one was let in have all or none in common.
+// same says whether two files have the same samples. Files that were accepted have all or none in common.
 func (x *part) same(y *part) bool {
 	for s := range x.samples {
 		return y.samples[s]

@@ -15,10 +15,14 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Reader reads a VCF file. It is a column.Reader whose columns are chrom (string), pos (int64), ref and alt (string), then
-// AC, AN, MISSING, HET and HOM (int64; with dosages AC is decimal(18, 9), and HET and HOM are not there), or with
-// Options.PerSample a column for each sample (int16 or decimal(18, 9), null where missing). A file without samples has the
-// first four alone. It decompresses and reads several chunks of the file at a time with ReadOptions.Threads.
+// Reader reads a VCF file. It is a column.Reader with these columns:
+//
+//   - chrom (string), pos (int64), ref and alt (string);
+//   - then AC, AN, MISSING, HET and HOM (int64); with dosages AC is decimal(18, 9), and there are no HET and HOM;
+//   - or, with Options.PerSample, a column for each sample (int16 or decimal(18, 9), null where missing).
+//
+// A file without samples has the first four alone. With ReadOptions.Threads, several chunks of the file are
+// decompressed and read at a time.
 type Reader struct {
 	plan    *plan
 	file    blob.File
@@ -32,7 +36,7 @@ type Reader struct {
 	order   order
 	part    *part
 	tally   Tally
-	pending column.Batch // of a chunk of more rows than a batch
+	pending column.Batch // of a chunk that has more rows than a batch
 	held    bool
 	ended   bool // lines has no more
 	err     error
@@ -212,8 +216,8 @@ func (r *Reader) takePending() column.Batch {
 	return out
 }
 
-// nextChunk returns the rows of the next chunk that has some. What an error of that chunk leaves of its rows is not
-// delivered: they would be of no use.
+// nextChunk returns the rows of the next chunk that has some. If a chunk has an error, its other rows are not
+// delivered, as they would be of no use.
 func (r *Reader) nextChunk() (column.Batch, bool, error) {
 	r.startParsing()
 	if len(r.queue) == 0 {
@@ -269,7 +273,7 @@ func (p *parsed) release() {
 	}
 }
 
-// startParsing keeps as many chunks on their way as there are threads.
+// startParsing keeps as many chunks in work as there are threads.
 func (r *Reader) startParsing() {
 	for !r.ended && len(r.queue) < max(1, r.opts.Threads) {
 		c, err := r.lines.next()
@@ -301,7 +305,7 @@ func (r *Reader) startParsing() {
 	}
 }
 
-// parser returns a parser that is not at work. There are no more of them than chunks on their way.
+// parser returns an idle parser. There are no more parsers than chunks in work.
 func (r *Reader) parser() *parser {
 	select {
 	case p := <-r.free:

@@ -67,7 +67,7 @@ type run struct {
 	variants []variant
 }
 
-// variant is a row as far as it names a variant.
+// variant is the part of a row that names a variant.
 type variant struct {
 	pos, line int64
 	shift     int    // pos less POS of its record
@@ -228,8 +228,8 @@ func (p *parser) wrongColumns(line []byte, n, want int, ended bool) *column.Inpu
 		WithHint("Every record has the eight fixed columns, FORMAT and one column for each sample, separated by tabs.")
 }
 
-// looksCut says whether the last line of a file, which has no line end, ends in a haploid genotype while another sample's is
-// not: then something is likely missing.
+// looksCut says whether the last line of a file, which has no line end, ends in a haploid genotype while another
+// sample's is not haploid. Then something is likely missing.
 func (p *parser) looksCut(format, samples []byte) bool {
 	n := len(p.header.samples)
 	if n < 2 || !p.genotypes {
@@ -329,7 +329,7 @@ func (p *parser) inRegions(chrom string, pos int64) bool {
 	return false
 }
 
-// frequencies finds the values of INFO/AF, one per allele, when they are asked for.
+// frequencies finds the values of INFO/AF, one per allele, if they are wanted.
 func (p *parser) frequencies(info []byte) *column.InputError {
 	if p.opts.AFMax == 0 {
 		return nil

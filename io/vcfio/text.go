@@ -21,11 +21,11 @@ const (
 
 // A text delivers the bytes of a file in pieces, decompressed.
 type text interface {
-	next() ([]byte, error) // a fresh piece, not empty but at the end of a block; io.EOF after the last
+	next() ([]byte, error) // a new piece, not empty except at the end of a block; io.EOF after the last
 	close()
 }
 
-// openText tells by the first bytes how a file is compressed, whatever it is called.
+// openText detects by the first bytes how a file is compressed, whatever its name.
 func openText(f blob.File, threads int) (text, error) {
 	var magic [blockHeaderBytes]byte
 	n, err := f.ReadAt(magic[:min(int64(len(magic)), f.Size())], 0)
@@ -63,7 +63,7 @@ func (t *streamText) next() ([]byte, error) {
 	case err == io.ErrUnexpectedEOF && !t.gzip || err == io.EOF:
 		t.err = io.EOF
 	case err == io.ErrUnexpectedEOF:
-		// io.ReadFull says so too when the stream has ended properly within the piece.
+		// io.ReadFull returns this error also when the stream has ended properly within the piece.
 		if _, again := t.src.Read(make([]byte, 1)); again == io.EOF {
 			t.err = io.EOF
 		} else {

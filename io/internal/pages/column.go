@@ -10,9 +10,8 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Column is a top-level column of a file: a plain one, or a list of one. Other
-// columns exist as names and leaves only, and say in Err why they cannot be
-// read.
+// Column is a top-level column of a file: a plain one, or a list of plain values. Other columns have only a name and
+// leaves, and Err says why they cannot be read.
 type Column struct {
 	Name  string
 	Field arrow.Field // as Arrow has it; lists are arrow.ListOf(element)
@@ -22,7 +21,7 @@ type Column struct {
 	kind     format.Type
 	width    int // bytes of a FIXED_LEN_BYTE_ARRAY
 	list     bool
-	optional bool // the column's value, of a list the list itself, may be null
+	optional bool // the column's value (of a list, the list itself) may be null
 	items    bool // of a list: its elements may be null
 	convert  conversion
 
@@ -37,11 +36,10 @@ func (c *Column) Fixed() (width int, ok bool) {
 	return c.width, plain && !c.list && !c.optional
 }
 
-// Required says that the column holds no nulls: neither itself nor, of a list,
-// its elements.
+// Required says that the column holds no nulls: neither itself nor, for a list, its elements.
 func (c *Column) Required() bool { return !c.optional && !c.items }
 
-// maxDef is the definition level of a value that is there.
+// maxDef is the definition level of a value that is present.
 func (c *Column) maxDef() int {
 	n := 0
 	for _, level := range []bool{c.optional, c.list, c.items} {
@@ -109,8 +107,7 @@ func (n node) isList() bool {
 	return logical || n.ConvertedType.Valid && n.ConvertedType.V == deprecated.List
 }
 
-// parseNode takes one element and what is below it off a schema, which is
-// flattened depth first.
+// parseNode takes one element and those below it off a schema, which is flattened depth first.
 func parseNode(schema []format.SchemaElement, depth int) (n node, rest []format.SchemaElement, err error) {
 	if depth > schemaDepthMax {
 		return n, nil, fmt.Errorf("the schema is nested deeper than %d", schemaDepthMax)
@@ -138,7 +135,7 @@ func parseNode(schema []format.SchemaElement, depth int) (n node, rest []format.
 
 var errNested = errors.New("nested columns cannot be read, other than lists of plain values")
 
-// interpret works out what Arrow column a node is, or says why it is none.
+// interpret finds the Arrow column for a node, or says why there is none.
 func (c *Column) interpret(n node) error {
 	if n.repeated() {
 		return errors.New("repeated columns can be read only as LIST in its three-level form")
@@ -166,7 +163,7 @@ func (c *Column) interpret(n node) error {
 	return nil
 }
 
-// plain works out the type of a leaf: what is in the file and what Arrow has.
+// plain finds the type of a leaf: in the file and in Arrow.
 func (c *Column) plain(n node) error {
 	c.kind = n.Type.V
 	switch c.kind {
@@ -192,8 +189,7 @@ func (c *Column) plain(n node) error {
 // fixedBytesMax bounds the width of fixed-length values, as parquet-go does.
 const fixedBytesMax = math.MaxInt16
 
-// logical applies LogicalTypes.md to a leaf: the annotation of today, else the
-// deprecated one.
+// logical applies LogicalTypes.md to a leaf: the current annotation, else the deprecated one.
 func (c *Column) logical(n node) (arrow.DataType, conversion, error) {
 	physical := map[format.Type]arrow.DataType{
 		format.Boolean:   arrow.FixedWidthTypes.Boolean,
@@ -322,7 +318,7 @@ func (c *Column) decimal(precision, scale int) (arrow.DataType, conversion, erro
 	return nil, nil, fmt.Errorf("a DECIMAL cannot be stored as %s", c.kind)
 }
 
-// keep is the conversion of a column whose values are in the file as in Arrow.
+// keep is the conversion of a column whose values are the same in the file and in Arrow.
 func (c *Column) keep() conversion {
 	switch c.kind {
 	case format.Boolean, format.ByteArray:

@@ -17,9 +17,8 @@ import (
 
 var errCompressed = errors.New("compressed data is malformed")
 
-// expansionMax is how many bytes a compressed byte stands for at most, in the
-// codecs whose data is decompressed at once: a size beyond it is a lie, found
-// before memory is spent on it.
+// expansionMax is the largest number of bytes that a compressed byte can expand to, in the codecs whose data is
+// decompressed at once. A larger size is false, and is found before memory is spent on it.
 var expansionMax = map[format.CompressionCodec]int{
 	format.Snappy: 32,  // three bytes copy up to 64
 	format.Lz4Raw: 256, // a byte of match length stands for 255
@@ -32,9 +31,8 @@ var zstdDecoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 		zstd.WithDecoderMaxMemory(PageBytesMax), zstd.WithDecoderMaxWindow(PageBytesMax))
 })
 
-// decompress returns the contents of src, which must have exactly size bytes.
-// It uses the memory of dst where that suffices, and never allocates much more
-// than there really is, whatever the size claimed.
+// decompress returns the contents of src, which must have exactly size bytes. It uses the memory of dst where that
+// suffices. It never allocates much more than the true size, whatever the size claimed.
 func decompress(codec format.CompressionCodec, dst, src []byte, size int) (out []byte, err error) {
 	if bound := expansionMax[codec]; bound > 0 && size/bound > len(src) {
 		return nil, fmt.Errorf("%w: %d bytes cannot hold %d", errCompressed, len(src), size)
@@ -76,7 +74,7 @@ func decompress(codec format.CompressionCodec, dst, src []byte, size int) (out [
 	return out, nil
 }
 
-// room returns n bytes, of dst's memory if that suffices.
+// room returns n bytes, from dst's memory if that suffices.
 func room(dst []byte, n int) []byte {
 	if cap(dst) < n {
 		return make([]byte, n)
@@ -84,11 +82,11 @@ func room(dst []byte, n int) []byte {
 	return dst[:n]
 }
 
-// firstGuess is how much memory data of unbounded expansion is given at first.
+// firstGuess is the memory that data of unbounded expansion gets at first.
 func firstGuess(src, size int) int { return min(size, 64*src+64<<10) }
 
-// unzstd decompresses up to size bytes, giving data that expands a lot more
-// memory when it has shown that it needs it.
+// unzstd decompresses up to size bytes. Data that expands a lot gets more memory only when it has shown that it needs
+// it.
 func unzstd(dst, src []byte, size int) ([]byte, error) {
 	decoder, err := zstdDecoder()
 	if err != nil {

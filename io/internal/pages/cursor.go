@@ -36,7 +36,7 @@ type cursor struct {
 
 	// Reused between arrays.
 	dense   []byte
-	present []byte // of the values of a batch, a byte each: 1 when there is one
+	present []byte // of the values of a batch, a byte each: 1 when the value is present
 	varlen  byteValues
 }
 
@@ -119,7 +119,7 @@ func (c *cursor) readFlat(n int) (arrow.ArrayData, error) {
 	return c.leafData(n, c.col.optional, c.leafType())
 }
 
-// fixedSame says that the values' bytes are in the file as in Arrow.
+// fixedSame says that the values' bytes are the same in the file and in Arrow.
 func (c *cursor) fixedSame() bool { return c.col.convert != nil && c.col.convert.same() }
 
 func (c *cursor) leafType() arrow.DataType {
@@ -143,7 +143,7 @@ func (c *cursor) readStraight(n int) (arrow.ArrayData, error) {
 		}
 		k := min(n-got, c.left)
 		if (got+k)*width > buf.Len() {
-			// At first only what this page delivers: its neighbours may be lies.
+			// At first make room only for what this page delivers: the sizes of other pages may be false.
 			rows := got + k
 			if got > 0 {
 				rows = n
@@ -321,8 +321,8 @@ func (c *cursor) zeros(n int) *memory.Buffer {
 	return buf
 }
 
-// bitmap returns the validity bitmap of values marked by a byte each, nil when
-// there can be no nulls or are none, and how many nulls there are.
+// bitmap returns the validity bitmap of values marked by a byte each, and how many nulls there are. It is nil when
+// there are or can be no nulls.
 func (c *cursor) bitmap(present []uint8, nullable bool) (*memory.Buffer, int) {
 	if !nullable {
 		return nil, 0
@@ -343,8 +343,8 @@ func (c *cursor) bitmap(present []uint8, nullable bool) (*memory.Buffer, int) {
 	return buf, nulls
 }
 
-// each calls f with the index of each value that is there, in order, and the
-// number of it among those: i among n, k among the present.
+// each calls f with the index of each value that is present, in order, and its number among these: i among n, k among
+// the present.
 func (c *cursor) each(n int, nullable bool, f func(i, k int)) {
 	if !nullable {
 		for i := range n {
@@ -403,7 +403,7 @@ func (c *cursor) varlens(n int, nullable, text bool) ([]*memory.Buffer, error) {
 	}
 	offsets := c.zeros((n + 1) * 4)
 	out := arrow.Int32Traits.CastFromBytes(offsets.Bytes())
-	at := 0 // offsets written but for the first, which is 0
+	at := 0 // offsets written, except for the first, which is 0
 	end := int32(0)
 	c.each(n, nullable, func(i, k int) {
 		for ; at < i; at++ {
@@ -419,8 +419,8 @@ func (c *cursor) varlens(n int, nullable, text bool) ([]*memory.Buffer, error) {
 	return []*memory.Buffer{offsets, c.buffer(c.varlen.data)}, nil
 }
 
-// checkText checks that every value is UTF-8: together they are, and none
-// begins in the middle of a character.
+// checkText checks that every value is UTF-8: all bytes together are, and no value begins in the middle of a
+// character.
 func checkText(v *byteValues) error {
 	if !utf8.Valid(v.data) {
 		return errNotUTF8

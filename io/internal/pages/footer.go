@@ -13,7 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Limits on what a file may make the reader hold.
+// These limit what a file may make the reader hold.
 const (
 	// FooterBytesMax bounds the metadata at the end of a file. Decoded, it
 	// takes up to about a hundred times as much memory.
@@ -22,7 +22,7 @@ const (
 	// PageBytesMax bounds one page, decompressed.
 	PageBytesMax = 256 << 20
 
-	// PageValuesMax bounds the values of one page, nulls among them.
+	// PageValuesMax bounds the values of one page, nulls included.
 	PageValuesMax = 1 << 24
 
 	// ColumnBytesMax bounds the values of one column in one batch.
@@ -120,8 +120,8 @@ func (f *File) readFooter() error {
 	if n != len(footer) {
 		return fmt.Errorf("%d bytes follow the metadata in the footer", len(footer)-n)
 	}
-	// The smallest structures that occur in lists take 3 to 7 bytes each, the
-	// bulk of them 50 and more; decoded, they take up to some hundreds.
+	// The smallest structures that occur in lists take 3 to 7 bytes each, most others 50 and more. Decoded, they take
+	// up to some hundreds.
 	if elements > len(footer)/6+16 {
 		return fmt.Errorf("the footer claims %d structures in %d bytes", elements, len(footer))
 	}
@@ -173,8 +173,8 @@ func (f *File) RowGroupRows(i int) int64 { return f.meta.RowGroups[i].NumRows }
 // Columns returns the top-level columns in file order, readable or not.
 func (f *File) Columns() []*Column { return f.columns }
 
-// Values returns the values of a key in the footer's list of keys and values,
-// of which the format does not say that a key occurs but once.
+// Values returns all values of a key in the footer's list of keys and values. The format allows a key to occur more
+// than once.
 func (f *File) Values(key string) []string {
 	var out []string
 	for _, kv := range f.meta.KeyValueMetadata {
@@ -185,8 +185,8 @@ func (f *File) Values(key string) []string {
 	return out
 }
 
-// refuse turns an error met in the file into an InputError that names the file,
-// unless it is one, or is about reading rather than about what was read.
+// refuse turns an error met in the file into an InputError that names the file. It leaves an InputError as it is, and
+// an error of reading rather than of what was read.
 func (f *File) refuse(err error) error {
 	var refused *column.InputError
 	if errors.As(err, &refused) {
@@ -241,7 +241,7 @@ func tag(err error) error {
 	return &readError{err}
 }
 
-// section reads n bytes from offset off, as is best where the file lives.
+// section reads n bytes from offset off, in the way that suits the place where the file is.
 func (t tagged) section(off, n int64) io.Reader { return taggedSection{blob.Section(t.r, off, n)} }
 
 type taggedSection struct{ r io.Reader }

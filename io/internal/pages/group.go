@@ -7,8 +7,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// Check is told what a row group holds while it is read, by one goroutine.
-// Its errors are reported with the file and the row group.
+// Check learns what a row group holds while it is read, by one goroutine. Its errors are reported with the file and
+// the row group.
 type Check interface {
 	Rows(cols []arrow.Array) error // the next rows; the arrays are valid during the call
 	End() error                    // after the last row
@@ -35,8 +35,8 @@ type groupReader struct {
 	left  int64
 }
 
-// open opens a row group. Nothing of it is read yet. When it is not read to its
-// end nothing has to be closed: what parquet-go pools is then collected.
+// open opens a row group. Nothing of it is read yet. When it is not read to its end, nothing must be closed: the
+// garbage collector then frees what parquet-go pools.
 func (s *Scan) open(group int) (*groupReader, error) {
 	g := &groupReader{s: s, group: group, left: s.file.RowGroupRows(group)}
 	for i, c := range s.cols {
@@ -61,8 +61,8 @@ func (g *groupReader) read(max int) (p piece, err error) {
 	p.rows = int(min(int64(max), g.left))
 	name := ""
 	defer func() {
-		// For what the guard does not see to and parquet-go panics at, such as
-		// offsets that overflow: a damaged file must not take the process down.
+		// parquet-go can still panic at what the guard does not check, such as offsets that overflow. A damaged file
+		// must not end the process.
 		if r := recover(); r != nil {
 			err = g.s.file.refuseAt(g.group, name, fmt.Errorf("malformed data (%v)", r))
 		}

@@ -10,10 +10,9 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// decoder opens what parquet-go decodes the column's pages with: a file without
-// any data that has this column alone, one row group of it, uncompressed. Its
-// page cursors read what the guard of a chunk (see chunk.ReadAt) gives them.
-// Nothing that the real file says but the column's physical shape gets there.
+// decoder opens what parquet-go decodes the column's pages with: a file without any data that has this column alone,
+// one row group of it, uncompressed. Its page cursors read what the guard of a chunk (see chunk.ReadAt) gives them. Of
+// the real file, only the column's physical shape gets there.
 func (c *Column) decoder() (*parquet.FileColumnChunk, error) {
 	one := thrift.New[int32](1)
 	repetition := func(optional bool) thrift.Null[format.FieldRepetitionType] {

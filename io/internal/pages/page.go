@@ -13,15 +13,14 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// ReadBufferBytes is how much is read of a column chunk at a time, and so also
-// the longest head that a page may have.
+// ReadBufferBytes is how much is read of a column chunk at a time. So it is also the longest head that a page may
+// have.
 const ReadBufferBytes = 256 << 10
 
-// chunk is the guard of one column chunk: parquet-go's page cursor reads it
-// page by page through ReadAt. Of every page the guard has checked the head
-// before, and what in the contents parquet-go believes; it has decompressed it,
-// as parquet-go sets no limit to that. A page of plain values needs none of
-// this and goes from the file to parquet-go's memory as it is.
+// chunk is the guard of one column chunk. parquet-go's page cursor reads it page by page through ReadAt. Before that,
+// the guard has checked the head of the page, and everything in its contents that parquet-go trusts. It has also
+// decompressed the page, as parquet-go sets no limit to that. A page of plain values needs none of this and goes from
+// the file to parquet-go's memory as it is.
 type chunk struct {
 	col    *Column
 	meta   *format.ColumnMetaData
@@ -35,12 +34,12 @@ type chunk struct {
 
 	// The current page.
 	parts   [][]byte // what ReadAt delivers of it
-	through int      // bytes of the file that it delivers after these
-	left    int      // values (of a list: elements, and lists without any) that the head tells of
+	through int      // bytes of the file that it will deliver after these
+	left    int      // values (of a list: elements, and lists without any) that the head announces
 	have    int      // of these values, those that are there
 
-	// PlainOnly refuses what an encrypted table's ciphertext columns must not
-	// have: compression, and encodings other than PLAIN.
+	// PlainOnly refuses what an encrypted table's ciphertext columns must not have: compression, and encodings other
+	// than PLAIN.
 	plainOnly bool
 }
 
@@ -117,9 +116,8 @@ func (k *chunk) skip(n int) {
 	k.bytes -= int64(n)
 }
 
-// ReadAt delivers the next bytes of the pages in order, whatever the offset, and
-// never of two pages at a time, so that the page that parquet-go has read last
-// is the current one.
+// ReadAt delivers the next bytes of the pages in order, whatever the offset. It never delivers bytes of two pages at
+// once, so that the page that parquet-go has read last is the current one.
 func (k *chunk) ReadAt(p []byte, _ int64) (int, error) {
 	for len(k.parts) == 0 && k.through == 0 {
 		if err := k.next(); err != nil {
@@ -196,15 +194,14 @@ func (k *chunk) next() (err error) {
 	return fmt.Errorf("a page of the unknown type %d", int32(h.Type))
 }
 
-// plain says that there is nothing to be checked in a page's contents.
+// plain says that nothing must be checked in a page's contents.
 func (k *chunk) plain(h *format.PageHeader) bool {
 	return h.Type == format.DataPage && h.DataPageHeader.Valid && h.DataPageHeader.V.Encoding == format.Plain &&
 		k.meta.Codec == format.Uncompressed && h.CompressedPageSize == h.UncompressedPageSize && k.col.maxDef() == 0 &&
 		k.col.kind != format.ByteArray && k.col.kind != format.Boolean
 }
 
-// deliver hands a page with the given contents to parquet-go, under a head that
-// is not the file's.
+// deliver gives parquet-go a page with the given contents, under a head that is not the file's.
 func (k *chunk) deliver(h *format.PageHeader, parts ...[]byte) error {
 	size := k.through
 	for _, part := range parts {
@@ -224,8 +221,7 @@ func (k *chunk) deliver(h *format.PageHeader, parts ...[]byte) error {
 	return nil
 }
 
-// load reads the n bytes of a page and checks them against their checksum,
-// unless that is 0, which is how its absence is told.
+// load reads the n bytes of a page and checks them against their checksum. A checksum of 0 means that there is none.
 func (k *chunk) load(n int, sum uint32) error {
 	if cap(k.raw) < n {
 		k.raw = make([]byte, n)
@@ -377,9 +373,9 @@ func (k *chunk) dataPageV2(h *format.PageHeader) error {
 	return k.contents(d.Encoding, k.raw[:rep], k.raw[rep:levels], src)
 }
 
-// contents checks what is in a data page against what parquet-go allocates for
-// it, counts the values that are there, and delivers the page in version 1,
-// which, unlike 2 in parquet-go, may begin within a row, as some writers' do.
+// contents checks what is in a data page against what parquet-go allocates for it, and counts the values that are
+// present. It delivers the page in version 1: pages of version 2 may not begin within a row in parquet-go, and those
+// of some writers do.
 func (k *chunk) contents(encoding format.Encoding, rep, def, src []byte) error {
 	var parts [][]byte
 	for _, levels := range []struct {
@@ -408,8 +404,7 @@ func (k *chunk) contents(encoding format.Encoding, rep, def, src []byte) error {
 	}, append(parts, src, spare)...)
 }
 
-// plainDictionary is PLAIN_DICTIONARY, which nobody should write any more, but
-// some do.
+// plainDictionary is PLAIN_DICTIONARY, which is deprecated but still written.
 const plainDictionary format.Encoding = 2
 
 // stored checks and counts the values of a data page. It returns what

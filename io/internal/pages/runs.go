@@ -13,14 +13,12 @@ var (
 	errDelta = errors.New("delta encoded data is malformed or ends too early")
 )
 
-// spareValues is how many values more than a page has its runs may stand for:
-// some writers fill the last one up.
+// spareValues is how many values more than a page has its runs may hold: some writers fill up the last run.
 const spareValues = 512
 
-// countRuns walks over the run-length/bit-packing hybrid (Encodings.md, "RLE")
-// of values of 0 to 32 bits, of which a page has at most max. It returns how
-// many there are, and how many bytes the last run lacks: parquet-go expands
-// every run as it finds it, so the runs are added up before.
+// countRuns walks over the run-length/bit-packing hybrid (Encodings.md, "RLE") of values of 0 to 32 bits, of which a
+// page has at most max. It returns how many there are, and how many bytes the last run lacks. parquet-go expands every
+// run as it finds it, so the runs are added up first.
 func countRuns(src []byte, width uint, max int) (n, lacking int, err error) {
 	for pos := 0; pos < len(src); {
 		head, size := binary.Uvarint(src[pos:])
@@ -35,8 +33,7 @@ func countRuns(src []byte, width uint, max int) (n, lacking int, err error) {
 			count *= 8
 		}
 		if missing := bytes - (len(src) - pos); missing > 0 {
-			// A last group cut short (some writers do) has the values that are
-			// there.
+			// A last group that is cut short, as by some writers, has the values that are present.
 			if !packed || missing > int(width) {
 				return 0, 0, errRuns
 			}
@@ -51,9 +48,8 @@ func countRuns(src []byte, width uint, max int) (n, lacking int, err error) {
 	return n, lacking, nil
 }
 
-// countDelta walks over DELTA_BINARY_PACKED integers (Encodings.md) of up to
-// bits bits, of which a page has at most max. It returns how many there are and
-// the offset behind them. parquet-go allocates for as many as are claimed.
+// countDelta walks over DELTA_BINARY_PACKED integers (Encodings.md) of up to bits bits, of which a page has at most
+// max. It returns how many there are and the offset after them. parquet-go allocates for as many as are claimed.
 func countDelta(src []byte, bits, max int) (n, end int, err error) {
 	var head [4]uint64 // block size, miniblocks in a block, values, the first value
 	for i := range head {
@@ -87,10 +83,9 @@ func countDelta(src []byte, bits, max int) (n, end int, err error) {
 	return int(head[2]), end, nil
 }
 
-// countDeltaBytes is countDelta of DELTA_BYTE_ARRAY: how much each value shares
-// with the one before it, then how much it has besides, then that. A few bytes
-// of lengths stand for values of any size, so these are added up. Of values of
-// a fixed width, which is 0 if there is none, each must have it.
+// countDeltaBytes is countDelta of DELTA_BYTE_ARRAY: how much each value shares with the one before it, then how much
+// it has besides, then that. A few bytes of lengths can mean values of any size, so the lengths are added up. If width
+// is not 0, each value must have that width.
 func countDeltaBytes(src []byte, max, width int) (int, error) {
 	n, tail, err := countDelta(src, 32, max)
 	if err != nil {
@@ -136,9 +131,8 @@ func countBytes(src []byte) (n int, err error) {
 	return n, nil
 }
 
-// plainInts is what delta encoded INT32 values are in PLAIN. Their differences
-// may have more than 32 bits (Arrow writes such), which parquet-go reads of
-// INT64 only.
+// plainInts returns delta encoded INT32 values in PLAIN. Their differences may have more than 32 bits (Arrow writes
+// such); parquet-go reads these for INT64 only.
 func plainInts(src []byte) ([]byte, error) {
 	values, err := new(delta.BinaryPackedEncoding).DecodeInt64(nil, src)
 	if err != nil {
@@ -151,9 +145,8 @@ func plainInts(src []byte) ([]byte, error) {
 	return out, nil
 }
 
-// plainBooleans is what booleans as runs of at most max values are in PLAIN: a
-// bit each. parquet-go v0.32.0 reads runs of booleans by whole bytes, so that
-// those of other writers come out wrong.
+// plainBooleans returns booleans, given as runs of at most max values, in PLAIN: a bit each. parquet-go v0.32.0 reads
+// runs of booleans by whole bytes, so it misreads those of other writers.
 func plainBooleans(src []byte, max int) (bits []byte, n int, err error) {
 	if src, _, err = prefixed(src); err != nil {
 		return nil, 0, err

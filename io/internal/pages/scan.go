@@ -25,14 +25,12 @@ type ScanOptions struct {
 	Check     func(group int) Check // makes the check of a row group, from 0; nil: none
 }
 
-// Scan reads columns of a file, or of some consecutive row groups of it, from
-// the first row to the last, in batches of exactly BatchRows rows but the last,
-// wherever row groups end.
+// Scan reads columns of a file, or of some consecutive row groups of it, from the first row to the last. Every batch
+// except the last has exactly BatchRows rows, wherever row groups end.
 //
-// With Threads > 1 that many row groups are decoded at a time, each by a
-// goroutine of its own that is at most two batches ahead of what is asked for;
-// the batches come in order all the same. Memory is bounded by Threads x 4
-// batches, and per column and thread two pages and a read buffer.
+// With Threads > 1 that many row groups are decoded at a time, each by its own goroutine, which is at most two batches
+// ahead of what is asked for. The batches still come in order. Memory is bounded by Threads x 4 batches, and per
+// column and thread two pages and a read buffer.
 type Scan struct {
 	file   *File
 	cols   []*Column
@@ -112,8 +110,7 @@ func (s *Scan) Read(ctx context.Context) (column.Batch, error) {
 	return b, nil
 }
 
-// gather takes pieces until they make a batch, or until the last, when it
-// returns io.EOF.
+// gather takes pieces until they make a batch, or until the last one. After the last one it returns io.EOF.
 func (s *Scan) gather(ctx context.Context) error {
 	for s.held < s.opts.BatchRows {
 		p, err := s.take(ctx)
@@ -126,8 +123,8 @@ func (s *Scan) gather(ctx context.Context) error {
 	return nil
 }
 
-// take returns the next piece in order: what is missing to a whole batch, or
-// what is left of the row group if that is less.
+// take returns the next piece in order: the rows that a whole batch still needs, or the rest of the row group if that
+// is less.
 func (s *Scan) take(ctx context.Context) (piece, error) {
 	if err := ctx.Err(); err != nil {
 		return piece{}, err
@@ -172,7 +169,7 @@ func (s *Scan) takeHere() (piece, error) {
 	return s.reader.read(s.opts.BatchRows - s.held)
 }
 
-// begin starts goroutines until Threads row groups are in the making.
+// begin starts goroutines until Threads row groups are being decoded.
 func (s *Scan) begin() {
 	for ; len(s.queues) < s.opts.Threads && s.begun < s.opts.EndGroup; s.begun++ {
 		queue := make(chan result, queuedPieces)

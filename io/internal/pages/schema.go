@@ -28,17 +28,15 @@ type namedField struct {
 
 func (f namedField) Name() string { return f.name }
 
-// Value is for values held in Go maps, which is not how they are written here.
+// Value is for values held in Go maps, which are not written here.
 func (f namedField) Value(base reflect.Value) reflect.Value {
 	return base.MapIndex(reflect.ValueOf(f.name))
 }
 
-// binder makes of an array a function that returns its values, which need not
-// be those of nulls.
+// binder turns an array into a function that returns its values. Those of nulls are unspecified.
 type binder func(arr arrow.Array) (func(i int) parquet.Value, error)
 
-// leafOf returns how values of an Arrow type are written: the node of a
-// required column, and how to get at its values.
+// leafOf returns how values of an Arrow type are written: the node of a required column, and how to get its values.
 func leafOf(typ arrow.DataType) (parquet.Node, binder, error) {
 	switch t := typ.(type) {
 	case *arrow.BooleanType:

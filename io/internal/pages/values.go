@@ -43,7 +43,7 @@ func (v *byteValues) value(i int) []byte {
 	return v.data[from:v.ends[i]]
 }
 
-// pageValues delivers the values of a page that are there, one after the other.
+// pageValues delivers the values of a page that are present, one after the other.
 type pageValues struct {
 	kind    format.Type
 	width   int

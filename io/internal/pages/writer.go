@@ -11,19 +11,18 @@ import (
 
 // WriterOptions say how to write.
 type WriterOptions struct {
-	// RowGroupRows is how many rows each row group has but the last; at least 1.
+	// RowGroupRows is the number of rows of each row group except the last; at least 1.
 	RowGroupRows int
 
 	// RowGroupBytes ends a row group earlier when about that many bytes of it
 	// are in memory; 0 means never.
 	RowGroupBytes int64
 
-	// Raw are the names of columns to write as they are: uncompressed, without
-	// statistics or bounds in any index, as both would tell bytes of them. All
-	// others are compressed by Snappy and have statistics.
+	// Raw are the names of columns to write as they are: uncompressed, and without statistics or bounds in any index,
+	// which would reveal bytes of them. All others are compressed by Snappy and have statistics.
 	Raw map[string]bool
 
-	// Check is told the rows of each row group while they are written.
+	// Check sees the rows of each row group while they are written.
 	Check Check
 }
 
@@ -75,9 +74,8 @@ func NewWriter(w io.Writer, fields []arrow.Field, opts WriterOptions) (*Writer, 
 	return out, nil
 }
 
-// Write appends rows. cols are arrays of equal length, of the types of the
-// fields (whether the elements of a list may be null does not matter, as long
-// as none is that must not).
+// Write appends rows. cols are arrays of equal length, of the types of the fields. The elements of a list may be
+// marked nullable even if the field's are not, as long as none is null.
 func (w *Writer) Write(cols []arrow.Array, rows int) error {
 	if w.err != nil {
 		return w.err
@@ -213,8 +211,7 @@ func newColumnWriter(f arrow.Field, raw bool) (*columnWriter, parquet.Node, erro
 	return c, n, nil
 }
 
-// accepts checks an array's type, and that there are no nulls where none may
-// be.
+// accepts checks an array's type, and that it has no nulls where none are allowed.
 func (c *columnWriter) accepts(arr arrow.Array) error {
 	want, got := c.field.Type, arr.DataType()
 	if l, ok := arr.(*array.List); ok && c.list {
@@ -248,7 +245,7 @@ func listHasNulls(l *array.List) bool {
 	return false
 }
 
-// What is handed to parquet-go at a time; it ends pages between.
+// This much is handed to parquet-go at a time, which ends pages in between.
 const (
 	writeValues = 1024
 	writeBytes  = 64 << 10

@@ -14,7 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// PlainTypes are the types of plain columns that come back as they went.
+// PlainTypes are the types of plain columns that are read back as they were written.
 func PlainTypes() []arrow.DataType {
 	return []arrow.DataType{
 		arrow.FixedWidthTypes.Boolean,
@@ -44,9 +44,8 @@ func AllTypes() *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// RandomRecord makes rows of the schema. Values are from the edges of their
-// types about as often as from the middle, runs of equal values occur, and so
-// do columns of nothing but nulls.
+// RandomRecord makes rows of the schema. About half of the values are from the edges of their types. Runs of equal
+// values occur, and so do columns with only nulls.
 func RandomRecord(mem memory.Allocator, r *rand.Rand, schema *arrow.Schema, rows int) arrow.Record {
 	b := array.NewRecordBuilder(mem, schema)
 	defer b.Release()

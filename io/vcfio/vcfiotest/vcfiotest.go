@@ -60,8 +60,8 @@ func Random(rng *rand.Rand, s Shape) string {
 	return b.String()
 }
 
-// alleles returns a reference allele and n alternative ones with commas, all different and with nothing to trim: they have
-// other first letters, or one base only.
+// alleles returns a reference allele and n alternative ones with commas. All are different and have nothing to trim:
+// their first letters differ, or they have only one base.
 func alleles(rng *rand.Rand, n int) (ref, alts string) {
 	if n == 1 {
 		i := rng.IntN(4)
