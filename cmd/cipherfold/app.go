@@ -42,7 +42,7 @@ type app struct {
 	kernel    string
 	watching  watching
 	evidence  evidence
-	step      *batch.Step // when a verb is read from a job file: it fills it in, and does nothing
+	jobFile   bool // a job file is being worked on: messages are in its words
 
 	files   *stores.FS // where paths and URLs lead
 	console *console   // err, for notes
@@ -116,6 +116,7 @@ func (a *app) print(v any, human func(w io.Writer)) error {
 // report tells the user why a run failed and returns the exit code.
 func (a *app) report(ctx context.Context, err error) int {
 	f := explain(ctx, err)
+	f.Message, f.Hint = a.say(f.Message), a.say(f.Hint)
 	code := exitCode(f.Kind)
 	if a.json && !a.answered {
 		e := json.NewEncoder(a.out)
@@ -142,6 +143,18 @@ func exitCode(kind job.Kind) int {
 }
 
 func explain(ctx context.Context, err error) job.Failure {
+	var stopped *batch.Stopped
+	if errors.As(err, &stopped) {
+		return stopped.Explain()
+	}
+	if ctx.Err() != nil && taken(err).Kind != job.Usage {
+		err = ctx.Err()
+	}
+	return taken(err)
+}
+
+// taken takes an error apart.
+func taken(err error) job.Failure {
 	var line *commandLineError
 	if errors.As(err, &line) {
 		return job.Failure{Kind: job.Usage, Message: line.Error(), Hint: line.hint}
@@ -149,13 +162,6 @@ func explain(ctx context.Context, err error) job.Failure {
 	var output *outputError
 	if errors.As(err, &output) {
 		return job.Failure{Kind: job.Refused, Message: output.Error(), Hint: output.hint, File: output.name}
-	}
-	var stopped *batch.Stopped
-	if errors.As(err, &stopped) {
-		return stopped.Explain()
-	}
-	if ctx.Err() != nil {
-		err = ctx.Err()
 	}
 	return job.Explain(err)
 }

@@ -25,7 +25,7 @@ AF_cases, AF_controls, OR, CHISQ (one degree of freedom), P. welch compares the 
 		Example: `  cipherfold assoc --cases cases.parquet --controls controls.parquet --out assoc.tsv
   cipherfold assoc --cases cases.csv --controls controls.csv --out diff.csv --test welch --measure tpm`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "cases", "controls", "out"); err != nil {
+			if err := required(cmd.Flags(), helpOf(cmd), "cases", "controls", "out"); err != nil {
 				return err
 			}
 			report, err := a.perform(cmd, work{verb: "assoc", in: []string{x.Cases, x.Controls}, out: []string{x.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {

@@ -6,18 +6,46 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/decrypt"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 )
 
+func init() {
+	registerStep("decrypt", func() stepOptions { return new(decryptOptions) })
+}
+
+// decryptOptions are what a decryption can be asked for, on a command line or in a job file.
+type decryptOptions struct {
+	decrypt.Request
+	key       keyOptions
+	overwrite bool
+}
+
+// AddFlags adds a flag for each option.
+func (o *decryptOptions) AddFlags(f *pflag.FlagSet) {
+	o.key.AddFlags(f, "`FILE` secret key")
+	f.StringVar(&o.In, "in", "", "`FILE` encrypted table")
+	f.StringVar(&o.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
+	f.StringArrayVar(&o.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
+	releasePrivacyFlags(f, &o.Privacy)
+	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
+	f.BoolVar(&o.overwrite, "overwrite", false, "replace an output that exists")
+}
+
+func (o *decryptOptions) complete(_ *app, f *pflag.FlagSet, hint string) error {
+	return required(f, hint, "key", "in", "out")
+}
+
+func (o *decryptOptions) step(a *app) batch.Step {
+	return batch.Step{Decrypt: &o.Request, Overwrite: o.overwrite, Key: func(ctx context.Context) (keys.Key, error) { return o.key.read(ctx, a) }}
+}
+
 func (a *app) decryptCommand() *cobra.Command {
-	var (
-		d                   decrypt.Request
-		key, passphraseFile string
-		overwrite           bool
-	)
+	var o decryptOptions
 	cmd := &cobra.Command{
 		Use:   "decrypt --key SECRET --in FILE --out DST",
 		Short: "Open a fused table: exact sums, counts, means, variances, correlations",
@@ -29,22 +57,15 @@ measure divided by that of another, such as the frequency of an allele.`,
   cipherfold decrypt --key keys/secret.json --in fused.cf.parquet --out sums.csv
   cipherfold decrypt --key keys/secret.json --in variants.cf.parquet --out frequencies.tsv --ratio AF=AC/AN`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "key", "in", "out"); err != nil {
+			if err := o.complete(a, cmd.Flags(), helpOf(cmd)); err != nil {
 				return err
 			}
-			if a.step != nil {
-				a.step.Decrypt, a.step.Overwrite = &d, overwrite
-				a.step.Key = func(ctx context.Context) (keys.Key, error) {
-					return keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
-				}
-				return nil
-			}
-			report, err := a.perform(cmd, work{verb: "decrypt", in: []string{d.In}, out: []string{d.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
-				if d.Key, err = keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
+			report, err := a.perform(cmd, work{verb: "decrypt", in: []string{o.In}, out: []string{o.Out}}, o.overwrite, func(ctx context.Context, options job.Options) (_ *job.Report, err error) {
+				if o.Key, err = o.key.read(ctx, a); err != nil {
 					return nil, err
 				}
-				d.Options = o
-				return decrypt.Run(ctx, d)
+				o.Options = options
+				return decrypt.Run(ctx, o.Request)
 			})
 			if err != nil {
 				return err
@@ -56,16 +77,8 @@ measure divided by that of another, such as the frequency of an allele.`,
 			})
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&key, "key", "", "`FILE` secret key")
-	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
-	f.StringVar(&d.In, "in", "", "`FILE` encrypted table")
-	f.StringVar(&d.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
-	f.StringArrayVar(&d.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
-	releasePrivacyFlags(f, &d.Privacy)
-	a.receiptFlags(f)
-	a.watchFlags(f)
-	f.Int64Var(&d.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
-	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
+	o.AddFlags(cmd.Flags())
+	a.receiptFlags(cmd.Flags())
+	a.watchFlags(cmd.Flags())
 	return cmd
 }

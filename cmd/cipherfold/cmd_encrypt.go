@@ -10,20 +10,61 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/encrypt"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
 )
 
+func init() {
+	registerStep("encrypt", func() stepOptions { return new(encryptOptions) })
+}
+
+// encryptOptions are what an encryption can be asked for, on a command line or in a job file.
+type encryptOptions struct {
+	encrypt.Request
+	source    sourceOptions
+	key       keyOptions
+	overwrite bool
+}
+
+// AddFlags adds a flag for each option.
+func (o *encryptOptions) AddFlags(f *pflag.FlagSet) {
+	o.key.AddFlags(f, "`FILE` public.json, or the secret key")
+	o.source.AddFlags(f, &o.Spec)
+	f.StringVar(&o.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
+	f.StringVar(&o.Layout, "layout", slots.Records, "`NAME` records or blocks")
+	f.Int64Var(&o.MaxAdds, "max-adds", 0, "`N` records that may ever be added up in one sum (default: 1024 for blocks, 2^20 for records)")
+	f.StringArrayVar(&o.Universe, "universe", nil, "`FILE...` public list of all record ids in order; records that the source lacks become missing values")
+	f.BoolVar(&o.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
+	f.BoolVar(&o.TokenSamples, "token-samples", false, "VCF: note tokens of the samples in the table, so that fuse refuses people who are in two tables")
+	f.StringArrayVar(&o.DisjointFrom, "disjoint-from", nil, "`FILE...` VCF: refuse a sample whose token is in these encrypted tables")
+	ownerPrivacyFlags(f, &o.Privacy)
+	f.StringVar(&o.Source, "source", "", "`NAME` this owner, noted in the table")
+	f.StringVar(&o.TableCache, "table-cache", keys.CacheAuto, "`WHEN` auto, on or off: keep the tables of powers of a public key beside its file for next time; auto does it when they took long to make")
+	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
+	f.BoolVar(&o.overwrite, "overwrite", false, "replace an output that exists")
+}
+
+func (o *encryptOptions) complete(_ *app, f *pflag.FlagSet, hint string) error {
+	if err := required(f, hint, "key", "in", "out", "id", "measure"); err != nil {
+		return err
+	}
+	if f.Changed("max-adds") && o.MaxAdds == 0 {
+		return &commandLineError{errors.New("‹max_adds› 0 leaves no room for a single record"), "Leave it out for the default."}
+	}
+	return o.source.complete(f, &o.Spec)
+}
+
+func (o *encryptOptions) step(a *app) batch.Step {
+	return batch.Step{Encrypt: &o.Request, Overwrite: o.overwrite, Key: func(ctx context.Context) (keys.Key, error) { return o.key.read(ctx, a) }}
+}
+
 func (a *app) encryptCommand() *cobra.Command {
-	var (
-		e                   encrypt.Request
-		source              sourceFlags
-		key, passphraseFile string
-		overwrite           bool
-	)
+	var o encryptOptions
 	cmd := &cobra.Command{
 		Use:   "encrypt --key KEY --in SRC... --out DST --id COL[,COL] --measure SPEC...",
 		Short: "Encrypt columns of a table",
@@ -56,28 +97,15 @@ that list the same records in the same order, or are brought into one order by -
   cipherfold encrypt --key public.json --in cohort.tsv --out c.cf.parquet --id gene --measure '*:decimals=2:max=1000' \
     --layout blocks --universe genes.tsv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "key", "in", "out", "id", "measure"); err != nil {
+			if err := o.complete(a, cmd.Flags(), helpOf(cmd)); err != nil {
 				return err
 			}
-			if cmd.Flags().Changed("max-adds") && e.MaxAdds == 0 {
-				return &commandLineError{errors.New("--max-adds 0 leaves no room for a single record"), "Leave it out for the default."}
-			}
-			if err := source.read(cmd, &e.Spec); err != nil {
-				return err
-			}
-			if a.step != nil {
-				a.step.Encrypt, a.step.Overwrite = &e, overwrite
-				a.step.Key = func(ctx context.Context) (keys.Key, error) {
-					return keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile))
-				}
-				return nil
-			}
-			report, err := a.perform(cmd, work{verb: "encrypt", in: e.In, out: []string{e.Out}}, overwrite, func(ctx context.Context, o job.Options) (_ *job.Report, err error) {
-				if e.Key, err = keys.Read(ctx, a.unwatched(false).Files(), key, true, a.passphrase(ctx, passphraseFile)); err != nil {
+			report, err := a.perform(cmd, work{verb: "encrypt", in: o.In, out: []string{o.Out}}, o.overwrite, func(ctx context.Context, options job.Options) (_ *job.Report, err error) {
+				if o.Key, err = o.key.read(ctx, a); err != nil {
 					return nil, err
 				}
-				e.Options = o
-				return encrypt.Run(ctx, e)
+				o.Options = options
+				return encrypt.Run(ctx, o.Request)
 			})
 			if err != nil {
 				return err
@@ -94,24 +122,9 @@ that list the same records in the same order, or are brought into one order by -
 			})
 		},
 	}
-	f := cmd.Flags()
-	f.StringVar(&key, "key", "", "`FILE` public.json, or the secret key")
-	f.StringVar(&passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
-	source.add(f, &e.Spec)
-	f.StringVar(&e.Out, "out", "", "`DST` encrypted table to write (.cf.parquet by habit)")
-	f.StringVar(&e.Layout, "layout", slots.Records, "`NAME` records or blocks")
-	f.Int64Var(&e.MaxAdds, "max-adds", 0, "`N` records that may ever be added up in one sum (default: 1024 for blocks, 2^20 for records)")
-	f.StringArrayVar(&e.Universe, "universe", nil, "`FILE...` public list of all record ids in order; records that the source lacks become missing values")
-	f.BoolVar(&e.DropUnlisted, "drop-unlisted", false, "drop records outside the universe and count them, instead of refusing them")
-	f.BoolVar(&e.TokenSamples, "token-samples", false, "VCF: note tokens of the samples in the table, so that fuse refuses people who are in two tables")
-	f.StringArrayVar(&e.DisjointFrom, "disjoint-from", nil, "`FILE...` VCF: refuse a sample whose token is in these encrypted tables")
-	ownerPrivacyFlags(f, &e.Privacy)
-	f.StringVar(&e.Source, "source", "", "`NAME` this owner, noted in the table")
-	a.receiptFlags(f)
-	a.watchFlags(f)
-	f.StringVar(&e.TableCache, "table-cache", keys.CacheAuto, "`WHEN` auto, on or off: keep the tables of powers of a public key beside its file for next time; auto does it when they took long to make")
-	f.Int64Var(&e.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
-	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
+	o.AddFlags(cmd.Flags())
+	a.receiptFlags(cmd.Flags())
+	a.watchFlags(cmd.Flags())
 	return cmd
 }
 

@@ -7,21 +7,72 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+func init() {
+	registerStep("fuse", func() stepOptions { return new(fuseOptions) })
+}
+
+// fuseOptions are what a fusion can be asked for, on a command line or in a job file.
+type fuseOptions struct {
+	fuse.Request
+	weights, variances []string
+	weightDigits       int
+	by                 string
+	overwrite          bool
+}
+
+// AddFlags adds a flag for each option.
+func (o *fuseOptions) AddFlags(f *pflag.FlagSet) {
+	f.StringArrayVar(&o.In, "in", nil, "`FILE...` encrypted tables: files, globs or directories")
+	f.StringVar(&o.Out, "out", "", "`DST` encrypted table to write")
+	f.StringVar(&o.by, "by", "", "`COL,COL` id columns to group by; '' for one total (default: per record id)")
+	f.StringArrayVar(&o.weights, "weight", nil, "`FILE=W...` multiply the values of an input by W: an integer, a decimal or a fraction")
+	f.StringArrayVar(&o.variances, "variance", nil, "`FILE=V...` give an input the weight 1/V, for means weighted by inverse variance")
+	f.IntVar(&o.weightDigits, "weight-digits", 0, "`D` round weights, so that the largest is 10^D (default: their smallest whole multiple)")
+	f.BoolVar(&o.Unmatched, "count-unmatched", false, "count the ids that are not in every input")
+	f.Int64Var(&o.MinGroup, "min-group", 0, "`N` drop groups of fewer records, and count them")
+	f.StringVar(&o.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
+	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
+	f.StringVar(&o.ScratchDir, "tmp-dir", "", "`DIR` where to put partial sums that outgrow --memory (default: the directory of --out)")
+	f.BoolVar(&o.overwrite, "overwrite", false, "replace an output that exists")
+}
+
+func (o *fuseOptions) complete(a *app, f *pflag.FlagSet, hint string) error {
+	if err := required(f, hint, "in", "out"); err != nil {
+		return err
+	}
+	if f.Changed("by") {
+		o.By = []string{}
+		for _, name := range strings.Split(o.by, ",") {
+			if name != "" {
+				o.By = append(o.By, name)
+			}
+		}
+	}
+	var err error
+	if o.Weights, o.WeighAll, err = fuse.ParseWeights(o.weights, o.variances, o.weightDigits); err != nil {
+		return err
+	}
+	if o.WeighAll {
+		for _, w := range o.Weights {
+			a.log.Info("weight as a whole number", "file", w.File, "weight", w.Weight)
+		}
+	}
+	return nil
+}
+
+func (o *fuseOptions) step(*app) batch.Step {
+	return batch.Step{Fuse: &o.Request, Overwrite: o.overwrite}
+}
+
 func (a *app) fuseCommand() *cobra.Command {
-	var (
-		u         fuse.Request
-		weights   []string
-		variances []string
-		digits    int
-		by        string
-		tmpDir    string
-		overwrite bool
-	)
+	var o fuseOptions
 	cmd := &cobra.Command{
 		Use:   "fuse --in FILE... --out DST",
 		Short: "Add up encrypted tables without a key",
@@ -38,34 +89,13 @@ are multiplied by the weights.`,
   cipherfold fuse --in 'owners/*.cf.parquet' --out by-ward.cf.parquet --by ward --min-group 20
   cipherfold fuse --in now.cf.parquet before.cf.parquet --out change.cf.parquet --weight before.cf.parquet=-1`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "in", "out"); err != nil {
+			if err := o.complete(a, cmd.Flags(), helpOf(cmd)); err != nil {
 				return err
 			}
-			if cmd.Flags().Changed("by") {
-				u.By = []string{}
-				for _, name := range strings.Split(by, ",") {
-					if name != "" {
-						u.By = append(u.By, name)
-					}
-				}
-			}
-			var err error
-			if u.Weights, u.WeighAll, err = fuse.ParseWeights(weights, variances, digits); err != nil {
-				return err
-			}
-			if u.WeighAll {
-				for _, w := range u.Weights {
-					a.log.Info("weight as a whole number", "file", w.File, "weight", w.Weight)
-				}
-			}
-			if a.step != nil {
-				a.step.Fuse, a.step.Overwrite = &u, overwrite
-				return nil
-			}
-			report, err := a.perform(cmd, work{verb: "fuse", in: u.In, out: []string{u.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
-				u.Options = o
-				u.ScratchDir = tmpDir
-				return fuse.Run(ctx, u)
+			report, err := a.perform(cmd, work{verb: "fuse", in: o.In, out: []string{o.Out}}, o.overwrite, func(ctx context.Context, options job.Options) (*job.Report, error) {
+				options.ScratchDir = o.ScratchDir
+				o.Options = options
+				return fuse.Run(ctx, o.Request)
 			})
 			if err != nil {
 				return err
@@ -85,20 +115,8 @@ are multiplied by the weights.`,
 			})
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&u.In, "in", nil, "`FILE...` encrypted tables: files, globs or directories")
-	f.StringVar(&u.Out, "out", "", "`DST` encrypted table to write")
-	f.StringVar(&by, "by", "", "`COL,COL` id columns to group by; '' for one total (default: per record id)")
-	f.StringArrayVar(&weights, "weight", nil, "`FILE=W...` multiply the values of an input by W: an integer, a decimal or a fraction")
-	f.StringArrayVar(&variances, "variance", nil, "`FILE=V...` give an input the weight 1/V, for means weighted by inverse variance")
-	f.IntVar(&digits, "weight-digits", 0, "`D` round weights, so that the largest is 10^D (default: their smallest whole multiple)")
-	f.BoolVar(&u.Unmatched, "count-unmatched", false, "count the ids that are not in every input")
-	f.Int64Var(&u.MinGroup, "min-group", 0, "`N` drop groups of fewer records, and count them")
-	f.StringVar(&u.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
-	a.receiptFlags(f)
-	a.watchFlags(f)
-	f.Int64Var(&u.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
-	f.StringVar(&tmpDir, "tmp-dir", "", "`DIR` where to put partial sums that outgrow --memory (default: the directory of --out)")
-	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
+	o.AddFlags(cmd.Flags())
+	a.receiptFlags(cmd.Flags())
+	a.watchFlags(cmd.Flags())
 	return cmd
 }

@@ -47,7 +47,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 			if tokenKey != "" {
 				return a.makeTokenKey(cmd, tokenKey, overwrite)
 			}
-			if err := required(cmd, "out"); err != nil {
+			if err := required(cmd.Flags(), helpOf(cmd), "out"); err != nil {
 				return err
 			}
 			if strings.Contains(out, "://") {

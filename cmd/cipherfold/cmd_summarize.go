@@ -14,7 +14,7 @@ import (
 func (a *app) summarizeCommand() *cobra.Command {
 	var (
 		s         analyze.Summary
-		source    sourceFlags
+		source    sourceOptions
 		overwrite bool
 	)
 	cmd := &cobra.Command{
@@ -28,10 +28,10 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 		Example: `  cipherfold summarize --in vitals.csv --out summary.csv --id ward --measure HR:max=400 --square HR
   cipherfold summarize --in chr22.vcf.gz --out counts.tsv --id chrom,pos,ref,alt --measure AC AN --ratio AF=AC/AN`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "in", "out", "id", "measure"); err != nil {
+			if err := required(cmd.Flags(), helpOf(cmd), "in", "out", "id", "measure"); err != nil {
 				return err
 			}
-			if err := source.read(cmd, &s.Spec); err != nil {
+			if err := source.complete(cmd.Flags(), &s.Spec); err != nil {
 				return err
 			}
 			report, err := a.perform(cmd, work{verb: "summarize", in: s.In, out: []string{s.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
@@ -49,7 +49,7 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 		},
 	}
 	f := cmd.Flags()
-	source.add(f, &s.Spec)
+	source.AddFlags(f, &s.Spec)
 	f.StringVar(&s.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
 	f.StringArrayVar(&s.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
 	a.receiptFlags(f)
@@ -70,7 +70,7 @@ which counts the same.`,
 		Example: `  cipherfold combine --in north.csv south.csv --out all.csv
   cipherfold combine --in 'owners/*.csv' --out features.csv --method average`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "in", "out"); err != nil {
+			if err := required(cmd.Flags(), helpOf(cmd), "in", "out"); err != nil {
 				return err
 			}
 			report, err := a.perform(cmd, work{verb: "combine", in: c.In, out: []string{c.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {

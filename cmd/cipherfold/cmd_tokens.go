@@ -21,7 +21,7 @@ func (a *app) tokensCommand() *cobra.Command {
 declared, and the tokens as NAME_token. For owners, who have the token key; the list is as secret as the ids.`,
 		Example: `  cipherfold tokens --in rna.tsv --out genes.csv --id gene:ensembl --tokenize gene --token-key token.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := required(cmd, "in", "out", "id", "tokenize", "token-key"); err != nil {
+			if err := required(cmd.Flags(), helpOf(cmd), "in", "out", "id", "tokenize", "token-key"); err != nil {
 				return err
 			}
 			if !cmd.Flags().Changed("null") {

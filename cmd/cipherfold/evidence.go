@@ -118,7 +118,7 @@ func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overw
 	if len(r.Outputs) == 1 {
 		receipt.SetRows(r.Outputs, report.Out, report.Records)
 	}
-	step := receipt.StepOf(w.verb, parameters(cmd), report)
+	step := receipt.StepOf(w.verb, parameters(cmd.LocalNonPersistentFlags()), report)
 	step.Started, step.Ended = r.Started, r.Ended
 	for _, f := range r.Inputs {
 		step.Inputs = append(step.Inputs, f.Path)
@@ -152,10 +152,10 @@ func secretFiles(cmd *cobra.Command) (names []string) {
 	return names
 }
 
-// parameters are a command's flags as they were given, and the defaults that are not empty.
-func parameters(cmd *cobra.Command) map[string]receipt.Values {
+// parameters are flags as they were given, and the defaults that are not empty.
+func parameters(flags *pflag.FlagSet) map[string]receipt.Values {
 	out := map[string]receipt.Values{}
-	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+	flags.VisitAll(func(f *pflag.Flag) {
 		usual := strings.Trim(f.DefValue, "[]")
 		if secret(f.Name) || slices.Contains(notParameters, f.Name) || !f.Changed && (usual == "" || usual == "0" || usual == "false") {
 			return

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,8 +15,26 @@ import (
 	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
-// The keys of a step in a job file are the flags of its verb, with underscores for dashes, and are read by the flags
-// themselves, so that a job file and a command line cannot mean different things.
+// The keys of a step in a job file are the flags of its verb, with underscores for dashes. Both set the fields of one struct,
+// so that a job file and a command line cannot mean different things.
+
+// stepOptions are the options of a verb that can be a step of a job.
+type stepOptions interface {
+	// AddFlags adds a flag for each option.
+	AddFlags(f *pflag.FlagSet)
+
+	// complete reads what the flags say, once they are set. hint says where to read about them.
+	complete(a *app, f *pflag.FlagSet, hint string) error
+
+	// step is the step of a job that the options ask for.
+	step(a *app) batch.Step
+}
+
+// steps are the verbs that can be steps of a job, by the names of their tables in a job file.
+var steps = map[string]func() stepOptions{}
+
+// registerStep makes a verb one that can be a step of a job.
+func registerStep(verb string, options func() stepOptions) { steps[verb] = options }
 
 // readJob reads a job file.
 func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
@@ -30,12 +46,12 @@ func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
 	overwrite := false
 	head := a.jobFlags(cmd, j, &overwrite)
 	schemas := map[string]batch.Schema{"job": schemaOf(head)}
-	for _, verb := range []string{"encrypt", "fuse", "decrypt"} {
-		schemas[verb] = schemaOf(new(app).stepCommand(verb).Flags())
-		for _, f := range flagsOfJobs() {
-			delete(schemas[verb], keyOf(f))
-		}
+	for verb, options := range steps {
+		flags := pflag.NewFlagSet(verb, pflag.ContinueOnError)
+		options().AddFlags(flags)
+		schemas[verb] = schemaOf(flags)
 	}
+	a.jobFile = true
 	file, err := batch.ParseFile(name, text, schemas, os.LookupEnv)
 	if err != nil {
 		return nil, err
@@ -55,7 +71,7 @@ func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
 	j.Options = a.unwatched(false)
 	j.Options.Watch, j.Options.Keyed, j.Over, j.Signer = a.watch, a.keyed, a.watching.meter.Over, a.signer
 	for i := range file.Steps {
-		s, err := a.readStep(cmd.Context(), &file.Steps[i])
+		s, err := a.readStep(&file.Steps[i])
 		if err != nil {
 			return nil, err
 		}
@@ -100,17 +116,6 @@ type unheeded struct{ pflag.Value }
 
 func (unheeded) Set(string) error { return nil }
 
-// stepCommand is the command of a verb.
-func (a *app) stepCommand(verb string) *cobra.Command {
-	switch verb {
-	case "encrypt":
-		return a.encryptCommand()
-	case "fuse":
-		return a.fuseCommand()
-	}
-	return a.decryptCommand()
-}
-
 // schemaOf are the keys that set flags.
 func schemaOf(flags *pflag.FlagSet) batch.Schema {
 	s := batch.Schema{}
@@ -127,16 +132,6 @@ func schemaOf(flags *pflag.FlagSet) batch.Schema {
 		s[keyOf(f.Name)] = kind
 	})
 	return s
-}
-
-// flagsOfJobs are flags of verbs that are no keys of steps: they concern a job as a whole.
-func flagsOfJobs() []string {
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	new(app).receiptFlags(flags)
-	new(app).watchFlags(flags)
-	var names []string
-	flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	return names
 }
 
 func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
@@ -157,7 +152,7 @@ func setFlags(flags *pflag.FlagSet, t *batch.Table) (map[string]receipt.Values, 
 			err = flags.Set(f.Name, strings.Join(v.Values, ","))
 		}
 		if err != nil {
-			return nil, t.Refuse(key, "", "%s", asKeys(flags, flagText(err)))
+			return nil, t.Refuse(key, "", "%s", flagText(err))
 		}
 		if !slices.Contains(noParameters, f.Name) {
 			parameters[f.Name] = v.Values
@@ -166,46 +161,25 @@ func setFlags(flags *pflag.FlagSet, t *batch.Table) (map[string]receipt.Values, 
 	return parameters, nil
 }
 
-// readStep has a verb read its flags from a table.
-func (a *app) readStep(ctx context.Context, t *batch.Table) (*batch.Step, error) {
-	s := &batch.Step{Line: t.Line}
-	verb := &app{out: a.out, err: a.err, json: a.json, quiet: a.quiet, logFormat: a.logFormat, files: a.files, console: a.console, log: a.log, step: s}
-	cmd := verb.stepCommand(t.Name)
-	cmd.SetContext(ctx)
-	s.Words = func(message string) string { return asKeys(cmd.Flags(), message) }
-	var err error
-	if s.Parameters, err = setFlags(cmd.Flags(), t); err != nil {
+// readStep reads a step from its table.
+func (a *app) readStep(t *batch.Table) (*batch.Step, error) {
+	options := steps[t.Name]()
+	flags := pflag.NewFlagSet(t.Name, pflag.ContinueOnError)
+	options.AddFlags(flags)
+	set, err := setFlags(flags, t)
+	if err != nil {
 		return nil, err
 	}
-	if err := cmd.RunE(cmd, nil); err != nil { // which fills in s
-		f := explain(ctx, err)
+	if err := options.complete(a, flags, fmt.Sprintf("See: «%s ‹help›»", t.Name)); err != nil {
+		f := taken(err)
 		if f.Kind != job.Usage {
 			return nil, err
 		}
-		return nil, t.Refuse("", s.Words(f.Hint), "[[%s]]: %s", t.Name, s.Words(f.Message))
+		return nil, t.Refuse("", f.Hint, "[[%s]]: %s", t.Name, f.Message)
 	}
-	s.Told = parameters(cmd)
-	return s, nil
-}
-
-// flagPattern is a flag in a text: two hyphens within a word, as in the name of a file, are none.
-var flagPattern = regexp.MustCompile(`(^|[ ("])--([a-z0-9-]+)`)
-
-// asKeys writes the flags in a message as keys: --max-adds becomes max_adds. What follows the name of the program is a
-// command, and stays.
-func asKeys(flags *pflag.FlagSet, message string) string {
-	command := ""
-	if i := strings.Index(message, "cipherfold "); i >= 0 {
-		message, command = message[:i], message[i:]
-	}
-	message = strings.ReplaceAll(message, "pass --overwrite to", "write overwrite = true in the step to")
-	return flagPattern.ReplaceAllStringFunc(message, func(s string) string {
-		before, name, _ := strings.Cut(s, "--")
-		if flags.Lookup(name) == nil {
-			return s
-		}
-		return before + keyOf(name)
-	}) + command
+	s := options.step(a)
+	s.Line, s.Parameters, s.Told = t.Line, set, parameters(flags)
+	return &s, nil
 }
 
 // jobFileArgument checks the arguments of run and its kin.

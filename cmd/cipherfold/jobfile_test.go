@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -21,7 +20,7 @@ func TestJobFileMistakes(t *testing.T) {
 		want, hint string
 		begun      bool // a job directory is left
 	}{
-		"overwrite": {`out = "%[1]s/old.cf.parquet"`, exitRefused, "old.cf.parquet: already exists", "write overwrite = true in the step to replace it", false},
+		"overwrite": {`out = "%[1]s/old.cf.parquet"`, exitRefused, "old.cf.parquet: already exists", "set overwrite to replace it", false},
 		"late":      {"out = \"%[1]s/o.cf.parquet\"\nmin_group = -1", exitUsage, "late.toml: line 5: [[fuse]]: min_group -1 is negative", "It is a number of records.", true},
 		"weight": {"out = \"%[1]s/o.cf.parquet\"\nweight = [\"%[1]s/c.cf.parquet=2\"]", exitUsage,
 			"weight.toml: line 5: [[fuse]]: a weight for c.cf.parquet, which is no input", "Write the file as in in.", false},
@@ -49,21 +48,5 @@ func TestJobFileMistakes(t *testing.T) {
 	}
 	if string(p.read("old.cf.parquet")) != "precious" {
 		t.Error("a file was replaced")
-	}
-}
-
-// Flags that a verb has become keys; commands and names of files stay as they are.
-func TestAsKeys(t *testing.T) {
-	flags := (&app{out: io.Discard, err: io.Discard}).stepCommand("decrypt").Flags()
-	for message, want := range map[string]string{
-		"--person-records 0 is too few":                                    "person_records 0 is too few",
-		`Give "--rho" or (--epsilon).`:                                     `Give "rho" or (epsilon).`,
-		"--noise release without --budget; pass --overwrite to replace it": "noise release without budget; write overwrite = true in the step to replace it",
-		"runs/2026--rho/a.csv: --by is not of this verb":                   "runs/2026--rho/a.csv: --by is not of this verb",
-		"Leave out --rho. Make one: cipherfold budget b.json --rho 1":      "Leave out rho. Make one: cipherfold budget b.json --rho 1",
-	} {
-		if got := asKeys(flags, message); got != want {
-			t.Errorf("%s\nbecomes %s\nnot     %s", message, got, want)
-		}
 	}
 }

@@ -82,7 +82,12 @@ corrupted file, output in the way); 4 interrupted.`,
 	f.IntVar(&a.threads, "threads", 0, "`N` workers (default: all cores)")
 	f.Var(&a.memory, "memory", "`SIZE` budget for buffers, tables and group state, such as 512MiB or 2GiB")
 	f.StringVar(&a.kernel, "kernel", "", "`NAME` arithmetic to use instead of the best available (see doctor)")
-	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error { return a.begin() }
+	root.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		if err := fromEnvironment(cmd, os.LookupEnv); err != nil {
+			return err
+		}
+		return a.begin()
+	}
 	for _, c := range []*cobra.Command{
 		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.budgetCommand(), a.runCommand(), a.planCommand(), a.shardCommand(), a.mergeCommand(), a.inspectCommand(), a.verifyCommand(),
 		a.summarizeCommand(), a.combineCommand(), a.assocCommand(), a.tokensCommand(),
@@ -125,14 +130,16 @@ type commandLineError struct {
 
 func (e *commandLineError) Unwrap() error { return e.error }
 
-// required refuses a command line without one of the named flags, or with nothing as its value.
-func required(cmd *cobra.Command, names ...string) error {
-	hint := fmt.Sprintf("See: %s --help", cmd.CommandPath())
+// helpOf is a hint where to read about a command.
+func helpOf(cmd *cobra.Command) string { return fmt.Sprintf("See: %s --help", cmd.CommandPath()) }
+
+// required refuses options without one of the named ones, or with nothing as its value.
+func required(flags *pflag.FlagSet, hint string, names ...string) error {
 	var missing []string
 	for _, name := range names {
-		f := cmd.Flags().Lookup(name)
+		f := flags.Lookup(name)
 		if !f.Changed {
-			missing = append(missing, "--"+name)
+			missing = append(missing, fieldOf(name))
 			continue
 		}
 		values := []string{f.Value.String()}
@@ -140,7 +147,7 @@ func required(cmd *cobra.Command, names ...string) error {
 			values = list.GetSlice()
 		}
 		if len(values) == 0 || slices.Contains(values, "") {
-			return &commandLineError{fmt.Errorf("--%s is empty", name), hint}
+			return &commandLineError{fmt.Errorf("%s is empty", fieldOf(name)), hint}
 		}
 	}
 	switch n := len(missing); n {
@@ -175,14 +182,14 @@ func flagText(err error) string {
 		return fmt.Sprintf("--%s needs a value", none.GetFlag().Name)
 	case errors.As(err, &invalid):
 		f := invalid.GetFlag()
-		what := fmt.Sprintf("--%s %s", f.Name, invalid.GetValue())
+		what := fmt.Sprintf("%s %s", fieldOf(f.Name), invalid.GetValue())
 		switch {
 		case errors.Is(err, strconv.ErrRange):
 			return fmt.Sprintf("%s is out of range", what)
 		case strings.HasPrefix(f.Value.Type(), "int"):
 			return fmt.Sprintf("%s is not a whole number", what)
 		case f.Value.Type() == "bool":
-			return fmt.Sprintf("--%s=%s is neither true nor false", f.Name, invalid.GetValue())
+			return fmt.Sprintf("%s=%s is neither true nor false", fieldOf(f.Name), invalid.GetValue())
 		default:
 			return fmt.Sprintf("%s: %v", what, errors.Unwrap(invalid))
 		}

@@ -171,16 +171,16 @@ func (a *Association) test() (*test, error) {
 	switch a.Test {
 	case "", Allelic:
 		if a.Measure != "" {
-			return nil, job.Misuse("--test welch compares the means of a measure.", "--measure without --test welch")
+			return nil, job.Misuse("‹test› welch compares the means of a measure.", "‹measure› without ‹test› welch")
 		}
 		return &test{[]string{"AC_sum", "AN_sum"}, []string{"AF_cases", "AF_controls", "OR", "CHISQ", "P"}, allelic}, nil
 	case Welch:
 		if a.Measure == "" {
-			return nil, job.Misuse("Name it: --measure NAME.", "--test welch compares the means of a measure")
+			return nil, job.Misuse("Name it: ‹measure› NAME.", "‹test› welch compares the means of a measure")
 		}
 		return &test{[]string{a.Measure + "_count", a.Measure + "_mean", a.Measure + "_var"}, []string{"MEAN_cases", "MEAN_controls", "DIFF", "T", "DF", "P"}, welch}, nil
 	}
-	return nil, job.Misuse("Choose allelic or welch.", "unknown --test %s", a.Test)
+	return nil, job.Misuse("Choose allelic or welch.", "unknown ‹test› %s", a.Test)
 }
 
 // commonIDs are the columns that name a record in both tables.
@@ -205,7 +205,7 @@ func commonIDs(ctx context.Context, cases, controls dataset.Source, needed []str
 	ids, _ := statisticsOf(have)
 	theirs, _ := statisticsOf(other)
 	if len(ids) == 0 || !slices.Equal(ids, theirs) {
-		return nil, column.Refuse(controls.Files[0], "id columns %q, but %s has %q", theirs, cases.Files[0], ids).WithHint("Give two tables of the same ids that cipherfold decrypt wrote; their ids come first.")
+		return nil, column.Refuse(controls.Files[0], "id columns %q, but %s has %q", theirs, cases.Files[0], ids).WithHint("Give two tables of the same ids that «decrypt» wrote; their ids come first.")
 	}
 	return ids, nil
 }

@@ -44,7 +44,7 @@ func Combine(ctx context.Context, c Combination) (*job.Report, error) {
 		c.Method = Pooled
 	}
 	if c.Method != Pooled && c.Method != Average {
-		return nil, job.Misuse("Choose pooled or average.", "unknown --method %s", c.Method)
+		return nil, job.Misuse("Choose pooled or average.", "unknown ‹method› %s", c.Method)
 	}
 	format, err := dataset.OutputFormat(c.Out)
 	if err != nil {
@@ -148,7 +148,7 @@ func (m *combining) add(ctx context.Context, file string) error {
 		m.first = file
 	}
 	if len(names) == 0 || len(m.ids) == 0 {
-		return column.Refuse(file, "not a summary: it has no id, or no columns NAME_count and NAME_mean").WithHint("Give tables that cipherfold summarize or decrypt wrote.")
+		return column.Refuse(file, "not a summary: it has no id, or no columns NAME_count and NAME_mean").WithHint("Give tables that «summarize» or «decrypt» wrote.")
 	}
 	columns := make([]string, 0, len(m.ids)+3*len(m.names))
 	for _, f := range m.ids {

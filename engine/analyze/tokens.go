@@ -32,7 +32,7 @@ func ListTokens(ctx context.Context, l TokenList) (*job.Report, error) {
 		return nil, err
 	}
 	if len(l.Tokenize) == 0 {
-		return nil, job.Misuse("Name the id columns: --tokenize COL[,COL].", "no id to make tokens of")
+		return nil, job.Misuse("Name the id columns: ‹tokenize› COL[,COL].", "no id to make tokens of")
 	}
 	e := l.Spec
 	src, err := e.OpenFiles(ctx, l.Options, dataset.Needs{Output: func(inputs []string) error { return job.CheckOutput(l.Out, inputs) }})

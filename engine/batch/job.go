@@ -48,9 +48,6 @@ type Step struct {
 
 	Overwrite bool // replace outputs that exist
 	Line      int  // of the job file, where the step is; 0: unknown
-
-	// Words puts a message that names flags into the words of the job file, which has keys; nil leaves it as it is.
-	Words func(message string) string
 }
 
 // Verb is the step's verb.

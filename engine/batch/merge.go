@@ -27,7 +27,7 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 		return nil, err
 	}
 	defer w.leave()
-	w.resume = fmt.Sprintf("cipherfold merge %s", j.File)
+	w.resume = fmt.Sprintf("«merge %s»", j.File)
 	m := &MergeSummary{Level: w.level(), Levels: w.plan.Levels()}
 	if w.finished {
 		m.Summary, m.Finished = w.summary(true), true
@@ -45,7 +45,7 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 			continue
 		}
 		if s.cut == nil {
-			return nil, column.Refuse(j.Dir, "%s has no part yet", p.Name).WithHint("Run the shards first: cipherfold shard %s 1/N to N/N", j.File)
+			return nil, column.Refuse(j.Dir, "%s has no part yet", p.Name).WithHint("Run the shards first: «shard %s 1/N» to N/N", j.File)
 		}
 		if _, err := w.dropDamaged(ctx, s, s.all()); err != nil {
 			return nil, err
@@ -104,7 +104,7 @@ func (w *work) lacking(name string, c *cut, missing []int) error {
 	parts := len(c.ranges())
 	e := column.Refuse(w.job.Dir, "%s lacks %d of %d parts", name, len(missing), parts)
 	if c.Shards == 0 {
-		return e.WithHint("Go on with: cipherfold run %s --resume", w.job.File)
+		return e.WithHint("Go on with: «run %s ‹resume›»", w.job.File)
 	}
 	var shards []string
 	for _, part := range missing {

@@ -42,7 +42,7 @@ func Shard(ctx context.Context, j *Job, i, n int) (*ShardSummary, error) {
 		return nil, err
 	}
 	defer w.leave()
-	w.resume = fmt.Sprintf("cipherfold shard %s %d/%d", j.File, i, n)
+	w.resume = fmt.Sprintf("«shard %s %d/%d»", j.File, i, n)
 	s := &ShardSummary{Name: w.plan.Name, Dir: j.Dir, Shard: i, Of: n, Level: w.level(), Levels: w.plan.Levels()}
 	random := make([]byte, 4)
 	_, _ = rand.Read(random) // never fails (crypto/rand)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/cipherfold/cipherfold/engine/job"
-	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -19,8 +18,6 @@ type Stopped struct {
 	Done   int    // of which these are done
 	Dir    string // the job directory
 	Resume string // the command that goes on
-
-	step Step
 }
 
 func (e *Stopped) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
@@ -29,7 +26,6 @@ func (e *Stopped) Unwrap() error { return e.Err }
 // Explain takes the error apart, and says how to go on.
 func (e *Stopped) Explain() job.Failure {
 	f := job.Explain(e.Err)
-	f.Hint = e.step.words(f.Hint)
 	var input *column.InputError
 	switch {
 	case f.Kind == job.Interrupted:
@@ -53,34 +49,19 @@ func (e *Stopped) Explain() job.Failure {
 // stopped says where the job was when it ended.
 func (w *work) stopped(name string, err error) error {
 	i := slices.IndexFunc(w.plan.Steps, func(p PlannedStep) bool { return p.Name == name })
-	s := &Stopped{Err: w.job.inStep(i, err), step: w.job.Steps[i], Step: name, Dir: w.job.Dir, Resume: w.resume}
+	s := &Stopped{Err: w.job.inStep(i, err), Step: name, Dir: w.job.Dir, Resume: w.resume}
 	if c := w.state.steps[name].cut; c != nil {
 		s.Parts, s.Done = len(c.ranges()), len(w.state.steps[name].parts)
 	}
 	return s
 }
 
-// words is a message in the words of the job file.
-func (s Step) words(message string) string {
-	if s.Words == nil {
-		return message
-	}
-	return s.Words(message)
-}
-
-// inStep says of an error of a step where in the job file the step is, if that is at fault, in the words of the job file.
+// inStep says of a request of a step that makes no sense where in the job file the step is.
 func (j *Job) inStep(i int, err error) error {
 	s := j.Steps[i]
 	var request *job.UsageError
-	var input *column.InputError
-	var file *blob.Error
-	switch {
-	case errors.As(err, &request):
-		return refuseLine(j.File, s.Line, s.words(request.Hint), "[[%s]]: %s", s.Verb(), s.words(err.Error()))
-	case errors.As(err, &input):
-		input.Hint = s.words(input.Hint)
-	case errors.As(err, &file):
-		file.Hint = s.words(file.Hint)
+	if errors.As(err, &request) {
+		return refuseLine(j.File, s.Line, request.Hint, "[[%s]]: %s", s.Verb(), err)
 	}
 	return err
 }

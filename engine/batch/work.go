@@ -39,7 +39,7 @@ func (j *Job) newWork() *work {
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
-	w.resume = fmt.Sprintf("cipherfold run %s --resume", j.File)
+	w.resume = fmt.Sprintf("«run %s ‹resume›»", j.File)
 	w.files = &files{FS: j.fs(), Disk: w.disk, dir: j.Dir, seen: map[string]identity{}}
 	return w
 }
@@ -331,6 +331,7 @@ func (w *work) verb(ctx context.Context, i int) (verb, error) {
 		return &encryptVerb{e, w.plan.tableID(name)}, nil
 	case s.Fuse != nil:
 		u := *s.Fuse
+		o.ScratchDir = cmp.Or(u.ScratchDir, o.ScratchDir)
 		u.Options = o
 		return &fuseVerb{u}, nil
 	}

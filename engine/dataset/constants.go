@@ -72,7 +72,7 @@ func (e *Spec) readConstants(ctx context.Context, o job.Options) (constants, err
 // fillIn replaces settings that stand for constants.
 func (c constants) fillIn(m *slots.Measure) error {
 	wanting := func(setting, columns string) error {
-		return job.Misuse("Give a table with the columns measure, "+columns+" by --constants FILE, or the numbers themselves.",
+		return job.Misuse("Give a table with the columns measure, "+columns+" by ‹constants› FILE, or the numbers themselves.",
 			"measure %s: %s has no constants", column.Quote(m.Name), setting)
 	}
 	x, ok := c[m.Name]

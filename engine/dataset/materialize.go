@@ -125,7 +125,7 @@ func (a *materializing) batch(b column.Batch) error {
 			if len(a.names) == 0 {
 				return e.WithHint("The universe lists every record once.")
 			}
-			return e.WithHint("Remove one of the rows, or choose what becomes of them by --duplicates sum, mean or first.")
+			return e.WithHint("Remove one of the rows, or choose what becomes of them by ‹duplicates› sum, mean or first.")
 		default:
 			if err := a.combine(id, b, i); err != nil {
 				return err

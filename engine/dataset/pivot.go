@@ -52,10 +52,10 @@ func newPivot(spec string, columns []ids.Column) (*pivotTable, error) {
 	ids := p.ids
 	name, value, ok := strings.Cut(spec, ":")
 	if !ok || name == "" || value == "" || name == value {
-		return nil, job.Misuse("Write --pivot 'Cell line:TPM': the column with the names, and the one with the values.", "--pivot %s is not NAME_COLUMN:VALUE_COLUMN", column.Quote(spec))
+		return nil, job.Misuse("Write ‹pivot› 'Cell line:TPM': the column with the names, and the one with the values.", "‹pivot› %s is not NAME_COLUMN:VALUE_COLUMN", column.Quote(spec))
 	}
 	if slices.Contains(ids, name) || slices.Contains(ids, value) {
-		return nil, job.Misuse("Name the columns of a record's id in --id, without those two.", "--pivot %s names a column of --id", column.Quote(spec))
+		return nil, job.Misuse("Name the columns of a record's id in ‹id›, without those two.", "‹pivot› %s names a column of ‹id›", column.Quote(spec))
 	}
 	p.name, p.value = name, value
 	return p, nil
@@ -139,7 +139,7 @@ func (p *pivotTable) add(b column.Batch, i int, row int32, name string, values a
 	c := p.cells[name]
 	if c == nil {
 		if len(p.cells) >= pivotNamesMax {
-			return 0, b.Refuse(i, p.name, "more than %d different names", pivotNamesMax).WithHint("Check which of the two columns of --pivot has the names.")
+			return 0, b.Refuse(i, p.name, "more than %d different names", pivotNamesMax).WithHint("Check which of the two columns of ‹pivot› has the names.")
 		}
 		c = &cells{}
 		p.cells[strings.Clone(name)] = c
@@ -150,7 +150,7 @@ func (p *pivotTable) add(b column.Batch, i int, row int32, name string, values a
 	}
 	if c.at[row] != 0 {
 		return 0, b.Refuse(i, p.name, "a row before has a value for %s of the same record", column.Quote(name)).
-			WithHint("A record has one value of each name. Add what tells the rows apart to --id, or remove one of them.")
+			WithHint("A record has one value of each name. Add what tells the rows apart to ‹id›, or remove one of them.")
 	}
 	if values.IsValid(i) {
 		text := values.ValueStr(i)

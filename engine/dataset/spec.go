@@ -55,10 +55,10 @@ type Table struct {
 // Check refuses what is wrong before any file is opened.
 func (e *Spec) Check() error {
 	if len(e.IDs) == 0 {
-		return job.Misuse("Name the columns that identify a record: --id COL[,COL].", "no id column")
+		return job.Misuse("Name the columns that identify a record: ‹id› COL[,COL].", "no id column")
 	}
 	if len(e.Measures) == 0 {
-		return job.Misuse("Name what to encrypt: --measure NAME[:decimals=D][:max=M].", "no measure")
+		return job.Misuse("Name what to encrypt: ‹measure› NAME[:decimals=D][:max=M].", "no measure")
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (e *Spec) resolve(file string, schema *arrow.Schema) error {
 		}
 	}
 	if len(measures) == 0 {
-		return column.Refuse(file, "no column is left to encrypt: all are ids").WithHint("Name fewer columns in --id.")
+		return column.Refuse(file, "no column is left to encrypt: all are ids").WithHint("Name fewer columns in ‹id›.")
 	}
 	e.Measures = measures
 	seen := map[string]bool{}
@@ -192,7 +192,7 @@ func (e *Spec) idFieldsOf(file string, schema *arrow.Schema) ([]arrow.Field, err
 // From then on IDs are the names that the table has.
 func (e *Spec) prepare(ctx context.Context, o job.Options, n Needs, src *Source) error {
 	if !slices.Contains(slots.Duplicates, e.Duplicates) {
-		return job.Misuse("Choose "+strings.Join(slots.Duplicates[1:], ", ")+".", "unknown --duplicates %s", e.Duplicates)
+		return job.Misuse("Choose "+strings.Join(slots.Duplicates[1:], ", ")+".", "unknown ‹duplicates› %s", e.Duplicates)
 	}
 	ids, err := ids.Parse(e.IDs, e.Tokenize)
 	if err != nil {
@@ -220,9 +220,9 @@ func (e *Spec) readTokenKey(ctx context.Context, o job.Options, n Needs, x *prep
 	needed := x.tokenises() || n.TokenKey
 	switch {
 	case needed && e.TokenKey == "":
-		return job.Misuse("Give the file that cipherfold keygen --token-key wrote: --token-key FILE.", "tokens need a key")
+		return job.Misuse("Give the file that «keygen ‹token_key›» wrote: ‹token_key› FILE.", "tokens need a key")
 	case !needed && e.TokenKey != "":
-		return job.Misuse("Name the id columns to replace: --tokenize COL[,COL].", "--token-key without --tokenize")
+		return job.Misuse("Name the id columns to replace: ‹tokenize› COL[,COL].", "‹token_key› without ‹tokenize›")
 	case !needed:
 		return nil
 	}

@@ -53,10 +53,10 @@ func (v VCF) checkUsed(ctx context.Context, fs blob.FS, files, lists []string) e
 		flag          string
 		given, ofName bool
 	}{
-		{"--samples", v.Samples != "", false}, {"--per-sample", v.PerSample, false}, {"--dosage", v.Dosage != "", false},
-		{"--filter", len(v.Filter) > 0, false}, {"--af", v.AF != "", false}, {"--region", len(v.Regions) > 0, false},
-		{"--multiallelic", v.Multiallelic != "", true}, {"--symbolic", v.Symbolic != "", true},
-		{"--alleles", v.Alleles != "", true}, {"--chrom-prefix", v.ChromPrefix != "", true},
+		{"‹samples›", v.Samples != "", false}, {"‹per_sample›", v.PerSample, false}, {"‹dosage›", v.Dosage != "", false},
+		{"‹filter›", len(v.Filter) > 0, false}, {"‹af›", v.AF != "", false}, {"‹region›", len(v.Regions) > 0, false},
+		{"‹multiallelic›", v.Multiallelic != "", true}, {"‹symbolic›", v.Symbolic != "", true},
+		{"‹alleles›", v.Alleles != "", true}, {"‹chrom_prefix›", v.ChromPrefix != "", true},
 	} {
 		switch {
 		case x.given && x.ofName:
@@ -96,23 +96,23 @@ func (v VCF) reading(ctx context.Context, fs blob.FS) (*variants, error) {
 	o := &g.options
 	for i, s := range v.Regions {
 		if restOfNumber.MatchString(s) && (i > 0 && strings.Contains(v.Regions[i-1], ":") || strings.Contains(s, "-")) {
-			return nil, job.Misuse("Write numbers without commas: --region 22:16000000-17000000. A chromosome that is called so is NAME:0-.",
-				"--region: %s looks like a part of a number with commas", column.Quote(s))
+			return nil, job.Misuse("Write numbers without commas: ‹region› 22:16000000-17000000. A chromosome that is called so is NAME:0-.",
+				"‹region›: %s looks like a part of a number with commas", column.Quote(s))
 		}
 		r, err := vcfio.ParseRegion(s)
 		if err != nil {
-			return nil, job.Misuse("Write --region 22:16000000-17000000, without commas in numbers.", "--region: %v", err)
+			return nil, job.Misuse("Write ‹region› 22:16000000-17000000, without commas in numbers.", "‹region›: %v", err)
 		}
 		o.Regions = append(o.Regions, r)
 	}
 	var err error
 	if v.AF != "" {
 		if o.AFMin, o.AFMax, err = vcfio.ParseAF(v.AF); err != nil {
-			return nil, job.Misuse("Write --af 0.01-0.5.", "--af: %v", err)
+			return nil, job.Misuse("Write ‹af› 0.01-0.5.", "‹af›: %v", err)
 		}
 	}
 	if err := o.Check(); err != nil {
-		return nil, job.Misuse("See cipherfold encrypt --help.", "--%v", err)
+		return nil, job.Misuse("See «encrypt ‹help›».", "‹%v›", err)
 	}
 	o.Samples, err = readSamples(ctx, fs, v.Samples)
 	return g, err
@@ -215,7 +215,7 @@ func (g *variants) noRows(file string) error {
 	if unseen := g.options.Unseen(g.chromosomes); len(unseen) > 0 {
 		hint = fmt.Sprintf("There is no record of chromosome %s. There are records of %s.", someOf(unseen), someOf(g.chromosomes))
 	} else if g.Tally.Filtered > 0 {
-		hint = "Names in --filter are compared as they are written, such as PASS."
+		hint = "Names in ‹filter› are compared as they are written, such as PASS."
 	}
 	return column.Refuse(file, "%w: nothing is left of %s: %s", column.ErrNoRows, job.Count(int(g.Tally.Records), "VCF record"), g.omitted()).WithHint("%s", hint)
 }

@@ -18,9 +18,9 @@ func (d *Request) planNoise(t *ctfile.Table) (*privacy.Noise, error) {
 	}
 	switch {
 	case p.Budget == "":
-		return nil, job.Misuse("Make one with cipherfold budget FILE --rho R, and give --budget FILE: what is released about the same people adds up.", "--noise release without a budget")
+		return nil, job.Misuse("Make one with «budget FILE ‹rho› R», and give ‹budget› FILE: what is released about the same people adds up.", "‹noise› release without a budget")
 	case t.Noise != nil:
-		return nil, column.Refuse(d.In, "the owners added noise already (--noise %s)", t.Noise.Place).WithHint("Leave out --noise release.")
+		return nil, column.Refuse(d.In, "the owners added noise already (‹noise› %s)", t.Noise.Place).WithHint("Leave out ‹noise› release.")
 	}
 	if err := privacy.LocalBudget(p.Budget); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (o *decryption) planRelease(n *privacy.Noise) error {
 			x.Limit = o.limits[q].Plus(privacy.TailBound(x.Tail))
 			if x.Limit.Cmp(codec.PowerOfTen(codec.MaxDigits)) >= 0 {
 				return column.Refuse(o.d.In, "no headroom: with its noise the sum of %s can exceed %d digits", column.Quote(x.Name), codec.MaxDigits).
-					WithHint("Allow a larger --epsilon or --rho, or encrypt with a lower max, fewer decimals or a smaller --max-adds.")
+					WithHint("Allow a larger ‹epsilon› or ‹rho›, or encrypt with a lower max, fewer decimals or a smaller ‹max_adds›.")
 			}
 		}
 		o.noise, o.privacy = n, n.Report(1)

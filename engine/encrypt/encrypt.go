@@ -269,13 +269,13 @@ func (e *Request) check() error {
 		}
 	}
 	if e.MaxAdds < 1 || e.MaxAdds > slots.MaxAddsLimit {
-		return job.Misuse("It is the number of records that may ever be added up in one sum.", "--max-adds %d is not between 1 and 2^40", e.MaxAdds)
+		return job.Misuse("It is the number of records that may ever be added up in one sum.", "‹max_adds› %d is not between 1 and 2^40", e.MaxAdds)
 	}
 	if !slices.Contains([]string{"", keys.CacheAuto, keys.CacheOn, keys.CacheOff}, e.TableCache) {
-		return job.Misuse("Choose auto, on or off.", "unknown --table-cache %s", e.TableCache)
+		return job.Misuse("Choose auto, on or off.", "unknown ‹table_cache› %s", e.TableCache)
 	}
 	if e.DropUnlisted && len(e.Universe) == 0 {
-		return job.Misuse("Give the reference list with --universe.", "--drop-unlisted without --universe")
+		return job.Misuse("Give the reference list with ‹universe›.", "‹drop_unlisted› without ‹universe›")
 	}
 	if err := e.checkPrivacy(); err != nil {
 		return err

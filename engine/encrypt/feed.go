@@ -120,9 +120,9 @@ func (f *sourceFeed) finish() error {
 	e := column.Refuse(again.File, "duplicate id: the record was already in %s, row %d", before.File, before.Row).
 		AtRow(again.Row).AtLine(again.Line).InColumn(f.e.IDs[0])
 	if f.e.Layout == slots.Blocks {
-		return e.WithHint("In the blocks layout every record comes once. Add its rows up first (--duplicates sum), or use --layout records.")
+		return e.WithHint("In the blocks layout every record comes once. Add its rows up first (‹duplicates› sum), or use ‹layout› records.")
 	}
-	return e.WithHint("Remove one of the rows, or choose what becomes of them by --duplicates sum, mean or first.")
+	return e.WithHint("Remove one of the rows, or choose what becomes of them by ‹duplicates› sum, mean or first.")
 }
 
 // place returns where the n-th record of the source is.

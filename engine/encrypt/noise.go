@@ -22,18 +22,18 @@ func (e *Request) checkPrivacy() error {
 	}
 	switch {
 	case p.Noise == privacy.NoiseLocal && p.Sensitivity != nil:
-		return job.Misuse("Leave it out: local noise hides all of a record, which its max bounds.", "--sensitivity with --noise local")
+		return job.Misuse("Leave it out: local noise hides all of a record, which its max bounds.", "‹sensitivity› with ‹noise› local")
 	case p.Noise == privacy.NoiseShare && len(e.Universe) == 0 && p.Groups == nil:
-		return job.Misuse("Give the public list of all records (--universe) or of all groups (--noise-groups): every sum needs a share of every owner, also of one who has nothing in it.",
-			"--noise share without a list")
+		return job.Misuse("Give the public list of all records (‹universe›) or of all groups (‹noise_groups›): every sum needs a share of every owner, also of one who has nothing in it.",
+			"‹noise› share without a list")
 	case p.Groups != nil && len(e.Universe) > 0:
-		return job.Misuse("With a universe every record gets a share, with groups every group.", "--noise-groups with --universe")
+		return job.Misuse("With a universe every record gets a share, with groups every group.", "‹noise_groups› with ‹universe›")
 	case e.TokenSamples:
-		return job.Misuse("Leave out --token-samples: the tokens tell everybody how many people are in the table, and of each whether it is in others.", "--token-samples with --noise")
+		return job.Misuse("Leave out ‹token_samples›: the tokens tell everybody how many people are in the table, and of each whether it is in others.", "‹token_samples› with ‹noise›")
 	case p.Groups != nil && e.Layout != slots.Records:
-		return job.Misuse("Use --layout records, or --universe.", "--noise-groups needs records that can be grouped")
+		return job.Misuse("Use ‹layout› records, or ‹universe›.", "‹noise_groups› needs records that can be grouped")
 	case p.Groups != nil && e.RowsPerFile > 0 && e.Duplicates == slots.DuplicatesRefuse:
-		return job.Misuse("Leave out --duplicates.", "--noise-groups with --duplicates refuse")
+		return job.Misuse("Leave out ‹duplicates›.", "‹noise_groups› with ‹duplicates› refuse")
 	}
 	return nil
 }
@@ -42,7 +42,7 @@ func (e *Request) checkPrivacy() error {
 func (e *Request) declaredBounds() error {
 	for _, m := range e.Measures {
 		if e.Privacy.Wanted() && m.Bound == 0 {
-			return job.Misuse("Write --measure "+m.Name+":max=M, where M is what the quantity can be, not what the data have.",
+			return job.Misuse("Write ‹measure› "+m.Name+":max=M, where M is what the quantity can be, not what the data have.",
 				"measure %s: noise needs a declared max, because one that is found in the data tells about them", column.Quote(m.Name))
 		}
 	}

@@ -131,7 +131,7 @@ func (g *noiseGroups) check(c chunk) error {
 	for i := range int(c.batch.NumRows()) {
 		g.key = ids.AppendKey(g.key[:0], idColumns, i)
 		if _, ok := g.index.Lookup(g.key); !ok {
-			err := c.batch.Refuse(i, c.batch.ColumnName(0), "group %s is not in the list of --noise-groups", ids.Text(idColumns, i)).
+			err := c.batch.Refuse(i, c.batch.ColumnName(0), "group %s is not in the list of ‹noise_groups›", ids.Text(idColumns, i)).
 				WithHint("All owners use one list, which has every group that there can be.")
 			c.release()
 			return err

@@ -35,10 +35,10 @@ func (e *Request) sampleTokens(ctx context.Context, src dataset.Source) ([]strin
 			}
 			check, ok := ids.SampleTokenCheck(t)
 			if !ok {
-				return nil, column.Refuse(file, "the table has no tokens of its samples").WithHint("Its owner must encrypt with --token-samples.")
+				return nil, column.Refuse(file, "the table has no tokens of its samples").WithHint("Its owner must encrypt with ‹token_samples›.")
 			}
 			if check != key.Check() {
-				return nil, column.Refuse(file, "the tokens of its samples are under another key").WithHint("All owners must use the same --token-key.")
+				return nil, column.Refuse(file, "the tokens of its samples are under another key").WithHint("All owners must use the same ‹token_key›.")
 			}
 			for _, s := range t.Samples {
 				others[s] = file
@@ -49,7 +49,7 @@ func (e *Request) sampleTokens(ctx context.Context, src dataset.Source) ([]strin
 	tokens := key.Samples()
 	for _, file := range src.Files {
 		if !vcfio.IsVCF(file) {
-			return nil, column.Refuse(file, "not a VCF file: it has no samples to compare").WithHint("--token-samples and --disjoint-from are for VCF files.")
+			return nil, column.Refuse(file, "not a VCF file: it has no samples to compare").WithHint("‹token_samples› and ‹disjoint_from› are for VCF files.")
 		}
 		r, err := src.Vcf.Open(ctx, e.FS, file, column.ReadOptions{Columns: []string{"chrom"}})
 		if err != nil {
@@ -61,7 +61,7 @@ func (e *Request) sampleTokens(ctx context.Context, src dataset.Source) ([]strin
 			if other, ok := others[token]; ok {
 				r.Close()
 				return nil, column.Refuse(file, "duplicate sample: %s is in %s too", column.Quote(name), other).AtLine(v.HeaderLine()).InColumn(name).
-					WithHint("Every person counts once. Agree on who counts the sample, and leave it out here by --samples.")
+					WithHint("Every person counts once. Agree on who counts the sample, and leave it out here by ‹samples›.")
 			}
 			all[token] = true
 		}

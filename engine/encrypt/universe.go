@@ -95,7 +95,7 @@ func (u *universe) place(b column.Batch, i int) (int32, error) {
 			return -1, nil
 		}
 		return 0, b.Refuse(i, u.e.IDs[0], "id %s is not in the universe", ids.Text(idColumns, i)).
-			WithHint("Add it to the reference list that all owners use, or give --drop-unlisted to drop and count such records.")
+			WithHint("Add it to the reference list that all owners use, or give ‹drop_unlisted› to drop and count such records.")
 	}
 	if u.seen[at] {
 		return 0, b.Refuse(i, u.e.IDs[0], "duplicate id %s", ids.Text(idColumns, i)).WithHint("A record aligned with a universe comes once. Add its rows up first.")

@@ -71,10 +71,10 @@ func agreeOn(out *[]ctfile.Step, told map[string]enctable.Input, what, on string
 	if token := func(s ctfile.Step) bool { return s.Step == "token" }; slices.IndexFunc(mine, token) >= 0 && slices.IndexFunc(theirs, token) >= 0 &&
 		slices.Equal(slices.DeleteFunc(slices.Clone(mine), token), slices.DeleteFunc(slices.Clone(theirs), token)) {
 		return column.Refuse(in.File, "its tokens are under another key than those of %s", first.File).InColumn(on).
-			WithHint("All owners must use the same file as --token-key.")
+			WithHint("All owners must use the same file as ‹token_key›.")
 	}
 	return column.Refuse(in.File, "prepared %s, but in %s %s", inWords(mine), first.File, inWords(theirs)).InColumn(on).
-		WithHint("All owners must declare the same preparation: the same settings in --measure and --id, and the same --tokenize and --constants.")
+		WithHint("All owners must declare the same preparation: the same settings in ‹measure› and ‹id›, and the same ‹tokenize› and ‹constants›.")
 }
 
 // stepsOn are the steps of an id column or measure.
@@ -131,7 +131,7 @@ func agreeOnTable(a, b enctable.Input) error {
 		return nil
 	}
 	return column.Refuse(b.File, "the table was prepared %s, but that of %s %s", inWords(onlyMine), a.File, inWords(onlyTheirs)).
-		WithHint("All owners must declare the same preparation: the same --duplicates, and the same settings for VCF files.")
+		WithHint("All owners must declare the same preparation: the same ‹duplicates›, and the same settings for VCF files.")
 }
 
 // disjoint refuses tables of one measure that have a sample in common, as far as they carry tokens of samples, and returns the
@@ -147,7 +147,7 @@ func disjoint(inputs []enctable.Input) ([]string, error) {
 		}
 		if check != "" && c != check {
 			return nil, column.Refuse(x.File, "the tokens of its samples are under another key than those of %s", checked).
-				WithHint("All owners must use the same file as --token-key.")
+				WithHint("All owners must use the same file as ‹token_key›.")
 		}
 		check, checked = c, x.File
 		for _, m := range slots.BaseMeasures(x.Table) {
@@ -163,7 +163,7 @@ func disjoint(inputs []enctable.Input) ([]string, error) {
 			}
 			if shared > 0 {
 				return nil, column.Refuse(x.File, "duplicate samples: %s of this table are in %s too", job.Count(shared, "sample"), other).InColumn(m.Name).
-					WithHint("Every person counts once. The owners find which samples these are by --disjoint-from, which names the file, the line and the sample. One owner's files of several chromosomes are encrypted together.")
+					WithHint("Every person counts once. The owners find which samples these are by ‹disjoint_from›, which names the file, the line and the sample. One owner's files of several chromosomes are encrypted together.")
 			}
 		}
 		for _, s := range x.Table.Samples {

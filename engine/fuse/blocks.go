@@ -47,7 +47,7 @@ func (f *fusion) alignedTable() (*merger, error) {
 		adds = codec.SaturatingAdd(adds, in.Adds())
 		if in.Table.Rows != f.inputs[0].Table.Rows {
 			return nil, column.Refuse(in.File, "%d records, but %s has %d", in.Table.Rows, f.inputs[0].File, f.inputs[0].Table.Rows).
-				WithHint("Blocks fuse record by record. Give every owner the same --universe, or encrypt with --layout records.")
+				WithHint("Blocks fuse record by record. Give every owner the same ‹universe›, or encrypt with ‹layout› records.")
 		}
 	}
 	m.table.JobID = f.jobID()
@@ -113,7 +113,7 @@ func (f *fusion) compareIDs(a, b column.Batch, i int) error {
 	if same {
 		return nil
 	}
-	const hint = "Blocks fuse record by record. Give every owner the same --universe, or encrypt with --layout records."
+	const hint = "Blocks fuse record by record. Give every owner the same ‹universe›, or encrypt with ‹layout› records."
 	x, y := ids.Flatten(a.Columns()[:idColumns]), ids.Flatten(b.Columns()[:idColumns])
 	defer ids.Release(x)
 	defer ids.Release(y)

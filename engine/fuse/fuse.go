@@ -116,18 +116,18 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 		u.Rerandomize = "auto"
 	}
 	if !slices.Contains([]string{"auto", "always", "never"}, u.Rerandomize) {
-		return nil, job.Misuse("Choose auto, always or never.", "unknown --rerandomize %s", u.Rerandomize)
+		return nil, job.Misuse("Choose auto, always or never.", "unknown ‹rerandomize› %s", u.Rerandomize)
 	}
 	for i, name := range u.By {
 		if slices.Contains(u.By[:i], name) {
-			return nil, job.Misuse("Name every column once.", "column %s is twice in --by", column.Quote(name))
+			return nil, job.Misuse("Name every column once.", "column %s is twice in ‹by›", column.Quote(name))
 		}
 	}
 	if err := job.CheckRowsPerFile(u.RowsPerFile); err != nil {
 		return nil, err
 	}
 	if u.MinGroup < 0 {
-		return nil, job.Misuse("It is a number of records.", "--min-group %d is negative", u.MinGroup)
+		return nil, job.Misuse("It is a number of records.", "‹min_group› %d is negative", u.MinGroup)
 	}
 	if err := enctable.CheckOutput(u.Out); err != nil {
 		return nil, err
@@ -148,17 +148,17 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 	f := &fusion{Request: u, pk: pk, inputs: inputs, report: &job.Report{Out: u.Out, Kernel: pk.Kernel(), Key: job.DescribeKey(pk)}}
 	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
 	if u.Unmatched && (inputs[0].Table.Layout == slots.Blocks || u.By != nil) {
-		return nil, job.Misuse("In blocks all inputs have the same ids; a group or a total has none.", "--count-unmatched is for records fused by id")
+		return nil, job.Misuse("In blocks all inputs have the same ids; a group or a total has none.", "‹count_unmatched› is for records fused by id")
 	}
 	if err := u.noSizes(inputs); err != nil {
 		return nil, err
 	}
 	if f.kind() == byBlock {
 		if u.By != nil {
-			return nil, job.Misuse("Encrypt with --layout records to group, or give --by '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
+			return nil, job.Misuse("Encrypt with ‹layout› records to group, or give ‹by› '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
 		}
 		if u.MinGroup > 0 {
-			return nil, job.Misuse("Encrypt with --layout records, where a group is a number of rows.", "--min-group needs the records layout")
+			return nil, job.Misuse("Encrypt with ‹layout› records, where a group is a number of rows.", "‹min_group› needs the records layout")
 		}
 	}
 	return f, nil
@@ -181,7 +181,7 @@ func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 			s := &sets[i]
 			for _, file := range s.Files {
 				if seen[filepath.Clean(file)] {
-					return nil, job.Misuse("To count it twice, give --weight FILE=2.", "%s is given twice", file)
+					return nil, job.Misuse("To count it twice, give ‹weight› FILE=2.", "%s is given twice", file)
 				}
 				seen[filepath.Clean(file)] = true
 			}
@@ -207,7 +207,7 @@ func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 		i, ok := index[filepath.Clean(w.File)]
 		switch {
 		case !ok:
-			return nil, job.Misuse("Write the file as in --in.", "--weight for %s, which is no input", w.File)
+			return nil, job.Misuse("Write the file as in ‹in›.", "‹weight› for %s, which is no input", w.File)
 		case weighted[i]:
 			return nil, job.Misuse("Give a file one weight.", "two weights for %s", w.File)
 		case w.Weight == 0:
@@ -252,7 +252,7 @@ func headroom(t *ctfile.Table, inputs []enctable.Input, adds int64, what string)
 	if adds > slots.MaxAddsLimit {
 		return e.WithHint("Use smaller weights or fewer records: slots can be made for 2^40 additions at most.")
 	}
-	return e.WithHint("Encrypt again with --max-adds %d or more, for every owner alike.", adds)
+	return e.WithHint("Encrypt again with ‹max_adds› %d or more, for every owner alike.", adds)
 }
 
 // reader opens an input with the named columns, none meaning all, in batches of `rows` rows.

@@ -143,7 +143,7 @@ func (g *groupFusion) refuseOver(b column.Batch, idColumns []arrow.Array, row in
 	if adds > slots.MaxAddsLimit {
 		return e.WithHint("Use smaller weights or fewer records: slots can be made for 2^40 additions at most.")
 	}
-	return e.WithHint("Encrypt again with a larger --max-adds, for every owner alike: the largest group must fit, and this one has got to %d.", adds)
+	return e.WithHint("Encrypt again with a larger ‹max_adds›, for every owner alike: the largest group must fit, and this one has got to %d.", adds)
 }
 
 // slot is where column c of the result is for inputs of a weight.
@@ -308,7 +308,7 @@ func (g *groupFusion) write(ctx context.Context, out enctable.Writer, sources []
 		return stats, g.findBadCiphertext(ctx, err)
 	}
 	if g.kept == 0 {
-		return stats, column.Refuse(g.inputs[0].File, "no group has %d records or more", g.MinGroup).WithHint("Lower --min-group, or group by fewer columns.")
+		return stats, column.Refuse(g.inputs[0].File, "no group has %d records or more", g.MinGroup).WithHint("Lower ‹min_group›, or group by fewer columns.")
 	}
 	out.Table().Rows = g.kept
 	g.report.Records, g.report.SmallGroups, g.report.Spilled = g.kept, g.small, g.runs.Bytes()

@@ -91,7 +91,7 @@ func merge(inputs []enctable.Input) (*merger, error) {
 				}
 				if !slices.Equal(had, at) {
 					return nil, column.Refuse(in.File, "measure %s is packed differently than in %s", column.Quote(q.Name), owner[q.Name]).
-						InColumn(q.Name).WithHint("All owners must give the same --measure list in the same order, with the same max, --square, --product and --max-adds.")
+						InColumn(q.Name).WithHint("All owners must give the same ‹measure› list in the same order, with the same max, ‹square›, ‹product› and ‹max_adds›.")
 				}
 				i := slices.IndexFunc(m.table.Measures, func(x ctfile.Measure) bool { return x.Name == q.Name })
 				m.table.Measures[i].Bound = slots.LargerBound(m.table.Measures[i].Bound, q.Bound)
@@ -137,7 +137,7 @@ func comparable(a, b enctable.Input) error {
 	}
 	if s.BlockRecords != t.BlockRecords {
 		return column.Refuse(b.File, "blocks of %d records, but %s has blocks of %d", t.BlockRecords, a.File, s.BlockRecords).
-			WithHint("All owners must give the same measures, max, --square, --product and --max-adds, so that blocks are of one size.")
+			WithHint("All owners must give the same measures, max, ‹square›, ‹product› and ‹max_adds›, so that blocks are of one size.")
 	}
 	if !slices.Equal(s.IDs, t.IDs) {
 		return column.Refuse(b.File, "id columns %q, but %s has %q", t.IDs, a.File, s.IDs).
@@ -146,7 +146,7 @@ func comparable(a, b enctable.Input) error {
 	for i, f := range b.IDs {
 		if !arrow.TypeEqual(f.Type, a.IDs[i].Type) {
 			return column.Refuse(b.File, "ids of type %s, but %s has %s", enctable.RecordType(f.Type), a.File, enctable.RecordType(a.IDs[i].Type)).
-				InColumn(f.Name).WithHint("Encrypt with --universe and one common reference list: its ids are used, and match as text.")
+				InColumn(f.Name).WithHint("Encrypt with ‹universe› and one common reference list: its ids are used, and match as text.")
 		}
 	}
 	return nil
@@ -168,7 +168,7 @@ func sameKeyAndLayout(a, b enctable.Input) error {
 		return column.Refuse(b.File, "encrypted under key %s, but %s under key %s", job.ShortFingerprint(t.Fingerprint), a.File, job.ShortFingerprint(s.Fingerprint)).
 			WithHint("Tables fuse only when they are encrypted under one key.")
 	case s.Layout != t.Layout:
-		return column.Refuse(b.File, "layout %s, but %s has layout %s", t.Layout, a.File, s.Layout).WithHint("All owners must use the same --layout.")
+		return column.Refuse(b.File, "layout %s, but %s has layout %s", t.Layout, a.File, s.Layout).WithHint("All owners must use the same ‹layout›.")
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 			continue
 		case n.Place == privacy.NoiseShare && in.Weight != 1:
 			return nil, 0, column.Refuse(in.File, "its noise is a share of what an unweighted sum needs; weight %d is given", in.Weight).
-				WithHint("Leave out the weights, or encrypt with --noise local.")
+				WithHint("Leave out the weights, or encrypt with ‹noise› local.")
 		case n.Place == privacy.NoiseShare:
 			if err := countShares(shares, in); err != nil {
 				return nil, 0, err
@@ -43,7 +43,7 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 		}
 		if why := differentNoise(out, n); why != "" {
 			return nil, 0, column.Refuse(in.File, "its noise differs from that of %s in %s", first, why).
-				WithHint("All owners must give the same --noise, --epsilon, --delta, --rho, --person-records, --sensitivity, --counts, --owners and --honest, and the same lists as --noise-groups or --universe.")
+				WithHint("All owners must give the same ‹noise›, ‹epsilon›, ‹delta›, ‹rho›, ‹person_records›, ‹sensitivity›, ‹counts›, ‹owners› and ‹honest›, and the same lists as ‹noise_groups› or ‹universe›.")
 		}
 		out.Quiet = codec.SaturatingAdd(out.Quiet, n.Quiet)
 		for _, q := range n.Quantities {
@@ -68,7 +68,7 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 			continue
 		}
 		if out.Place == privacy.NoiseLocal {
-			return nil, 0, column.Refuse(in.File, "it has no noise, but %s has", first).WithHint("With --noise local every owner adds noise, or the promise holds for some people only.")
+			return nil, 0, column.Refuse(in.File, "it has no noise, but %s has", first).WithHint("With ‹noise› local every owner adds noise, or the promise holds for some people only.")
 		}
 	}
 	out.Quiet = codec.SaturatingAdd(out.Quiet, quiet)
@@ -79,8 +79,8 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 func (u *Request) noSizes(inputs []enctable.Input) error {
 	for _, in := range inputs {
 		if n := in.Table.Noise; n != nil && n.Place == privacy.NoiseShare && u.MinGroup > 0 {
-			return column.Refuse(in.File, "it has shares of noise, and --min-group drops groups by their exact sizes, which one person may decide").
-				WithHint("Leave out --min-group: the list of groups is public, and all have noise.")
+			return column.Refuse(in.File, "it has shares of noise, and ‹min_group› drops groups by their exact sizes, which one person may decide").
+				WithHint("Leave out ‹min_group›: the list of groups is public, and all have noise.")
 		}
 	}
 	return nil

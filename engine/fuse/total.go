@@ -65,14 +65,14 @@ func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 			}
 			if had.Width != m.Width || had.Stride != m.Stride || had.Offset != m.Offset {
 				return nil, nil, column.Refuse(in.File, "measure %s is packed differently than in the other tables", column.Quote(m.Name)).
-					InColumn(m.Name).WithHint("All owners must give the same max, --square and --max-adds.")
+					InColumn(m.Name).WithHint("All owners must give the same max, ‹square› and ‹max_adds›.")
 			}
 			had.Bound = slots.LargerBound(had.Bound, m.Bound)
 		}
 	}
 	if records := f.records(); records < f.MinGroup {
-		return nil, nil, column.Refuse(f.inputs[0].File, "the total is of %d records, fewer than --min-group %d", records, f.MinGroup).
-			WithHint("Lower --min-group, or add more tables.")
+		return nil, nil, column.Refuse(f.inputs[0].File, "the total is of %d records, fewer than ‹min_group› %d", records, f.MinGroup).
+			WithHint("Lower ‹min_group›, or add more tables.")
 	}
 	return &t, columns, headroom(&t, f.inputs, adds, "the total")
 }

@@ -21,13 +21,13 @@ type fraction struct{ num, den int64 }
 // proportion, or with digits > 0 the nearest integers of which the largest is 10^digits; then `all` says that every input must
 // be named, as 1 stands for nothing any more. Means do not depend on the scale; sums and counts are multiplied by it.
 func ParseWeights(weights, variances []string, digits int) (out []Weight, all bool, err error) {
-	const hint = "Write --weight b.cf.parquet=-1, --weight b.cf.parquet=2/3 or --variance b.cf.parquet=0.04."
+	const hint = "Write ‹weight› b.cf.parquet=-1, ‹weight› b.cf.parquet=2/3 or ‹variance› b.cf.parquet=0.04."
 	if digits < 0 || digits > WeightDigitsMax {
-		return nil, false, job.Misuse("It is the digits that the largest weight has.", "--weight-digits %d is not between 1 and %d", digits, WeightDigitsMax)
+		return nil, false, job.Misuse("It is the digits that the largest weight has.", "‹weight_digits› %d is not between 1 and %d", digits, WeightDigitsMax)
 	}
 	var fractions []fraction
 	for i, list := range [][]string{weights, variances} {
-		flag := []string{"--weight", "--variance"}[i]
+		flag := []string{"‹weight›", "‹variance›"}[i]
 		for _, spec := range list {
 			at := strings.LastIndexByte(spec, '=')
 			var f fraction
@@ -35,13 +35,13 @@ func ParseWeights(weights, variances []string, digits int) (out []Weight, all bo
 			if ok {
 				f, ok = parseFraction(spec[at+1:])
 			}
-			if !ok || flag == "--variance" && f.num <= 0 {
-				return nil, false, job.Misuse(hint, "%s %s is not FILE=%s", flag, spec, map[string]string{"--weight": "NUMBER", "--variance": "POSITIVE NUMBER"}[flag])
+			if !ok || flag == "‹variance›" && f.num <= 0 {
+				return nil, false, job.Misuse(hint, "%s %s is not FILE=%s", flag, spec, map[string]string{"‹weight›": "NUMBER", "‹variance›": "POSITIVE NUMBER"}[flag])
 			}
 			if f.num == 0 {
 				return nil, false, job.Misuse("Leave the input out.", "weight 0 for %s", spec[:at])
 			}
-			if flag == "--variance" {
+			if flag == "‹variance›" {
 				f.num, f.den = f.den, f.num
 			}
 			out, fractions = append(out, Weight{File: spec[:at]}), append(fractions, f)
@@ -64,7 +64,7 @@ func ParseWeights(weights, variances []string, digits int) (out []Weight, all bo
 		}
 	}
 	if !ok {
-		return nil, false, job.Misuse("Round them: --weight-digits 3.", "the weights have no common whole multiple up to 2^40")
+		return nil, false, job.Misuse("Round them: ‹weight_digits› 3.", "the weights have no common whole multiple up to 2^40")
 	}
 	for i := range out {
 		if out[i].Weight = integers[i]; out[i].Weight == 0 {

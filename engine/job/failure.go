@@ -26,6 +26,7 @@ type Failure struct {
 	Kind     Kind   `json:"kind"`
 	Message  string `json:"message"` // one line: place and cause
 	Hint     string `json:"hint,omitempty"`
+	Field    string `json:"field,omitempty"` // of the request that is at fault
 	File     string `json:"file,omitempty"`
 	RowGroup int    `json:"row_group,omitempty"` // from 1, as all numbers here
 	Row      int64  `json:"row,omitempty"`
@@ -47,7 +48,7 @@ func Explain(err error) Failure {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		f.Kind, f.Message, f.Hint = Interrupted, "interrupted; no output was written", "Run the same command again."
 	case errors.As(err, &request):
-		f.Kind, f.Hint = Usage, request.Hint
+		f.Kind, f.Hint, f.Field = Usage, request.Hint, request.Field()
 	case errors.As(err, &input):
 		f.Kind, f.Message, f.Hint = Refused, input.Error(), input.Hint
 		f.File, f.RowGroup, f.Row, f.Line, f.Column = input.File, input.RowGroup, input.Row, input.Line, input.Column
@@ -60,11 +61,11 @@ func Explain(err error) Failure {
 			f.Kind, f.Hint = Refused, "Part of the path is a file; name a directory that exists."
 		}
 	case errors.Is(err, paillier.ErrKeyKernel):
-		f.Kind, f.Hint = Usage, "See cipherfold doctor."
+		f.Kind, f.Hint = Usage, "See «doctor»."
 	case errors.As(err, &key):
 		f.Kind, f.Hint = Refused, key.Hint
 	case errors.As(err, &memory):
-		f.Hint = "Raise --memory."
+		f.Hint = "Raise ‹memory›."
 	}
 	return f
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine"
@@ -113,15 +114,29 @@ func (r *Report) Finish(start time.Time, stats engine.Stats) {
 }
 
 // UsageError is a request that makes no sense whatever the data are.
+//
+// Messages below package main name no flag and no command line. A field of a request is written ‹max_adds›, a command
+// «run job.toml ‹resume›»: whoever shows the message writes what a user can set and type.
 type UsageError struct{ Cause, Hint string }
 
 func (e *UsageError) Error() string { return e.Cause }
 
-// NoKernel refuses a kernel that is unknown or that this machine cannot run.
-func NoKernel(name string) error {
-	return Misuse("See cipherfold doctor.", "kernel %s is not available", name)
+// Field is the first field that the cause names, such as "max_adds"; "" when it names none.
+func (e *UsageError) Field() string {
+	_, rest, _ := strings.Cut(e.Cause, "‹")
+	name, _, closed := strings.Cut(rest, "›")
+	if !closed {
+		return ""
+	}
+	return name
 }
 
+// NoKernel refuses a kernel that is unknown or that this machine cannot run.
+func NoKernel(name string) error {
+	return Misuse("See «doctor».", "kernel %s is not available", name)
+}
+
+// Misuse returns a *UsageError. The format of its cause, and the hint, name fields as ‹field›.
 func Misuse(hint, format string, args ...any) error {
 	return &UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint}
 }

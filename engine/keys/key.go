@@ -79,7 +79,7 @@ func Read(ctx context.Context, fs blob.FS, name string, insecureTestKey bool, pa
 	if err != nil {
 		e := Refuse(name, err)
 		if errors.Is(err, paillier.ErrKeySize) && !insecureTestKey {
-			e.Hint = "Use 2048 bits or more; --insecure-test-key allows fewer, for tests without real data."
+			e.Hint = "Use 2048 bits or more; ‹insecure_test_key› allows fewer, for tests without real data."
 		}
 		return Key{}, e
 	}
@@ -117,7 +117,7 @@ func sentence(hint string) string {
 
 func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byte, error) {
 	if passphrase == nil {
-		return nil, column.Refuse(name, "the key is encrypted under a passphrase").WithHint("Give --passphrase-file.")
+		return nil, column.Refuse(name, "the key is encrypted under a passphrase").WithHint("Give ‹passphrase_file›.")
 	}
 	secret, err := passphrase()
 	if err != nil {

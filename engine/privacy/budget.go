@@ -65,7 +65,7 @@ func CreateBudget(ctx context.Context, o job.Options, file, about, rho, epsilon,
 	}
 	b := &Budget{Version: budgetVersion, About: about, Rho: rho, Epsilon: epsilon, Delta: delta, Created: now(), Spent: []Release{}, file: file}
 	if err := b.parse(); err != nil {
-		return nil, job.Misuse("Give --rho R, or --epsilon E and --delta D, or --epsilon E alone for pure guarantees.", "%v", err)
+		return nil, job.Misuse("Give ‹rho› R, or ‹epsilon› E and ‹delta› D, or ‹epsilon› E alone for pure guarantees.", "%v", err)
 	}
 	return b, b.write(ctx, o.Overwrite)
 }
@@ -87,7 +87,7 @@ func ReadBudget(ctx context.Context, file string) (*Budget, error) {
 	}
 	f, err := blob.Local{}.Open(ctx, file)
 	if errors.Is(err, blob.ErrNotFound) {
-		return nil, column.Refuse(file, "there is no such budget").WithHint("Make one: cipherfold budget %s --rho 1.", file)
+		return nil, column.Refuse(file, "there is no such budget").WithHint("Make one: «budget %s ‹rho› 1».", file)
 	}
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (b *Budget) allows(g noise.Guarantee) error {
 		return nil
 	}
 	return column.Refuse(b.file, "the budget is spent: of %s, %s used in %s, and this one would take %s", b.LimitText(), b.used(spent), job.Count(len(b.Spent), "release"), b.used(g)).
-		WithHint("Ask for more noise (a smaller --epsilon or --rho). A new budget for the same people is a new promise to them.")
+		WithHint("Ask for more noise (a smaller ‹epsilon› or ‹rho›). A new budget for the same people is a new promise to them.")
 }
 
 // LimitText is the limit for people.

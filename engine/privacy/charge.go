@@ -18,9 +18,9 @@ import (
 func (p *Request) InOnePiece() error {
 	switch {
 	case p.Groups != nil:
-		return job.Misuse("Use cipherfold encrypt.", "--noise-groups cannot be done in parts")
+		return job.Misuse("Use «encrypt».", "‹noise_groups› cannot be done in parts")
 	case p.Wanted() && p.Budget != "":
-		return job.Misuse("Use cipherfold encrypt.", "a budget cannot be charged for parts of an encryption")
+		return job.Misuse("Use «encrypt».", "a budget cannot be charged for parts of an encryption")
 	}
 	return nil
 }
@@ -36,7 +36,7 @@ func Entangles(s ctfile.Step) (why, hint string) {
 		return fmt.Sprintf("measure %s: missing=%s fills values from other records; noise would not hide one of them", column.Quote(s.On), s.Value),
 			"Use missing=zero, or leave missing values missing."
 	case s.On == "" && s.Step == "duplicates" && s.Value == slots.DuplicatesFirst:
-		return "with --duplicates first a row stands before another of its id, so that it changes a sum by twice max; the noise is for once", "Use --duplicates sum or mean."
+		return "with ‹duplicates› first a row stands before another of its id, so that it changes a sum by twice max; the noise is for once", "Use ‹duplicates› sum or mean."
 	}
 	return "", ""
 }

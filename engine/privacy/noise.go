@@ -64,7 +64,7 @@ func NewNoise(p Request, measures []ctfile.Measure, weight int64) (*Noise, error
 	}
 	for name, s := range given {
 		if s.Cmp(bounds[name]) > 0 {
-			return nil, job.Misuse("Leave it out where a person can change a value by all of it.", "--sensitivity of %s is more than its max", column.Quote(name))
+			return nil, job.Misuse("Leave it out where a person can change a value by all of it.", "‹sensitivity› of %s is more than its max", column.Quote(name))
 		}
 	}
 	parts := int64(0) // how many numbers of a record get noise
@@ -86,7 +86,7 @@ func NewNoise(p Request, measures []ctfile.Measure, weight int64) (*Noise, error
 		}
 		if x.Distribution, err = n.calibrate(x.sensitivity, parts, weight); err != nil {
 			if errors.Is(err, noise.ErrTooWide) {
-				return nil, column.Refuse("", "measure %s: %w", column.Quote(x.Name), err).WithHint("Lower max or decimals, or allow a larger --epsilon or --rho.")
+				return nil, column.Refuse("", "measure %s: %w", column.Quote(x.Name), err).WithHint("Lower max or decimals, or allow a larger ‹epsilon› or ‹rho›.")
 			}
 			return nil, err
 		}

@@ -80,7 +80,7 @@ func CheckShares(file string, n *ctfile.Noise) error {
 	}
 	if len(n.Groups) > 0 && len(n.Shares) == 0 {
 		return column.Refuse(file, "its noise is in records of its own, one for each group, and no fusion has added these up with the others").
-			WithHint("Fuse it, with those of the other owners: cipherfold fuse --by %s.", strings.Join(n.Groups, ","))
+			WithHint("Fuse it, with those of the other owners: «fuse ‹by› %s».", strings.Join(n.Groups, ","))
 	}
 	for _, q := range n.Quantities {
 		if q.Tables < n.Honest {

@@ -61,48 +61,48 @@ func (p *Request) CheckFlags(places ...string) error {
 			flag  string
 			given bool
 		}{
-			{"--epsilon", p.Epsilon != ""}, {"--delta", p.Delta != ""}, {"--rho", p.Rho != ""}, {"--person-records", p.Records != 0},
-			{"--sensitivity", p.Sensitivity != nil}, {"--counts", p.Counts != ""}, {"--owners", p.Owners != 0}, {"--honest", p.Honest != 0},
-			{"--noise-groups", p.Groups != nil}, {"--budget", p.Budget != ""},
+			{"‹epsilon›", p.Epsilon != ""}, {"‹delta›", p.Delta != ""}, {"‹rho›", p.Rho != ""}, {"‹person_records›", p.Records != 0},
+			{"‹sensitivity›", p.Sensitivity != nil}, {"‹counts›", p.Counts != ""}, {"‹owners›", p.Owners != 0}, {"‹honest›", p.Honest != 0},
+			{"‹noise_groups›", p.Groups != nil}, {"‹budget›", p.Budget != ""},
 		} {
 			if x.given {
-				return job.Misuse("Say where noise is added: --noise "+strings.Join(places, " or ")+".", "%s without --noise", x.flag)
+				return job.Misuse("Say where noise is added: ‹noise› "+strings.Join(places, " or ")+".", "%s without ‹noise›", x.flag)
 			}
 		}
 		return nil
 	}
 	if !slices.Contains(places, p.Noise) {
 		return job.Misuse("Here it can be "+strings.Join(places, " or ")+". Owners add noise when they encrypt (local, share), the key holder when the result is decrypted (release).",
-			"--noise %s", p.Noise)
+			"‹noise› %s", p.Noise)
 	}
 	switch {
 	case p.Epsilon == "" && p.Rho == "":
-		return job.Misuse("Give --epsilon E, --epsilon E --delta D, or --rho R.", "--noise without a guarantee")
+		return job.Misuse("Give ‹epsilon› E, ‹epsilon› E ‹delta› D, or ‹rho› R.", "‹noise› without a guarantee")
 	case p.Epsilon != "" && p.Rho != "":
-		return job.Misuse("They are two ways to say the same.", "--epsilon and --rho together")
+		return job.Misuse("They are two ways to say the same.", "‹epsilon› and ‹rho› together")
 	case p.Noise == NoiseShare && p.Epsilon != "" && p.Delta == "":
-		return job.Misuse("Add --delta, or give --rho: shares are discrete Gaussian noise, which has no pure guarantee.", "--noise share with --epsilon alone")
+		return job.Misuse("Add ‹delta›, or give ‹rho›: shares are discrete Gaussian noise, which has no pure guarantee.", "‹noise› share with ‹epsilon› alone")
 	case p.Records == 0:
-		return job.Misuse("Say how many records, over all owners, one person can be in: --person-records 1 where every person has one.", "--noise without --person-records")
+		return job.Misuse("Say how many records, over all owners, one person can be in: ‹person_records› 1 where every person has one.", "‹noise› without ‹person_records›")
 	case p.Records < 0 || p.Records > math.MaxInt32:
-		return job.Misuse("It is the number of records that one person can be in.", "--person-records %d", p.Records)
+		return job.Misuse("It is the number of records that one person can be in.", "‹person_records› %d", p.Records)
 	}
 	if p.Counts == "" {
 		p.Counts = CountsNoisy
 	}
 	if p.Counts != CountsNoisy && p.Counts != CountsPublic {
-		return job.Misuse("Choose noisy, or public where it is no secret which values are missing.", "unknown --counts %s", p.Counts)
+		return job.Misuse("Choose noisy, or public where it is no secret which values are missing.", "unknown ‹counts› %s", p.Counts)
 	}
 	if p.Noise == NoiseShare {
 		if p.Owners < 1 || p.Honest < 1 || p.Honest > p.Owners || p.Owners > math.MaxInt32 {
-			return job.Misuse("Say how many owners there are and how many of them add their share at least: --owners 5 --honest 4.", "--noise share with --owners %d --honest %d", p.Owners, p.Honest)
+			return job.Misuse("Say how many owners there are and how many of them add their share at least: ‹owners› 5 ‹honest› 4.", "‹noise› share with ‹owners› %d ‹honest› %d", p.Owners, p.Honest)
 		}
 	} else if p.Owners != 0 || p.Honest != 0 || p.Groups != nil {
-		return job.Misuse("These are about the shares of several owners: --noise share.", "--owners, --honest or --noise-groups with --noise %s", p.Noise)
+		return job.Misuse("These are about the shares of several owners: ‹noise› share.", "‹owners›, ‹honest› or ‹noise_groups› with ‹noise› %s", p.Noise)
 	}
 	g, _, err := p.promise()
 	if err == nil && p.Noise == NoiseShare && g.Rho.Cmp(leastShared) < 0 {
-		return job.Misuse("Allow a larger --epsilon or --rho.", "--noise share with a guarantee below ρ = 2^-70, for which shares are not known to suffice")
+		return job.Misuse("Allow a larger ‹epsilon› or ‹rho›.", "‹noise› share with a guarantee below ρ = 2^-70, for which shares are not known to suffice")
 	}
 	return err
 }
@@ -122,15 +122,15 @@ func (p *Request) promise() (noise.Guarantee, *big.Rat, error) {
 	var delta *big.Rat
 	if p.Delta != "" {
 		var err error
-		if delta, err = parse("--delta", p.Delta); err != nil {
+		if delta, err = parse("‹delta›", p.Delta); err != nil {
 			return noise.Guarantee{}, nil, err
 		}
 		if delta.Cmp(big.NewRat(1, 1)) >= 0 {
-			return noise.Guarantee{}, nil, job.Misuse("It is a small probability, such as 1e-6: less than one in the number of people.", "--delta %s is not below 1", p.Delta)
+			return noise.Guarantee{}, nil, job.Misuse("It is a small probability, such as 1e-6: less than one in the number of people.", "‹delta› %s is not below 1", p.Delta)
 		}
 	}
 	if p.Rho != "" {
-		rho, err := parse("--rho", p.Rho)
+		rho, err := parse("‹rho›", p.Rho)
 		if err != nil {
 			return noise.Guarantee{}, nil, err
 		}
@@ -139,7 +139,7 @@ func (p *Request) promise() (noise.Guarantee, *big.Rat, error) {
 		}
 		return noise.Concentrated(rho), delta, nil
 	}
-	epsilon, err := parse("--epsilon", p.Epsilon)
+	epsilon, err := parse("‹epsilon›", p.Epsilon)
 	if err != nil {
 		return noise.Guarantee{}, nil, err
 	}
@@ -155,13 +155,13 @@ func (p *Request) sensitivities(decimals map[string]int) (map[string]*big.Int, e
 	for _, spec := range p.Sensitivity {
 		at := strings.LastIndexByte(spec, '=')
 		if at < 0 {
-			return nil, job.Misuse("Write MEASURE=S, such as AC=2.", "--sensitivity %s", column.Quote(spec))
+			return nil, job.Misuse("Write MEASURE=S, such as AC=2.", "‹sensitivity› %s", column.Quote(spec))
 		}
 		name, text := spec[:at], spec[at+1:]
 		d, ok := decimals[name]
 		switch {
 		case !ok:
-			return nil, job.Misuse("Name one of the measures.", "--sensitivity of %s, which is no measure", column.Quote(name))
+			return nil, job.Misuse("Name one of the measures.", "‹sensitivity› of %s, which is no measure", column.Quote(name))
 		case out[name] != nil:
 			return nil, job.Misuse("Give it once.", "two sensitivities of %s", column.Quote(name))
 		}
@@ -173,7 +173,7 @@ func (p *Request) sensitivities(decimals map[string]int) (map[string]*big.Int, e
 			}
 		}
 		if err != nil {
-			return nil, job.Misuse("It is what one person changes a value by at most, such as AC=2.", "--sensitivity %s: %v", column.Quote(spec), err)
+			return nil, job.Misuse("It is what one person changes a value by at most, such as AC=2.", "‹sensitivity› %s: %v", column.Quote(spec), err)
 		}
 		out[name] = s.Num()
 	}

@@ -109,7 +109,7 @@ func LoadOrCreateSigner(ctx context.Context, path string) (*Signer, error) {
 	return s, writeFile(ctx, disk, path+PublicSuffix, s.Public().pem(), blob.CreateOptions{Overwrite: true})
 }
 
-const hintKey = "Name a file for it with --receipt-key."
+const hintKey = "Name a file for it with ‹receipt_key›."
 
 func writeFile(ctx context.Context, fs blob.FS, name string, data []byte, o blob.CreateOptions) error {
 	u, err := fs.Create(ctx, name, o)

@@ -109,7 +109,7 @@ func (c *Check) run(ctx context.Context, fs blob.FS, o VerifyOptions) error {
 			return nil
 		}
 		c.fail(Missing, column.Refuse(place, "this %s of the job is missing", c.Role).
-			WithHint("If it is elsewhere, name the directory in which the job ran with --base; to leave out missing files: --skip-missing %ss.", c.Role))
+			WithHint("If it is elsewhere, name the directory in which the job ran with ‹base›; to leave out missing files: ‹skip_missing› %ss.", c.Role))
 		return nil
 	}
 	if err != nil {

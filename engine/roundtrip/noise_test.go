@@ -453,25 +453,25 @@ func TestNoiseMistakes(t *testing.T) {
 		t.Helper()
 		check(want, with(p, change), nil)
 	}
-	set(privacy.Request{}, func(p *privacy.Request) { p.Epsilon = "1" }, "--epsilon without --noise")
-	set(privacy.Request{}, func(p *privacy.Request) { p.Budget = "b.json" }, "--budget without --noise")
-	set(local, func(p *privacy.Request) { p.Noise = privacy.NoiseRelease }, "--noise release")
+	set(privacy.Request{}, func(p *privacy.Request) { p.Epsilon = "1" }, "‹epsilon› without ‹noise›")
+	set(privacy.Request{}, func(p *privacy.Request) { p.Budget = "b.json" }, "‹budget› without ‹noise›")
+	set(local, func(p *privacy.Request) { p.Noise = privacy.NoiseRelease }, "‹noise› release")
 	set(local, func(p *privacy.Request) { p.Rho = "" }, "without a guarantee")
 	set(local, func(p *privacy.Request) { p.Epsilon = "1" }, "together")
-	set(local, func(p *privacy.Request) { p.Rho = "0" }, "--rho 0")
-	set(local, func(p *privacy.Request) { p.Rho = "much" }, "--rho much")
-	set(local, func(p *privacy.Request) { p.Delta = "1" }, "--delta 1 is not below 1")
-	set(local, func(p *privacy.Request) { p.Records = 0 }, "without --person-records")
-	set(local, func(p *privacy.Request) { p.Records = -1 }, "--person-records -1")
-	set(local, func(p *privacy.Request) { p.Counts = "hidden" }, "unknown --counts hidden")
-	set(local, func(p *privacy.Request) { p.Owners = 3 }, "with --noise local")
-	set(local, func(p *privacy.Request) { p.Sensitivity = []string{"v=1"} }, "--sensitivity with --noise local")
+	set(local, func(p *privacy.Request) { p.Rho = "0" }, "‹rho› 0")
+	set(local, func(p *privacy.Request) { p.Rho = "much" }, "‹rho› much")
+	set(local, func(p *privacy.Request) { p.Delta = "1" }, "‹delta› 1 is not below 1")
+	set(local, func(p *privacy.Request) { p.Records = 0 }, "without ‹person_records›")
+	set(local, func(p *privacy.Request) { p.Records = -1 }, "‹person_records› -1")
+	set(local, func(p *privacy.Request) { p.Counts = "hidden" }, "unknown ‹counts› hidden")
+	set(local, func(p *privacy.Request) { p.Owners = 3 }, "with ‹noise› local")
+	set(local, func(p *privacy.Request) { p.Sensitivity = []string{"v=1"} }, "‹sensitivity› with ‹noise› local")
 	set(local, func(p *privacy.Request) { p.Budget = "s3://bucket/b.json" }, "not on a disk")
-	set(share, func(p *privacy.Request) { p.Rho, p.Epsilon = "", "1" }, "--epsilon alone")
+	set(share, func(p *privacy.Request) { p.Rho, p.Epsilon = "", "1" }, "‹epsilon› alone")
 	set(share, func(p *privacy.Request) { p.Rho = "1e-22" }, "below ρ = 2^-70")
-	set(share, func(p *privacy.Request) { p.Honest = 0 }, "--honest 0")
-	set(share, func(p *privacy.Request) { p.Honest = 4 }, "--owners 3 --honest 4")
-	set(share, func(p *privacy.Request) { p.Groups = []string{universe} }, "--noise-groups with --universe")
+	set(share, func(p *privacy.Request) { p.Honest = 0 }, "‹honest› 0")
+	set(share, func(p *privacy.Request) { p.Honest = 4 }, "‹owners› 3 ‹honest› 4")
+	set(share, func(p *privacy.Request) { p.Groups = []string{universe} }, "‹noise_groups› with ‹universe›")
 	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"x=1"} }, "which is no measure")
 	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"v=1", "v=2"} }, "two sensitivities")
 	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"v=0.5"} }, "more than the measure's")
@@ -490,7 +490,7 @@ func TestNoiseMistakes(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = b.open(table, "out.csv", privacy.Request{Noise: privacy.NoiseLocal, Rho: "1", Records: 1, Budget: "x"})
-	if !errors.As(err, &u) || !strings.Contains(err.Error(), "--noise local") {
+	if !errors.As(err, &u) || !strings.Contains(err.Error(), "‹noise› local") {
 		t.Error(err)
 	}
 	for _, c := range [][3]string{{"", "", ""}, {"1", "1", ""}, {"1", "", "1e-6"}, {"", "1", "2"}, {"x", "", ""}, {"", "", "1e-6"}} {
@@ -620,7 +620,7 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 		t.Error(err)
 	}
 	_, err = b.tryFuse("x.cf.parquet", fuse.Request{In: []string{one}, MinGroup: 2})
-	refused(t, err, "one.cf.parquet", "--min-group drops groups by their exact sizes")
+	refused(t, err, "one.cf.parquet", "‹min_group› drops groups by their exact sizes")
 
 	one, two := owner("one.csv", "g,v\na,5\nc,6\n", "g\na\nb\nc\n", 2), owner("two.csv", "g,v\na,5\n", "g\na\nb\n", 2)
 	_, err = b.tryFuse("x.cf.parquet", fuse.Request{In: []string{one, two}})
@@ -669,7 +669,7 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 	// Tokens of samples.
 	_, _, err = b.tryEncrypt(b.write("samples.csv", "g,v\na,5\n"), encrypt.Request{Spec: dataset.Spec{IDs: []string{"g"}, TokenKey: b.path("tokens.json"), Measures: measures(t, "v:max=10")}, TokenSamples: true,
 		Privacy: privacy.Request{Noise: privacy.NoiseLocal, Epsilon: "1", Records: 1}})
-	misused(t, err, "--token-samples with --noise")
+	misused(t, err, "‹token_samples› with ‹noise›")
 	_, _, err = b.tryEncrypt(b.write("first.csv", "g,v\na,5\n"), encrypt.Request{Spec: dataset.Spec{IDs: []string{"g"}, Duplicates: slots.DuplicatesFirst, Measures: measures(t, "v:max=10")}, Privacy: p})
 	misused(t, err, "a row stands before another of its id")
 }

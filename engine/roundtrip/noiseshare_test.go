@@ -239,7 +239,7 @@ func TestNoiseGroups(t *testing.T) {
 		_, _, err := b.tryEncrypt(b.write("bad.csv", text), x)
 		refused(t, err, want...)
 	}
-	bad("ward,sex,HR\n1,f,60\n7,x,61\n", "ward,sex\n1,f\n", "is not in the list of --noise-groups", `7, x`)
+	bad("ward,sex,HR\n1,f,60\n7,x,61\n", "ward,sex\n1,f\n", "is not in the list of ‹noise_groups›", `7, x`)
 	bad("ward,sex,HR\n1,f,60\n", "ward,sex\n1,f\n1,f\n", "comes twice", `1, f`)
 	bad("ward,sex,HR\n1,f,60\n", "ward,gender\n1,f\n", "sex")
 }

@@ -162,7 +162,7 @@ func TestFuseRunsRefuses(t *testing.T) {
 	refuse("inputs in another order", "a part of another fusion", other, first, second, third)
 	other = u
 	other.MinGroup = 2
-	refuse("another --min-group", "a part of another fusion", other, first, second, third)
+	refuse("another ‹min_group›", "a part of another fusion", other, first, second, third)
 	s.write(b, "more", []stockRow{{3, 1}, {9, 2}, {9, 3}})
 	whole := readFile(t, in[1])
 	if err := os.Rename(b.path("more"), in[1]); err != nil {

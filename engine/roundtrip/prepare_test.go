@@ -340,7 +340,7 @@ func TestPivot(t *testing.T) {
 	for _, spec := range []string{"TPM", "Gene:TPM", "TPM:TPM", ":TPM"} {
 		e.Pivot = spec
 		if _, _, err := b.tryEncrypt(long, e); job.Explain(orNone(err)).Kind != job.Usage {
-			t.Errorf("--pivot %s: %v", spec, err)
+			t.Errorf("‹pivot› %s: %v", spec, err)
 		}
 	}
 }

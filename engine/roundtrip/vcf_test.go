@@ -274,7 +274,7 @@ func TestRegions(t *testing.T) {
 	}
 	for list, part := range map[string]string{"1:1,000-2,000": `"000-2"`, "1:1,000": `"000"`, "1:1-2,000": `"000"`, "2,1:1-1,500,000": `"500"`, "1,000-2": `"000-2"`} {
 		_, err := b.summarize(file, "s.csv", analyze.Summary{Spec: dataset.Spec{IDs: variantIDs, Measures: measures(t, "AC"), VCF: dataset.VCF{Regions: strings.Split(list, ",")}}})
-		misused(t, err, "--region: "+part+" looks like a part of a number with commas", "Write numbers without commas")
+		misused(t, err, "‹region›: "+part+" looks like a part of a number with commas", "Write numbers without commas")
 	}
 	_, err := b.summarize(file, "s.csv", analyze.Summary{Spec: dataset.Spec{IDs: variantIDs, Measures: measures(t, "AC"), VCF: dataset.VCF{Regions: []string{"1:1,000-2,000"}}}}) // as job files have it
 	misused(t, err, `"1:1,000-2,000" is not CHROM`)
@@ -285,9 +285,9 @@ func TestVCFSettingsOfNoVCF(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	file := b.csv("a.csv", "chrom,pos,ref,alt,AC", "1,7,G,T,1")
 	for flag, v := range map[string]dataset.VCF{
-		"--samples": {Samples: "A"}, "--per-sample": {PerSample: true}, "--dosage": {Dosage: "GT"}, "--multiallelic": {Multiallelic: "skip"}, "--symbolic": {Symbolic: "skip"},
-		"--alleles": {Alleles: "keep"}, "--chrom-prefix": {ChromPrefix: "strip"}, "--filter": {Filter: []string{"PASS"}}, "--af": {AF: "0-1"}, "--region": {Regions: []string{"1"}},
-		"--filter, --alleles": {Filter: []string{"PASS"}, Alleles: "keep"},
+		"‹samples›": {Samples: "A"}, "‹per_sample›": {PerSample: true}, "‹dosage›": {Dosage: "GT"}, "‹multiallelic›": {Multiallelic: "skip"}, "‹symbolic›": {Symbolic: "skip"},
+		"‹alleles›": {Alleles: "keep"}, "‹chrom_prefix›": {ChromPrefix: "strip"}, "‹filter›": {Filter: []string{"PASS"}}, "‹af›": {AF: "0-1"}, "‹region›": {Regions: []string{"1"}},
+		"‹filter›, ‹alleles›": {Filter: []string{"PASS"}, Alleles: "keep"},
 	} {
 		e := encrypt.Request{Spec: dataset.Spec{IDs: variantIDs, Measures: measures(t, "AC:max=10"), VCF: v}}
 		_, _, err := b.tryEncrypt(file, e)
@@ -302,7 +302,7 @@ func TestVCFSettingsOfNoVCF(t *testing.T) {
 	}
 	e.VCF.AF = "0-1"
 	_, _, err := b.tryEncrypt(file, e)
-	misused(t, err, "--af: no input is a VCF file")
+	misused(t, err, "‹af›: no input is a VCF file")
 }
 
 // When nothing is left of a VCF file, the message says by what.

@@ -67,7 +67,7 @@ func RefuseValue(b column.Batch, i int, m Measure, text string, err error) error
 	}
 	missing := "If it stands for a missing value, make it a null."
 	if b.Line(i) > 0 {
-		missing = "If it stands for a missing value, name it with --null (default: empty and NA)."
+		missing = "If it stands for a missing value, name it with ‹null› (default: empty and NA)."
 	}
 	switch {
 	case errors.Is(err, errBeyondMax):

@@ -45,7 +45,7 @@ func LayOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]Quantit
 			sum := s.bound.Times(maxAdds)
 			if sum.Cmp(codec.PowerOfTen(codec.MaxDigits)) >= 0 {
 				return column.Refuse("", "no headroom: a sum of %d values of %s, each up to %s, can exceed %d digits", t.MaxAdds, column.Quote(what), s.bound, codec.MaxDigits).
-					WithHint("Lower max, decimals or --max-adds.")
+					WithHint("Lower max, decimals or ‹max_adds›.")
 			}
 			if s.decimals > codec.MaxDigits {
 				return job.Misuse("Lower decimals.", "%s has %d decimals and a result can have %d", column.Quote(what), s.decimals, codec.MaxDigits)
@@ -64,7 +64,7 @@ func LayOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]Quantit
 		places, columns, err = codec.PlanRecords(keyBits, widths)
 	}
 	if err != nil {
-		return column.Refuse("", "no headroom: %w", err).WithHint("Use a larger key, or lower max, decimals or --max-adds.")
+		return column.Refuse("", "no headroom: %w", err).WithHint("Use a larger key, or lower max, decimals or ‹max_adds›.")
 	}
 	for c := range columns {
 		t.Columns = append(t.Columns, ColumnName(t.IDs, c))

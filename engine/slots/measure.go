@@ -91,14 +91,14 @@ func ParseProduct(spec string, measures []Measure) ([2]string, error) {
 			found = append(found, [2]string{a, b})
 		}
 	}
-	const hint = "Write A*B with two names given as --measure."
+	const hint = "Write A*B with two names given as ‹measure›."
 	switch {
 	case len(found) == 0:
 		return [2]string{}, job.Misuse(hint, "product %s is not of two measures", column.Quote(spec))
 	case len(found) > 1:
 		return [2]string{}, job.Misuse(hint, "product %s can be read in two ways", column.Quote(spec))
 	case found[0][0] == found[0][1]:
-		return [2]string{}, job.Misuse("Use --square "+found[0][0]+".", "product %s is of a measure with itself", column.Quote(spec))
+		return [2]string{}, job.Misuse("Use ‹square› "+found[0][0]+".", "product %s is of a measure with itself", column.Quote(spec))
 	}
 	return found[0], nil
 }
@@ -128,7 +128,7 @@ func Quantities(measures []Measure, squares []string, products [][2]string) ([][
 	for _, name := range squares {
 		i, ok := index[name]
 		if !ok {
-			return nil, job.Misuse("Give it as --measure too.", "square of %s, which is no measure", column.Quote(name))
+			return nil, job.Misuse("Give it as ‹measure› too.", "square of %s, which is no measure", column.Quote(name))
 		}
 		squared[i] = true
 	}

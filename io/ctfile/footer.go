@@ -42,7 +42,7 @@ func parseFooter(values func(key string) []string) (*Table, error) {
 		switch v := values(key); {
 		case len(v) == 0 && i == 0:
 			return nil, refuse("not an encrypted table: the footer has no key %q", key).
-				WithHint("Encrypt the file first (cipherfold encrypt).")
+				WithHint("Encrypt the file first («encrypt»).")
 		case len(v) == 0:
 			return nil, refuse("the footer has no key %q", key)
 		case len(v) > 1:

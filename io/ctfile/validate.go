@@ -189,7 +189,7 @@ func (t *Table) checkHeadroom() error {
 	}
 	if t.AddsUsed < 0 || t.AddsUsed > t.MaxAdds {
 		return refuse("adds_used is %d, where at most %d additions fit (max_adds)", t.AddsUsed, t.MaxAdds).
-			WithHint("Encrypt with a larger --max-adds.")
+			WithHint("Encrypt with a larger ‹max_adds›.")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ const (
 func (s *sampleScanner) scanDosages(samples []byte) *column.InputError {
 	if s.ds < 0 {
 		return column.Refuse("", "FORMAT %s has no DS", column.Quote(string(s.format))).InColumn("FORMAT").
-			WithHint("Leave --dosage DS out to count genotypes (GT).")
+			WithHint("Leave ‹dosage› DS out to count genotypes (GT).")
 	}
 	for i, name := range s.header.samples {
 		cell, rest, err := s.cell(samples, i)

@@ -104,7 +104,7 @@ func (s *sampleScanner) scan(format, samples []byte, alleles int) *column.InputE
 	}
 	if s.gt < 0 {
 		return column.Refuse("", "FORMAT %s has no GT", column.Quote(string(format))).InColumn("FORMAT").
-			WithHint("Genotypes are read from GT; dosages from DS with --dosage DS. Leave such records out first, for example with bcftools view.")
+			WithHint("Genotypes are read from GT; dosages from DS with ‹dosage› DS. Leave such records out first, for example with bcftools view.")
 	}
 	if s.outputs == 0 && len(format) == len(GT) && s.countPairs(samples) {
 		return nil

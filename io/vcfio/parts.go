@@ -44,7 +44,7 @@ func (p *Parts) open(file string, line int64, samples []string) (*part, *column.
 		if shared > 0 && (shared < len(samples) || shared < len(other.samples)) {
 			return nil, column.Refuse(file, "duplicate sample: %s is in %s too, as are %d of the %d samples here", column.Quote(first), other.file, shared, len(samples)).
 				AtLine(line).InColumn(first).
-				WithHint("Files read as one table have the same samples and different positions, or no sample in common. Choose samples with --samples, or encrypt the files one by one.")
+				WithHint("Files read as one table have the same samples and different positions, or no sample in common. Choose samples with ‹samples›, or encrypt the files one by one.")
 		}
 	}
 	p.files = append(p.files, x)

@@ -189,7 +189,7 @@ func (p *parser) parseLine(line []byte, ended, last bool) *column.InputError {
 		return nil
 	case len(p.alts) > 1 && p.opts.Multiallelic == Refuse:
 		return column.Refuse("", "%d alternative alleles", len(p.alts)).InColumn("ALT").
-			WithHint("--multiallelic split makes a row of each, --multiallelic skip leaves such records out.")
+			WithHint("‹multiallelic› split makes a row of each, ‹multiallelic› skip leaves such records out.")
 	case len(p.alts) > 1 && p.opts.Multiallelic == Skip:
 		p.out.tally.Multiallelic++
 		return nil
@@ -390,7 +390,7 @@ func (p *parser) addAllele(run *run, pos int64, ref, alt []byte, k int) *column.
 		return nil
 	} else if p.opts.Symbolic == Refuse {
 		return column.Refuse("", "the allele %s is not bases", column.Quote(string(alt[:min(len(alt), 100)]))).InColumn("ALT").
-			WithHint("--symbolic skip leaves such alleles out, --symbolic keep keeps them as they are written.")
+			WithHint("‹symbolic› skip leaves such alleles out, ‹symbolic› keep keeps them as they are written.")
 	}
 	pos += int64(shift)
 	for i, source := range p.sources {

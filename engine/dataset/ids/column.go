@@ -75,7 +75,7 @@ func Parse(specs, tokenize []string) ([]Column, error) {
 		for _, name := range names {
 			i := slices.IndexFunc(out, func(c Column) bool { return c.Name == name })
 			if i < 0 {
-				return nil, job.Misuse("Name it in --id too.", "--tokenize %s, which is no id column", column.Quote(name))
+				return nil, job.Misuse("Name it in ‹id› too.", "‹tokenize› %s, which is no id column", column.Quote(name))
 			}
 			if out[i].Token {
 				return nil, job.Misuse("Name every column once.", "%s is tokenised twice", column.Quote(name))

@@ -256,7 +256,7 @@ func CheckPresent(b column.Batch, ids int) error {
 		for i := range arr.Len() {
 			if arr.IsNull(i) {
 				return b.Refuse(i, b.ColumnName(c), "the id is missing").
-					WithHint("Every record needs an id. If %q or another null token is a real id, set --null.", "NA")
+					WithHint("Every record needs an id. If %q or another null token is a real id, set ‹null›.", "NA")
 			}
 		}
 	}

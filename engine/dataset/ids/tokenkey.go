@@ -79,7 +79,7 @@ func CreateTokenKey(ctx context.Context, o job.Options, name string) (check stri
 // ReadTokenKey reads a key that WriteTokenKey wrote.
 func ReadTokenKey(ctx context.Context, fs blob.FS, name string) (*TokenKey, error) {
 	refuse := func(format string, args ...any) error {
-		return column.Refuse(name, format, args...).WithHint("Give the file that cipherfold keygen --token-key wrote, as the other owners have it.")
+		return column.Refuse(name, format, args...).WithHint("Give the file that «keygen ‹token_key›» wrote, as the other owners have it.")
 	}
 	f, err := fs.Open(ctx, name)
 	if err != nil {

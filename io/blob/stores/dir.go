@@ -95,7 +95,7 @@ func (u *partUpload) Write(p []byte) (int, error) {
 	u.size += int64(n)
 	if err == nil && u.limited && u.size > copyBytesMax {
 		err = &blob.Error{Path: u.name, What: "a part file that replaces others may have at most 5 GiB",
-			Hint: "Lower --rows-per-file, or write to a directory that does not exist."}
+			Hint: "Lower ‹rows_per_file›, or write to a directory that does not exist."}
 		u.err = err
 	}
 	return n, err

@@ -112,7 +112,7 @@ func throttled(err error) bool {
 
 // exists is the refusal of an output that is there.
 func exists(name string) error {
-	return &blob.Error{Path: name, Kind: blob.ErrExists, Hint: "Choose another name, or pass --overwrite to replace it."}
+	return &blob.Error{Path: name, Kind: blob.ErrExists, Hint: "Choose another name, or set ‹overwrite› to replace it."}
 }
 
 // errChanged is the cause of a read that found another object than was opened.
@@ -150,7 +150,7 @@ func (b *bucket) error(name, doing string, err error) error {
 	case errors.As(err, &host) && host.IsNotFound:
 		e.Hint = "Check the network, and the endpoint, account or region."
 	case strings.Contains(err.Error(), "MaxUploadParts"):
-		e.Hint = "Write several files: --rows-per-file N."
+		e.Hint = "Write several files: ‹rows_per_file› N."
 	case b.passing(err):
 		cause = fmt.Sprintf("%s (tried %d times)", cause, b.tune.retries.attempts)
 		e.Hint = "The store could not be reached or did not answer as it should; run the same command again later."

@@ -1,20 +1,22 @@
 package main
 
 import (
-	"github.com/spf13/cobra"
+	"context"
+
 	"github.com/spf13/pflag"
 
 	"github.com/cipherfold/cipherfold/engine/dataset"
+	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
 )
 
-// sourceFlags are the flags that say which table an owner has, and how it is prepared.
-type sourceFlags struct {
+// sourceOptions say which table an owner has, and how it is prepared.
+type sourceOptions struct {
 	measures, squares, products []string
 }
 
-// add adds the flags to a command line; they set fields of e.
-func (s *sourceFlags) add(f *pflag.FlagSet, e *dataset.Spec) {
+// AddFlags adds a flag for each option; they set fields of e.
+func (s *sourceOptions) AddFlags(f *pflag.FlagSet, e *dataset.Spec) {
 	f.StringArrayVar(&e.In, "in", nil, "`SRC...` files, globs or directories: .parquet, .arrow, .feather, .csv, .tsv, .csv.gz, .tsv.gz, .bed, .bed.gz, .vcf, .vcf.gz")
 	f.StringSliceVar(&e.IDs, "id", nil, "`COL,COL` columns that name a record; they stay in the clear, unless they are tokenised")
 	f.StringArrayVar(&s.measures, "measure", nil, "`SPEC...` columns of numbers: NAME[:decimals=D][:max=M] and further settings")
@@ -43,8 +45,8 @@ func addVCFFlags(f *pflag.FlagSet, v *dataset.VCF) {
 	f.StringSliceVar(&v.Regions, "region", nil, "`CHROM:FROM-TO,...` VCF: only records at these positions")
 }
 
-// read completes e by what the flags say.
-func (s *sourceFlags) read(cmd *cobra.Command, e *dataset.Spec) error {
+// complete reads what the flags say, once they are set.
+func (s *sourceOptions) complete(f *pflag.FlagSet, e *dataset.Spec) error {
 	for _, spec := range s.measures {
 		m, err := slots.ParseMeasure(spec)
 		if err != nil {
@@ -53,8 +55,24 @@ func (s *sourceFlags) read(cmd *cobra.Command, e *dataset.Spec) error {
 		e.Measures = append(e.Measures, m)
 	}
 	e.Squares, e.Products = s.squares, s.products
-	if !cmd.Flags().Changed("null") {
+	if !f.Changed("null") {
 		e.Nulls = nil
 	}
 	return nil
+}
+
+// keyOptions say which key a verb works with.
+type keyOptions struct {
+	file, passphraseFile string
+}
+
+// AddFlags adds a flag for each option.
+func (o *keyOptions) AddFlags(f *pflag.FlagSet, usage string) {
+	f.StringVar(&o.file, "key", "", usage)
+	f.StringVar(&o.passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
+}
+
+// read reads the key.
+func (o *keyOptions) read(ctx context.Context, a *app) (keys.Key, error) {
+	return keys.Read(ctx, a.unwatched(false).Files(), o.file, true, a.passphrase(ctx, o.passphraseFile))
 }
