@@ -308,7 +308,7 @@ func TestBadFusions(t *testing.T) {
 		{name: "unknown field", setup: setups(records, func(p *place) { resealed(p, "b.cf.parquet", `"layout":"records"`, `"layouX":"records"`) }), line: fuseAB,
 			cause: `b.cf.parquet: the footer has the unknown field "layouX"`, hint: "A newer cipherfold may know it; what it means could matter, so the file is not read.", at: "b.cf.parquet"},
 		{name: "bound beyond the slots", setup: setups(records, func(p *place) { resealed(p, "b.cf.parquet", `"max_adds":1048576`, `"max_adds":9048576`) }), line: fuseAB,
-			cause: `b.cf.parquet: measure "x": 9048576 additions of values up to "100" need more than the slot's 28 bits`, hint: "The file is damaged, or was not made by cipherfold.", at: "b.cf.parquet"},
+			cause: `b.cf.parquet: measure "x": 9048576 additions of values up to "100" and the sign need more than the slot's 28 bits`, hint: "The file is damaged, or was not made by cipherfold.", at: "b.cf.parquet"},
 	}
 	for _, by := range []struct{ name, layout, flags string }{
 		{"records", "records", ""}, {"total of records", "records", "--by ''"}, {"weighted records", "records", "--weight @/a.cf.parquet=-2"},

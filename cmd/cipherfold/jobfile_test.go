@@ -20,7 +20,7 @@ func TestJobFileMistakes(t *testing.T) {
 		want, hint string
 		begun      bool // a job directory is left
 	}{
-		"overwrite": {`out = "%[1]s/old.cf.parquet"`, exitRefused, "old.cf.parquet: already exists", "set overwrite to replace it", false},
+		"overwrite": {`out = "%[1]s/old.cf.parquet"`, exitRefused, "old.cf.parquet: already exists", "pass overwrite = true to replace it", false},
 		"late":      {"out = \"%[1]s/o.cf.parquet\"\nmin_group = -1", exitUsage, "late.toml: line 5: [[fuse]]: min_group -1 is negative", "It is a number of records.", true},
 		"weight": {"out = \"%[1]s/o.cf.parquet\"\nweight = [\"%[1]s/c.cf.parquet=2\"]", exitUsage,
 			"weight.toml: line 5: [[fuse]]: a weight for c.cf.parquet, which is no input", "Write the file as in in.", false},

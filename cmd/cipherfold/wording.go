@@ -4,8 +4,9 @@ import (
 	"strings"
 )
 
-// Messages from below name no flag and no command line: they write a field as ‹max_adds› and a command as «run job.toml ‹resume›».
-// Here these become what a person writes: flags on a command line, keys in a job file, and lines to type.
+// Messages from below name no flag and no command line: they write a field as ‹max_adds›, one that is to be set as ‹overwrite=true›,
+// and a command as «run job.toml ‹resume›». Here these become what a person writes: flags on a command line, keys in a job file,
+// and lines to type.
 
 // render writes fields and commands. Within a command every field is a flag.
 func render(text string, field func(name string) string) string {
@@ -35,7 +36,7 @@ func render(text string, field func(name string) string) string {
 		default:
 			name, rest, closed := strings.Cut(text[len("‹"):], "›")
 			switch {
-			case !closed || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "": // not ours
+			case !closed || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_=") != "": // not ours
 				s.WriteString("‹")
 				text = text[len("‹"):]
 				continue
@@ -51,10 +52,17 @@ func render(text string, field func(name string) string) string {
 }
 
 // asFlag writes a field as the flag that sets it.
-func asFlag(field string) string { return "--" + strings.ReplaceAll(field, "_", "-") }
+func asFlag(field string) string {
+	name, value, _ := strings.Cut(field, "=")
+	flag := "--" + strings.ReplaceAll(name, "_", "-")
+	if value != "" && value != "true" {
+		flag += " " + value
+	}
+	return flag
+}
 
 // asKey writes a field as the key of a job file that sets it.
-func asKey(field string) string { return field }
+func asKey(field string) string { return strings.Replace(field, "=", " = ", 1) }
 
 // fieldOf is the field that a flag sets, as messages write it.
 func fieldOf(flag string) string { return "‹" + strings.ReplaceAll(flag, "-", "_") + "›" }

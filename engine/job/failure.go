@@ -26,7 +26,7 @@ type Failure struct {
 	Kind     Kind   `json:"kind"`
 	Message  string `json:"message"` // one line: place and cause
 	Hint     string `json:"hint,omitempty"`
-	Field    string `json:"field,omitempty"` // of the request that is at fault
+	Field    string `json:"-"` // of the request that is at fault
 	File     string `json:"file,omitempty"`
 	RowGroup int    `json:"row_group,omitempty"` // from 1, as all numbers here
 	Row      int64  `json:"row,omitempty"`

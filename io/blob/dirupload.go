@@ -48,7 +48,7 @@ func Replaceable(dir string, entries []Entry, overwrite bool) error {
 		return nil
 	}
 	if !overwrite {
-		return &Error{Path: dir, Kind: ErrExists, What: "the directory exists and is not empty", Hint: "Choose another name, or set ‹overwrite› to replace it."}
+		return &Error{Path: dir, Kind: ErrExists, What: "the directory exists and is not empty", Hint: "Choose another name, or pass ‹overwrite=true› to replace it."}
 	}
 	for _, e := range entries {
 		if e.Dir || !strings.HasPrefix(e.Name, "part-") && e.Name != SuccessMarker {

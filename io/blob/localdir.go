@@ -119,7 +119,7 @@ func (u *localDir) Commit(ctx context.Context) (err error) {
 	}
 	if err := u.place(); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			return &Error{Path: u.name, Kind: ErrExists, Err: err, What: "appeared meanwhile", Hint: "Choose another name, or set ‹overwrite› to replace it."}
+			return &Error{Path: u.name, Kind: ErrExists, Err: err, What: "appeared meanwhile", Hint: "Choose another name, or pass ‹overwrite=true› to replace it."}
 		}
 		return wrap(u.name, "rename into place", err)
 	}

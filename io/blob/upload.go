@@ -86,7 +86,7 @@ func (l Local) begin(name, target string, opts CreateOptions) (Upload, error) {
 }
 
 func exists(name string) *Error {
-	return &Error{Path: name, Kind: ErrExists, Hint: "Choose another name, or set ‹overwrite› to replace it."}
+	return &Error{Path: name, Kind: ErrExists, Hint: "Choose another name, or pass ‹overwrite=true› to replace it."}
 }
 
 // tempName returns .BASE.cipherfold-tmp-RANDOM. BASE is cut so that the whole is a legal file name wherever BASE is.

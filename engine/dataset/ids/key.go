@@ -37,7 +37,7 @@ func CheckType(file string, f arrow.Field) error {
 		return nil
 	}
 	return column.Refuse(file, "a column of type %s cannot be an id", f.Type).InColumn(f.Name).
-		WithHint("IDs are text, integers, dates, time stamps or booleans; convert the column first.")
+		WithHint("Ids are text, integers, dates, time stamps or booleans; convert the column first.")
 }
 
 // appendKey appends the key part of row i of an id column, which is not null.

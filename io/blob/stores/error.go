@@ -112,7 +112,7 @@ func throttled(err error) bool {
 
 // exists is the refusal of an output that is there.
 func exists(name string) error {
-	return &blob.Error{Path: name, Kind: blob.ErrExists, Hint: "Choose another name, or set ‹overwrite› to replace it."}
+	return &blob.Error{Path: name, Kind: blob.ErrExists, Hint: "Choose another name, or pass ‹overwrite=true› to replace it."}
 }
 
 // errChanged is the cause of a read that found another object than was opened.
