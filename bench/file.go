@@ -21,8 +21,8 @@ type File struct {
 	Results  []Result `json:"results"`
 	Pipeline []Stage  `json:"pipeline"`
 
-	Timing []TimingCheck `json:"timing,omitempty"` // of Timing alone
-	Spill  []SpillRun    `json:"spill,omitempty"`  // of Spill alone
+	Timing []TimingCheck `json:"timing,omitempty"` // of bench timing alone
+	Spill  []SpillRun    `json:"spill,omitempty"`  // of bench spill alone
 	Stores []StoresRun   `json:"stores,omitempty"` // of bench/s3fold alone
 }
 
@@ -120,6 +120,17 @@ type SpillRun struct {
 	Free      Fusion  `json:"free"`    // with more than it needs
 }
 
+// Orders of rows.
+const (
+	OrderRandom = "random" // every row has any key
+	OrderCyclic = "cyclic" // all keys in ascending order, again and again
+	OrderSorted = "sorted" // ascending
+	OrderSkewed = "skewed" // every other row has one and the same key, the others any
+)
+
+// Orders lists them.
+var Orders = []string{OrderRandom, OrderCyclic, OrderSorted, OrderSkewed}
+
 // Fusion is what a process did that fused.
 type Fusion struct {
 	Seconds    float64 `json:"seconds"` // wall time, start to end
@@ -132,16 +143,16 @@ type Fusion struct {
 // The names that the format knows.
 var (
 	operations = []string{OpEncrypt, OpDecrypt, OpFold, OpMul64, OpWeighted, OpMontMul, OpMontSqr, OpRerandomize, OpKeygen}
-	variants   = []string{string(paillier.Textbook), string(paillier.DJN), string(paillier.MHL)}
-	roles      = []string{"", rolePublic, roleOwner}
-	layouts    = []string{slots.Blocks, slots.Records}
+	Variants   = []string{string(paillier.Textbook), string(paillier.DJN), string(paillier.MHL)}
+	roles      = []string{"", RolePublic, RoleOwner}
+	Layouts    = []string{slots.Blocks, slots.Records}
 	stages     = []string{StageEncrypt, StageFuse, StageDecrypt, StageAll}
 )
 
 // Roles: which key an operation has.
 const (
-	rolePublic = "public"
-	roleOwner  = "owner"
+	RolePublic = "public"
+	RoleOwner  = "owner"
 )
 
 // ReadFile parses a result file. It refuses unknown fields, other versions and names outside the format.
@@ -158,7 +169,7 @@ func (f *File) check() error {
 		return fmt.Errorf("version %d of result files, not %d", f.Version, FileVersion)
 	}
 	for i, r := range f.Results {
-		if !slices.Contains(operations, r.Op) || !slices.Contains(variants, r.Variant) && r.Variant != "" || !slices.Contains(roles, r.Role) {
+		if !slices.Contains(operations, r.Op) || !slices.Contains(Variants, r.Variant) && r.Variant != "" || !slices.Contains(roles, r.Role) {
 			return fmt.Errorf("result %d: no operation %q of variant %q and role %q", i, r.Op, r.Variant, r.Role)
 		}
 		if s := r.OpsPerS; r.Impl == "" || r.Bits <= 0 || r.Threads <= 0 || s.Min <= 0 || s.Min > s.Median || s.Median > s.Max {
@@ -166,13 +177,13 @@ func (f *File) check() error {
 		}
 	}
 	for i, s := range f.Spill {
-		if !slices.Contains(orders, s.Order) || s.Rows <= 0 || s.Owners <= 0 || s.Groups <= 0 || s.Bits <= 0 || s.MemoryMiB <= 0 || s.Bounded.Seconds <= 0 || s.Free.Seconds <= 0 {
+		if !slices.Contains(Orders, s.Order) || s.Rows <= 0 || s.Owners <= 0 || s.Groups <= 0 || s.Bits <= 0 || s.MemoryMiB <= 0 || s.Bounded.Seconds <= 0 || s.Free.Seconds <= 0 {
 			return fmt.Errorf("spill entry %d: %d rows of %d owners in order %q, %d groups, %d bits, %v MiB, %v s and %v s",
 				i, s.Rows, s.Owners, s.Order, s.Groups, s.Bits, s.MemoryMiB, s.Bounded.Seconds, s.Free.Seconds)
 		}
 	}
 	for i, s := range f.Pipeline {
-		if !slices.Contains(layouts, s.Layout) || !slices.Contains(variants, s.Variant) || !slices.Contains(stages, s.Stage) {
+		if !slices.Contains(Layouts, s.Layout) || !slices.Contains(Variants, s.Variant) || !slices.Contains(stages, s.Stage) {
 			return fmt.Errorf("pipeline entry %d: no stage %q in layout %q of variant %q", i, s.Stage, s.Layout, s.Variant)
 		}
 		if s.Bits <= 0 || s.Rows <= 0 || s.Owners <= 0 || s.Seconds <= 0 {
@@ -185,7 +196,7 @@ func (f *File) check() error {
 		}
 	}
 	for i, c := range f.Timing {
-		if !slices.Contains(timingOperations, c.Op) || !slices.Contains(variants, c.Variant) && c.Variant != "" || !slices.Contains(roles, c.Role) {
+		if !slices.Contains(timingOperations, c.Op) || !slices.Contains(Variants, c.Variant) && c.Variant != "" || !slices.Contains(roles, c.Role) {
 			return fmt.Errorf("timing check %d: no operation %q of variant %q and role %q", i, c.Op, c.Variant, c.Role)
 		}
 		if c.Expect != ExpectSame && c.Expect != ExpectDiffer || c.Kernel == "" || c.Bits <= 0 || c.Rows <= 0 || c.Measurements <= 0 || c.MedianNs < 0 {
@@ -235,4 +246,21 @@ func writeJSON(b *bytes.Buffer, v any) {
 		panic(fmt.Sprintf("bench: marshalling a struct of strings and numbers: %v", err))
 	}
 	b.Write(data)
+}
+
+// KeySizes lists the sizes of keys in order.
+func (f *File) KeySizes() []int { return f.sizes(OpEncrypt) }
+
+// Moduli lists the lengths of the moduli of residues in order.
+func (f *File) Moduli() []int { return f.sizes(OpMontMul) }
+
+func (f *File) sizes(op string) []int {
+	var out []int
+	for _, r := range f.Results {
+		if r.Impl == Cipherfold && r.Op == op && !slices.Contains(out, r.Bits) {
+			out = append(out, r.Bits)
+		}
+	}
+	slices.Sort(out)
+	return out
 }

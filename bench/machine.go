@@ -11,7 +11,7 @@ import (
 
 // ThisMachine describes where this process runs.
 func ThisMachine() Machine {
-	m := Machine{CPU: cpuid.CPU.BrandName, Cores: coresUsed(0), Features: []string{}, Go: runtime.Version(), Commit: commit()}
+	m := Machine{CPU: cpuid.CPU.BrandName, Cores: CoresUsed(0), Features: []string{}, Go: runtime.Version(), Commit: commit()}
 	for _, f := range []cpuid.FeatureID{cpuid.AVX512IFMA, cpuid.ADX, cpuid.BMI2, cpuid.AVX2} {
 		if cpuid.CPU.Has(f) {
 			m.Features = append(m.Features, strings.ToLower(f.String()))
@@ -20,15 +20,15 @@ func ThisMachine() Machine {
 	return m
 }
 
-// warnUnknownCommit says what to do about results that nobody can trace to a source.
-func warnUnknownCommit(log *slog.Logger) {
+// WarnUnknownCommit says what to do about results that nobody can trace to a source.
+func WarnUnknownCommit(log *slog.Logger) {
 	if commit() == unknownCommit {
 		log.Warn("this program does not know its commit; to record results, build it with -buildvcs=true")
 	}
 }
 
-// coresUsed is the number of cores that a job of so many threads (0: as many as there are cores) can use at a time.
-func coresUsed(threads int) int {
+// CoresUsed is the number of cores that a job of so many threads (0: as many as there are cores) can use at a time.
+func CoresUsed(threads int) int {
 	cores := min(runtime.NumCPU(), runtime.GOMAXPROCS(0))
 	if threads > 0 {
 		return min(threads, cores)

@@ -39,7 +39,7 @@ func (f *File) Name(at time.Time) string {
 		for _, c := range f.Timing {
 			add(c.Variant)
 		}
-		for _, bits := range f.timingSizes() {
+		for _, bits := range f.TimingSizes() {
 			add(strconv.Itoa(bits))
 		}
 	case len(f.Spill) > 0:
@@ -56,7 +56,7 @@ func (f *File) Name(at time.Time) string {
 		for _, r := range f.Results {
 			add(r.Kernel)
 		}
-		for _, bits := range f.keySizes() {
+		for _, bits := range f.KeySizes() {
 			add(strconv.Itoa(bits))
 		}
 	default:
@@ -76,4 +76,13 @@ func (f *File) Name(at time.Time) string {
 		add(fmt.Sprintf("%dcores", f.Machine.Cores))
 	}
 	return fmt.Sprintf("%s-%s-%s.json", strings.Join(words, "-"), at.UTC().Format(timeInName), f.Machine.Commit)
+}
+
+// ParseName takes apart the name of a result file: its series, and the time of the run as in timeInName.
+func ParseName(name string) (series, at string, ok bool) {
+	m := namePattern.FindStringSubmatch(name)
+	if m == nil {
+		return "", "", false
+	}
+	return m[1], m[2], true
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
-// Target is where a result file goes: a file, which must not exist, or a directory, in which it gets the name that Render
-// looks for.
+// Target is where a result file goes: a file, which must not exist, or a directory, in which it gets the name that
+// package render looks for.
 type Target string
 
 // Check refuses a target before anything is measured for it.

@@ -13,25 +13,25 @@ func median(values []float64) float64 {
 	return (v[(n-1)/2] + v[n/2]) / 2
 }
 
-// spread returns the range of a list that is not empty, rounded.
-func spread(values []float64) Spread {
-	return Spread{significant(slices.Min(values)), significant(median(values)), significant(slices.Max(values))}
+// SpreadOf returns the range of a list that is not empty, rounded.
+func SpreadOf(values []float64) Spread {
+	return Spread{Significant(slices.Min(values)), Significant(median(values)), Significant(slices.Max(values))}
 }
 
-// ratio returns the median of the ratios a[i]/b[i], rounded: what happens to the machine during a round happens to both.
-func ratio(a, b []float64) float64 {
+// Ratio returns the median of the ratios a[i]/b[i], rounded: what happens to the machine during a round happens to both.
+func Ratio(a, b []float64) float64 {
 	r := make([]float64, len(a))
 	for i := range r {
 		r[i] = a[i] / b[i]
 	}
-	return significant(median(r))
+	return Significant(median(r))
 }
 
 // significantDigits is more than any measurement is good for.
 const significantDigits = 5
 
-// significant rounds to that many digits, so that files hold no digits without meaning.
-func significant(x float64) float64 {
+// Significant rounds to that many digits, so that files hold no digits without meaning.
+func Significant(x float64) float64 {
 	if x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
 		return x
 	}

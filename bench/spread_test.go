@@ -25,7 +25,7 @@ func TestMedian(t *testing.T) {
 }
 
 func TestSpread(t *testing.T) {
-	if got, want := spread([]float64{30.00004, 10, 20}), (Spread{10, 20, 30}); got != want {
+	if got, want := SpreadOf([]float64{30.00004, 10, 20}), (Spread{10, 20, 30}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
@@ -33,18 +33,18 @@ func TestSpread(t *testing.T) {
 // The ratio is taken round by round: a machine that is slow in one round does not change it, the ratio of medians it would.
 func TestRatioRoundByRound(t *testing.T) {
 	ours, theirs := []float64{100, 20, 110, 90, 10}, []float64{10, 2, 10, 10, 1}
-	if got := ratio(ours, theirs); got != 10 {
+	if got := Ratio(ours, theirs); got != 10 {
 		t.Errorf("got %v, want 10", got)
 	}
 }
 
 func TestSignificant(t *testing.T) {
 	for x, want := range map[float64]float64{0: 0, 1234567: 1234600, 0.000123456: 0.00012346, -98765.4: -98765, 1: 1} {
-		if got := significant(x); got != want {
+		if got := Significant(x); got != want {
 			t.Errorf("%v becomes %v, want %v", x, got, want)
 		}
 	}
-	if !math.IsInf(significant(math.Inf(1)), 1) {
+	if !math.IsInf(Significant(math.Inf(1)), 1) {
 		t.Error("an infinity becomes finite")
 	}
 }

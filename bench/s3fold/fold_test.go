@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cipherfold/cipherfold/bench"
+	"github.com/cipherfold/cipherfold/bench/render"
 	"github.com/cipherfold/cipherfold/bench/s3server"
 	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
@@ -47,7 +48,7 @@ func TestFold(t *testing.T) {
 		t.Errorf("as a file: %+v, %v", back, err)
 	}
 	var s strings.Builder
-	f.Print(&s)
+	render.Print(&s, f)
 	if !strings.Contains(s.String(), "Every ciphertext of the results was compared") {
 		t.Errorf("printed:\n%s", s.String())
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/cipherfold/cipherfold/bench"
+	"github.com/cipherfold/cipherfold/bench/render"
 )
 
 func main() {
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	file := &bench.File{Version: bench.FileVersion, Machine: bench.ThisMachine(), Results: []bench.Result{}, Pipeline: []bench.Stage{}, Stores: []bench.StoresRun{*r}}
-	file.Print(os.Stdout)
+	render.Print(os.Stdout, file)
 	if target == "" {
 		text, err := json.MarshalIndent(r, "", "  ")
 		fmt.Println(string(text))

@@ -9,6 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cipherfold/cipherfold/bench"
+	"github.com/cipherfold/cipherfold/bench/kernelbench"
+	"github.com/cipherfold/cipherfold/bench/pipeline"
+	"github.com/cipherfold/cipherfold/bench/render"
+	"github.com/cipherfold/cipherfold/bench/spill"
 )
 
 func (a *app) benchCommand() *cobra.Command {
@@ -66,7 +70,7 @@ func (o *benchOutput) write(cmd *cobra.Command, a *app, f *bench.File) error {
 		_, err := a.out.Write(f.Marshal())
 		return err
 	}
-	f.Print(a.out)
+	render.Print(a.out, f)
 	if o.json == "" {
 		return nil
 	}
@@ -87,7 +91,7 @@ func benchSizes(cmd *cobra.Command, bits *[]int, peers, insecure *bool) {
 }
 
 func (a *app) benchKernelsCommand() *cobra.Command {
-	var o bench.KernelsOptions
+	var o kernelbench.Options
 	var out benchOutput
 	cmd := &cobra.Command{
 		Use:   "kernels",
@@ -102,7 +106,7 @@ with other libraries. Rates are per second of that core's time.`,
 				return err
 			}
 			o.Kernel, o.Log = a.kernel, a.log
-			f, err := bench.Kernels(cmd.Context(), o)
+			f, err := kernelbench.Run(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -111,13 +115,13 @@ with other libraries. Rates are per second of that core's time.`,
 	}
 	out.flag(cmd)
 	benchSizes(cmd, &o.Bits, &o.Peers, &o.TestKey)
-	cmd.Flags().Float64Var(&o.Seconds, "seconds", bench.SecondsDefault, "`S` time for each operation by each implementation, over all rounds")
-	cmd.Flags().IntVar(&o.Rounds, "rounds", bench.RoundsDefault, "`N` turns that each takes")
+	cmd.Flags().Float64Var(&o.Seconds, "seconds", kernelbench.SecondsDefault, "`S` time for each operation by each implementation, over all rounds")
+	cmd.Flags().IntVar(&o.Rounds, "rounds", kernelbench.RoundsDefault, "`N` turns that each takes")
 	return cmd
 }
 
 func (a *app) benchPipelineCommand() *cobra.Command {
-	var o bench.PipelineOptions
+	var o pipeline.Options
 	var out benchOutput
 	cmd := &cobra.Command{
 		Use:   "pipeline",
@@ -133,7 +137,7 @@ encryptions on as many cores before and after each round.`,
 				return err
 			}
 			o.Threads, o.Memory, o.Kernel, o.Log = a.threads, int64(a.memory), a.kernel, a.log
-			f, err := bench.Pipeline(cmd.Context(), o)
+			f, err := pipeline.Run(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -147,13 +151,13 @@ encryptions on as many cores before and after each round.`,
 	f.IntVar(&o.Owners, "owners", 2, "`N` owners")
 	f.StringSliceVar(&o.Layouts, "layout", []string{"blocks"}, "`NAME[,NAME]` blocks, records or both")
 	f.StringSliceVar(&o.Variants, "variant", []string{"djn"}, "`NAME[,NAME]` key variants: djn, mhl, textbook")
-	f.IntVar(&o.Rounds, "rounds", bench.PipelineRoundsDefault, "`N` times that everything is run")
-	f.Float64Var(&o.Seconds, "seconds", bench.PeerSecondsDefault, "`S` time for each peer before and after each round")
+	f.IntVar(&o.Rounds, "rounds", pipeline.RoundsDefault, "`N` times that everything is run")
+	f.Float64Var(&o.Seconds, "seconds", pipeline.PeerSecondsDefault, "`S` time for each peer before and after each round")
 	return cmd
 }
 
 func (a *app) benchSpillCommand() *cobra.Command {
-	var o bench.SpillOptions
+	var o spill.Options
 	var out benchOutput
 	var memory bytesFlag
 	cmd := &cobra.Command{
@@ -171,7 +175,7 @@ and the fusion as much again for a while.`,
 				return err
 			}
 			o.Memory, o.Threads, o.Log = int64(memory), a.threads, a.log
-			f, err := bench.Spill(cmd.Context(), o)
+			f, err := spill.Run(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -201,7 +205,7 @@ func (a *app) benchRenderCommand() *cobra.Command {
 		Example: "  cipherfold bench render",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := bench.Render(os.DirFS(results))
+			text, err := render.Markdown(os.DirFS(results))
 			if err != nil {
 				return err
 			}
@@ -211,7 +215,7 @@ func (a *app) benchRenderCommand() *cobra.Command {
 			return a.print(map[string]any{"out": out}, func(w io.Writer) { fmt.Fprintln(w, out) })
 		},
 	}
-	cmd.Flags().StringVar(&results, "results", bench.ResultsDir, "`DIR` result files")
-	cmd.Flags().StringVar(&out, "out", bench.Document, "`FILE` document to write")
+	cmd.Flags().StringVar(&results, "results", render.ResultsDir, "`DIR` result files")
+	cmd.Flags().StringVar(&out, "out", render.Document, "`FILE` document to write")
 	return cmd
 }

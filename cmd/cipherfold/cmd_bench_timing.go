@@ -5,12 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cipherfold/cipherfold/bench"
+	"github.com/cipherfold/cipherfold/bench/timing"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
 func (a *app) benchTimingCommand() *cobra.Command {
-	var o bench.TimingOptions
+	var o timing.Options
 	var out benchOutput
 	var variants []string
 	cmd := &cobra.Command{
@@ -36,7 +36,7 @@ for which the same code runs longer, get a twentieth. Nothing else should run on
 				o.Variants = append(o.Variants, paillier.Variant(v))
 			}
 			o.Kernel, o.Log = a.kernel, a.log
-			f, err := bench.Timing(cmd.Context(), o)
+			f, err := timing.Run(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -44,14 +44,14 @@ for which the same code runs longer, get a twentieth. Nothing else should run on
 				return err
 			}
 			a.answered = true
-			return f.TimingError()
+			return timing.Error(f)
 		},
 	}
 	out.flag(cmd)
 	f := cmd.Flags()
-	f.IntSliceVar(&o.Bits, "bits", bench.TimingBitsDefault, "`N[,N]` key sizes")
+	f.IntSliceVar(&o.Bits, "bits", timing.BitsDefault, "`N[,N]` key sizes")
 	f.StringSliceVar(&variants, "variant", []string{"djn", "mhl"}, "`NAME[,NAME]` key variants: djn, mhl")
-	f.IntVar(&o.Measurements, "measurements", bench.MeasurementsDefault, "`N` measurements of each operation with keys of up to 1024 bits")
+	f.IntVar(&o.Measurements, "measurements", timing.MeasurementsDefault, "`N` measurements of each operation with keys of up to 1024 bits")
 	f.Float64Var(&o.Seconds, "seconds", 0, "`S` most time for each operation (default: as long as it takes)")
 	return cmd
 }

@@ -19,7 +19,6 @@ type document struct {
 	N      int                   `json:"N"`
 	Plain  int                   // without a tag
 	Hidden int                   `json:"-"`
-	Dash   int                   `json:"-,"`
 	List   []inner               `json:"list"`
 	Two    [2]inner              `json:"two"`
 	Deep   map[string][]*inner   `json:"deep"`
@@ -33,13 +32,13 @@ type document struct {
 
 func TestDecode(t *testing.T) {
 	var d document
-	err := Decode([]byte(` {"depth": 1, "name": "x", "N": 2, "Plain": 3, "-": 4, "list": [{"depth": 5}, {}], "two": [{}, {"depth": 6}],
+	err := Decode([]byte(` {"depth": 1, "name": "x", "N": 2, "Plain": 3, "list": [{"depth": 5}, {}], "two": [{}, {"depth": 6}],
 		"deep": {"Any name": [{"depth": 7}, null]}, "any": {"Depth": [{"a": 1}]}, "raw": {"A": 1, "a": 2}, "when": "2024-01-02T03:04:05Z",
 		"next": {"name": "y", "next": null}, "free": {"b": {"B": 1}}, "times": {"t": "2024-01-02T03:04:05Z"}} `), &d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Depth != 1 || d.N != 2 || d.Plain != 3 || d.Dash != 4 || d.List[0].Depth != 5 || d.Two[1].Depth != 6 || d.Deep["Any name"][0].Depth != 7 || d.Next.Name != "y" {
+	if d.Depth != 1 || d.N != 2 || d.Plain != 3 || d.List[0].Depth != 5 || d.Two[1].Depth != 6 || d.Deep["Any name"][0].Depth != 7 || d.Next.Name != "y" {
 		t.Errorf("%+v", d)
 	}
 	var list []inner

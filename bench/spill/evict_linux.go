@@ -1,0 +1,17 @@
+package spill
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// evict asks the system to forget what it keeps in memory of a file.
+func evict(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
+}
