@@ -78,6 +78,82 @@ func (m *modulus) reducePair(z, t, q, quotient, consts []float64) {
 	reducePairFMA(&z[0], &m.columns(t)[0], &q[0], &quotient[0], &m.multiple[0], &m.m[0], &consts[0], m.n)
 }
 
+// wordBytes is the shortest row that the conversions of the assembly read.
+const wordBytes = 8
+
+func (m *modulus) fromBytes(z []float64, be []byte, fields []uint64, size, n int) uint64 {
+	if !m.assembly || size < wordBytes {
+		return fromBytesGeneric(z, be, fields, size, n, m.w, m.lanes)
+	}
+	raceRead(be[:m.lanes*size])
+	raceWrite(z[:m.lanes*n])
+	return fromBytesFMA(&z[0], &be[0], &fields[0], &m.consts[0], size, n, m.w)
+}
+
+// fromWords reads n limbs from a bit on of values of size words.
+func (m *modulus) fromWords(z []float64, w []uint64, size, bit, n int) {
+	if !m.assembly {
+		fromWordsGeneric(z, w, size, bit, n, m.w, m.lanes)
+		return
+	}
+	raceRead(w[:m.lanes*size])
+	raceWrite(z[:m.lanes*n])
+	fromWordsFMA(&z[0], &w[0], &m.consts[0], wordBytes*size, bit, n, m.w)
+}
+
+func (m *modulus) canonical(z []uint64, x []float64, fields []uint64, n int) {
+	if !m.assembly {
+		canonicalGeneric(z, x, fields, n, m.w, m.lanes)
+		return
+	}
+	raceRead(x[:m.lanes*n])
+	raceWrite(z[:m.lanes*n])
+	canonicalFMA(&z[0], &x[0], &fields[0], n, m.w)
+}
+
+func (m *modulus) toBytes(be []byte, x []uint64, size, n int) {
+	if !m.assembly || size%wordBytes != 0 {
+		toBytesGeneric(be, x, size, n, m.w, m.lanes)
+		return
+	}
+	raceRead(x[:m.lanes*n])
+	raceWrite(be[:m.lanes*size])
+	toBytesFMA(&be[0], &x[0], size, n, m.w)
+}
+
+func (m *modulus) toWords(w, x []uint64, size, n int) {
+	if !m.assembly {
+		toWordsGeneric(w, x, size, n, m.w, m.lanes)
+		return
+	}
+	raceRead(x[:m.lanes*n])
+	raceWrite(w[:m.lanes*size])
+	toWordsFMA(&w[0], &x[0], wordBytes*size, n, m.w)
+}
+
+// selectNumber sets z to number d of the table, of n words each.
+func (m *modulus) selectNumber(z, table []uint64, d uint64, width, n int) {
+	if !m.assembly {
+		selectGeneric(z, table, d, width, n)
+		return
+	}
+	raceRead(table[:n<<width])
+	raceWrite(z[:n])
+	selectFMA(&z[0], &table[0], d, 1<<width, n/m.lanes)
+}
+
+// lookup looks up groups z with the indices d.
+func (m *modulus) lookup(z, table, d []uint64, width, k int) {
+	if !m.assembly {
+		lookupGeneric(z, table, d, width, k, m.lanes)
+		return
+	}
+	raceRead(table[:k<<width])
+	raceRead(d)
+	raceWrite(z[:len(d)*k])
+	lookupFMA(&z[0], &table[0], &d[0], 1<<width, k, len(d)/m.lanes)
+}
+
 // tell tells the race detector of what the assembly writes and of the numbers that it reads.
 func (m *modulus) tell(written []float64, read ...[]float64) {
 	raceWrite(words(written))

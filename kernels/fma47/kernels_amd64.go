@@ -34,6 +34,41 @@ func reduceFMA(z *float64, t *float64, q *float64, multiple *float64, m *float64
 //go:noescape
 func reducePairFMA(z *float64, t *float64, q *float64, quotient *float64, multiple *float64, m *float64, constants *float64, n int)
 
+// selectFMA is selectGeneric, for a number of entries and of vectors, which is even.
+//
+//go:noescape
+func selectFMA(z *uint64, table *uint64, d uint64, entries uint64, vectors int)
+
+// lookupFMA is lookupGeneric, for a number of entries.
+//
+//go:noescape
+func lookupFMA(z *uint64, table *uint64, d *uint64, entries uint64, k int, groups int)
+
+// fromBytesFMA is fromBytesGeneric. size is 8 or more.
+//
+//go:noescape
+func fromBytesFMA(z *float64, be *byte, m *uint64, constants *float64, size int, n int, w int) (below uint64)
+
+// fromWordsFMA is fromWordsGeneric, for values of size bytes. size is 8 or more.
+//
+//go:noescape
+func fromWordsFMA(z *float64, words *uint64, constants *float64, size int, bit int, n int, w int)
+
+// canonicalFMA is canonicalGeneric.
+//
+//go:noescape
+func canonicalFMA(z *uint64, x *float64, m *uint64, n int, w int)
+
+// toBytesFMA is toBytesGeneric, for values of size bytes, a multiple of 8.
+//
+//go:noescape
+func toBytesFMA(be *byte, x *uint64, size int, n int, w int)
+
+// toWordsFMA is toWordsGeneric, for values of size bytes, a multiple of 8.
+//
+//go:noescape
+func toWordsFMA(words *uint64, x *uint64, size int, n int, w int)
+
 // limitFMA executes 16·rounds products of limbs on registers only, the limit that benchmarks compare to.
 //
 //go:noescape

@@ -5875,6 +5875,602 @@ done102:
 	VLDMXCSR (SP)
 	RET
 
+// func selectFMA(z *uint64, table *uint64, d uint64, entries uint64, vectors int)
+// Requires: AVX, AVX2
+TEXT ·selectFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         table+8(FP), SI
+	MOVQ         vectors+32(FP), CX
+	MOVQ         entries+24(FP), BX
+	MOVQ         d+16(FP), AX
+	VMOVQ        AX, X8
+	VPBROADCASTQ X8, Y8
+	VPCMPEQQ     Y10, Y10, Y10
+	VPSRLQ       $0x3f, Y10, Y10
+	MOVQ         CX, R8
+	SHLQ         $0x05, R8
+	CMPQ         CX, $0x08
+	JL           done109
+
+chunk108:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y9, Y9, Y9
+	MOVQ  SI, R9
+	MOVQ  BX, R10
+
+entry110:
+	VPCMPEQQ Y8, Y9, Y11
+	VPADDQ   Y10, Y9, Y9
+	VPAND    (R9), Y11, Y12
+	VPOR     Y12, Y0, Y0
+	VPAND    32(R9), Y11, Y12
+	VPOR     Y12, Y1, Y1
+	VPAND    64(R9), Y11, Y12
+	VPOR     Y12, Y2, Y2
+	VPAND    96(R9), Y11, Y12
+	VPOR     Y12, Y3, Y3
+	VPAND    128(R9), Y11, Y12
+	VPOR     Y12, Y4, Y4
+	VPAND    160(R9), Y11, Y12
+	VPOR     Y12, Y5, Y5
+	VPAND    192(R9), Y11, Y12
+	VPOR     Y12, Y6, Y6
+	VPAND    224(R9), Y11, Y12
+	VPOR     Y12, Y7, Y7
+	ADDQ     R8, R9
+	DECQ     R10
+	JNZ      entry110
+	VMOVDQA  Y0, (DI)
+	VMOVDQA  Y1, 32(DI)
+	VMOVDQA  Y2, 64(DI)
+	VMOVDQA  Y3, 96(DI)
+	VMOVDQA  Y4, 128(DI)
+	VMOVDQA  Y5, 160(DI)
+	VMOVDQA  Y6, 192(DI)
+	VMOVDQA  Y7, 224(DI)
+	ADDQ     $0x00000100, DI
+	ADDQ     $0x00000100, SI
+	SUBQ     $0x08, CX
+	CMPQ     CX, $0x08
+	JGE      chunk108
+
+done109:
+	CMPQ CX, $0x02
+	JL   done112
+
+chunk111:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y9, Y9, Y9
+	MOVQ  SI, R9
+	MOVQ  BX, R10
+
+entry113:
+	VPCMPEQQ Y8, Y9, Y11
+	VPADDQ   Y10, Y9, Y9
+	VPAND    (R9), Y11, Y12
+	VPOR     Y12, Y0, Y0
+	VPAND    32(R9), Y11, Y12
+	VPOR     Y12, Y1, Y1
+	ADDQ     R8, R9
+	DECQ     R10
+	JNZ      entry113
+	VMOVDQA  Y0, (DI)
+	VMOVDQA  Y1, 32(DI)
+	ADDQ     $0x40, DI
+	ADDQ     $0x40, SI
+	SUBQ     $0x02, CX
+	CMPQ     CX, $0x02
+	JGE      chunk111
+
+done112:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func lookupFMA(z *uint64, table *uint64, d *uint64, entries uint64, k int, groups int)
+// Requires: AVX, AVX2
+TEXT ·lookupFMA(SB), NOSPLIT, $8-48
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     z+0(FP), DI
+	MOVQ     table+8(FP), SI
+	MOVQ     entries+24(FP), CX
+	MOVQ     k+32(FP), R8
+	SHLQ     $0x03, CX
+	MOVQ     R8, R15
+	SHLQ     $0x05, R15
+	VPCMPEQQ Y11, Y11, Y11
+	VPSRLQ   $0x3f, Y11, Y11
+	VPSLLQ   $0x20, Y11, Y13
+	CMPQ     R8, $0x08
+	JL       done115
+
+chunk114:
+	MOVQ DI, R12
+	MOVQ d+16(FP), R13
+	MOVQ groups+40(FP), R14
+
+group116:
+	VMOVDQU (R13), Y9
+	VPSLLQ  $0x3e, Y9, Y8
+	VPSRLQ  $0x3d, Y8, Y8
+	VPSLLQ  $0x20, Y8, Y14
+	VPOR    Y14, Y8, Y8
+	VPOR    Y13, Y8, Y8
+	VPSRLQ  $0x02, Y9, Y9
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y10, Y10, Y10
+	MOVQ    SI, AX
+	LEAQ    (CX)(CX*2), BX
+	LEAQ    (SI)(BX*2), R10
+	ADDQ    SI, BX
+	MOVQ    entries+24(FP), R11
+	SHRQ    $0x02, R11
+
+entries117:
+	VPCMPEQQ  Y9, Y10, Y12
+	VPADDQ    Y11, Y10, Y10
+	VPERMD    (AX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y0, Y0
+	VPERMD    (AX)(CX*1), Y8, Y14
+	VBLENDVPD Y12, Y14, Y1, Y1
+	VPERMD    (AX)(CX*2), Y8, Y14
+	VBLENDVPD Y12, Y14, Y2, Y2
+	VPERMD    (BX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y3, Y3
+	VPERMD    (AX)(CX*4), Y8, Y14
+	VBLENDVPD Y12, Y14, Y4, Y4
+	VPERMD    (BX)(CX*2), Y8, Y14
+	VBLENDVPD Y12, Y14, Y5, Y5
+	VPERMD    (R10), Y8, Y14
+	VBLENDVPD Y12, Y14, Y6, Y6
+	VPERMD    (BX)(CX*4), Y8, Y14
+	VBLENDVPD Y12, Y14, Y7, Y7
+	ADDQ      $0x20, AX
+	ADDQ      $0x20, BX
+	ADDQ      $0x20, R10
+	DECQ      R11
+	JNZ       entries117
+	VMOVDQA   Y0, (R12)
+	VMOVDQA   Y1, 32(R12)
+	VMOVDQA   Y2, 64(R12)
+	VMOVDQA   Y3, 96(R12)
+	VMOVDQA   Y4, 128(R12)
+	VMOVDQA   Y5, 160(R12)
+	VMOVDQA   Y6, 192(R12)
+	VMOVDQA   Y7, 224(R12)
+	ADDQ      R15, R12
+	ADDQ      $0x20, R13
+	DECQ      R14
+	JNZ       group116
+	LEAQ      (SI)(CX*8), SI
+	ADDQ      $0x00000100, DI
+	SUBQ      $0x08, R8
+	CMPQ      R8, $0x08
+	JGE       chunk114
+
+done115:
+	CMPQ R8, $0x02
+	JL   done119
+
+chunk118:
+	MOVQ DI, R12
+	MOVQ d+16(FP), R13
+	MOVQ groups+40(FP), R14
+
+group120:
+	VMOVDQU (R13), Y9
+	VPSLLQ  $0x3e, Y9, Y8
+	VPSRLQ  $0x3d, Y8, Y8
+	VPSLLQ  $0x20, Y8, Y14
+	VPOR    Y14, Y8, Y8
+	VPOR    Y13, Y8, Y8
+	VPSRLQ  $0x02, Y9, Y9
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y10, Y10, Y10
+	MOVQ    SI, AX
+	MOVQ    entries+24(FP), R11
+	SHRQ    $0x02, R11
+
+entries121:
+	VPCMPEQQ  Y9, Y10, Y12
+	VPADDQ    Y11, Y10, Y10
+	VPERMD    (AX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y0, Y0
+	VPERMD    (AX)(CX*1), Y8, Y14
+	VBLENDVPD Y12, Y14, Y1, Y1
+	ADDQ      $0x20, AX
+	DECQ      R11
+	JNZ       entries121
+	VMOVDQA   Y0, (R12)
+	VMOVDQA   Y1, 32(R12)
+	ADDQ      R15, R12
+	ADDQ      $0x20, R13
+	DECQ      R14
+	JNZ       group120
+	LEAQ      (SI)(CX*2), SI
+	ADDQ      $0x40, DI
+	SUBQ      $0x02, R8
+	CMPQ      R8, $0x02
+	JGE       chunk118
+
+done119:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+DATA reverse<>+0(SB)/1, $0x07
+DATA reverse<>+1(SB)/1, $0x06
+DATA reverse<>+2(SB)/1, $0x05
+DATA reverse<>+3(SB)/1, $0x04
+DATA reverse<>+4(SB)/1, $0x03
+DATA reverse<>+5(SB)/1, $0x02
+DATA reverse<>+6(SB)/1, $0x01
+DATA reverse<>+7(SB)/1, $0x00
+DATA reverse<>+8(SB)/1, $0x0f
+DATA reverse<>+9(SB)/1, $0x0e
+DATA reverse<>+10(SB)/1, $0x0d
+DATA reverse<>+11(SB)/1, $0x0c
+DATA reverse<>+12(SB)/1, $0x0b
+DATA reverse<>+13(SB)/1, $0x0a
+DATA reverse<>+14(SB)/1, $0x09
+DATA reverse<>+15(SB)/1, $0x08
+DATA reverse<>+16(SB)/1, $0x17
+DATA reverse<>+17(SB)/1, $0x16
+DATA reverse<>+18(SB)/1, $0x15
+DATA reverse<>+19(SB)/1, $0x14
+DATA reverse<>+20(SB)/1, $0x13
+DATA reverse<>+21(SB)/1, $0x12
+DATA reverse<>+22(SB)/1, $0x11
+DATA reverse<>+23(SB)/1, $0x10
+DATA reverse<>+24(SB)/1, $0x1f
+DATA reverse<>+25(SB)/1, $0x1e
+DATA reverse<>+26(SB)/1, $0x1d
+DATA reverse<>+27(SB)/1, $0x1c
+DATA reverse<>+28(SB)/1, $0x1b
+DATA reverse<>+29(SB)/1, $0x1a
+DATA reverse<>+30(SB)/1, $0x19
+DATA reverse<>+31(SB)/1, $0x18
+GLOBL reverse<>(SB), RODATA|NOPTR, $32
+
+// func fromBytesFMA(z *float64, be *byte, m *uint64, constants *float64, size int, n int, w int) (below uint64)
+// Requires: AVX, AVX2, CMOV
+TEXT ·fromBytesFMA(SB), NOSPLIT, $8-64
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         be+8(FP), SI
+	MOVQ         m+16(FP), DX
+	XORQ         R11, R11
+	MOVQ         constants+24(FP), R8
+	MOVQ         size+32(FP), CX
+	MOVQ         n+40(FP), R9
+	MOVQ         w+48(FP), R10
+	LEAQ         (CX)(CX*2), BX
+	LEAQ         -8(CX), R12
+	ADDQ         R12, SI
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R10, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	MOVQ         $0x4330000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	VBROADCASTSD 8(R8), Y5
+	VBROADCASTSD 16(R8), Y6
+	VMOVDQU      reverse<>+0(SB), Y10
+	VPXOR        Y8, Y8, Y8
+	VPXOR        Y7, Y7, Y7
+
+limb122:
+	MOVQ         R11, AX
+	SHRQ         $0x03, AX
+	CMPQ         AX, R12
+	CMOVQGT      R12, AX
+	MOVQ         R11, R13
+	SHLQ         $0x03, AX
+	SUBQ         AX, R13
+	SHRQ         $0x03, AX
+	VMOVQ        R13, X2
+	NEGQ         AX
+	ADDQ         SI, AX
+	VMOVQ        (AX), X0
+	VPINSRQ      $0x01, (AX)(CX*1), X0, X0
+	VMOVQ        (AX)(CX*2), X1
+	VPINSRQ      $0x01, (AX)(BX*1), X1, X1
+	VINSERTI128  $0x01, X1, Y0, Y0
+	VPSHUFB      Y10, Y0, Y0
+	VPSRLQ       X2, Y0, Y0
+	VPAND        Y3, Y0, Y0
+	VPBROADCASTQ (DX), Y11
+	ADDQ         $0x08, DX
+	VPSUBQ       Y11, Y0, Y11
+	VPSUBQ       Y8, Y11, Y11
+	VPSRLQ       $0x3f, Y11, Y8
+	VPOR         Y4, Y0, Y0
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y7, Y0, Y0
+	DECQ         R9
+	JZ           top123
+	VADDPD       Y5, Y0, Y9
+	VSUBPD       Y5, Y9, Y9
+	VSUBPD       Y9, Y0, Y0
+	VMULPD       Y6, Y9, Y7
+	VMOVAPD      Y0, (DI)
+	ADDQ         $0x20, DI
+	ADDQ         R10, R11
+	JMP          limb122
+
+top123:
+	VMOVAPD   Y0, (DI)
+	VPSLLQ    $0x3f, Y8, Y8
+	VMOVMSKPD Y8, AX
+	MOVQ      AX, below+56(FP)
+	VZEROUPPER
+	VLDMXCSR  (SP)
+	RET
+
+// func fromWordsFMA(z *float64, words *uint64, constants *float64, size int, bit int, n int, w int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·fromWordsFMA(SB), NOSPLIT, $8-56
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         words+8(FP), SI
+	MOVQ         bit+32(FP), R11
+	MOVQ         constants+16(FP), R8
+	MOVQ         size+24(FP), CX
+	MOVQ         n+40(FP), R9
+	MOVQ         w+48(FP), R10
+	LEAQ         (CX)(CX*2), BX
+	LEAQ         -8(CX), R12
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R10, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	MOVQ         $0x4330000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	VBROADCASTSD 8(R8), Y5
+	VBROADCASTSD 16(R8), Y6
+	VPXOR        Y7, Y7, Y7
+
+limb124:
+	MOVQ        R11, AX
+	SHRQ        $0x03, AX
+	CMPQ        AX, R12
+	CMOVQGT     R12, AX
+	MOVQ        R11, R13
+	SHLQ        $0x03, AX
+	SUBQ        AX, R13
+	SHRQ        $0x03, AX
+	VMOVQ       R13, X2
+	ADDQ        SI, AX
+	VMOVQ       (AX), X0
+	VPINSRQ     $0x01, (AX)(CX*1), X0, X0
+	VMOVQ       (AX)(CX*2), X1
+	VPINSRQ     $0x01, (AX)(BX*1), X1, X1
+	VINSERTI128 $0x01, X1, Y0, Y0
+	VPSRLQ      X2, Y0, Y0
+	VPAND       Y3, Y0, Y0
+	VPOR        Y4, Y0, Y0
+	VSUBPD      Y4, Y0, Y0
+	VADDPD      Y7, Y0, Y0
+	DECQ        R9
+	JZ          top125
+	VADDPD      Y5, Y0, Y9
+	VSUBPD      Y5, Y9, Y9
+	VSUBPD      Y9, Y0, Y0
+	VMULPD      Y6, Y9, Y7
+	VMOVAPD     Y0, (DI)
+	ADDQ        $0x20, DI
+	ADDQ        R10, R11
+	JMP         limb124
+
+top125:
+	VMOVAPD  Y0, (DI)
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func canonicalFMA(z *uint64, x *float64, m *uint64, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·canonicalFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         m+16(FP), DX
+	MOVQ         n+24(FP), CX
+	MOVQ         w+32(FP), R9
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R9, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	VMOVQ        R9, X2
+	MOVQ         $0x4338000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	MOVQ         $0x4000000000000000, AX
+	VMOVQ        AX, X5
+	VPBROADCASTQ X5, Y5
+	VPSRLQ       X2, Y5, Y6
+	VPXOR        Y1, Y1, Y1
+	XORQ         AX, AX
+	XORQ         AX, AX
+
+carry126:
+	VMOVAPD  (SI), Y0
+	ADDQ     $0x20, SI
+	VADDPD   Y4, Y0, Y0
+	VPSUBQ   Y4, Y0, Y0
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y0, Y1
+	VPSRLQ   X2, Y1, Y1
+	VPSUBQ   Y6, Y1, Y1
+	VPAND    Y3, Y0, Y0
+	VMOVDQA  Y0, (DI)
+	INCQ     AX
+	ADDQ     $0x20, DI
+	CMPQ     AX, CX
+	JNE      carry126
+	VPXOR    Y8, Y8, Y8
+	VPCMPGTQ Y1, Y8, Y7
+	VPXOR    Y1, Y1, Y1
+	MOVQ     z+0(FP), DI
+	XORQ     AX, AX
+
+add127:
+	VPBROADCASTQ (DX)(AX*8), Y0
+	VPAND        Y7, Y0, Y0
+	VPADDQ       (DI), Y0, Y0
+	VPADDQ       Y1, Y0, Y0
+	VPSRLQ       X2, Y0, Y1
+	VPAND        Y3, Y0, Y0
+	VMOVDQA      Y0, (DI)
+	INCQ         AX
+	ADDQ         $0x20, DI
+	CMPQ         AX, CX
+	JNE          add127
+	VZEROUPPER
+	VLDMXCSR     (SP)
+	RET
+
+// func toBytesFMA(be *byte, x *uint64, size int, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·toBytesFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     be+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     size+16(FP), CX
+	MOVQ     n+24(FP), R9
+	MOVQ     w+32(FP), R10
+	LEAQ     (CX)(CX*2), BX
+	MOVQ     CX, R12
+	LEAQ     -8(DI)(CX*1), DI
+	VMOVDQU  reverse<>+0(SB), Y5
+	VPXOR    Y1, Y1, Y1
+	XORQ     R11, R11
+
+limb128:
+	DECQ    R9
+	JS      exhausted129
+	VMOVDQA (SI), Y0
+	ADDQ    $0x20, SI
+	JMP     loaded130
+
+exhausted129:
+	VPXOR Y0, Y0, Y0
+
+loaded130:
+	VMOVQ        R11, X2
+	VPSLLQ       X2, Y0, Y3
+	VPOR         Y3, Y1, Y1
+	ADDQ         R10, R11
+	CMPQ         R11, $0x40
+	JL           limb128
+	SUBQ         $0x40, R11
+	VPSHUFB      Y5, Y1, Y3
+	VMOVQ        X3, (DI)
+	VPEXTRQ      $0x01, X3, (DI)(CX*1)
+	VEXTRACTI128 $0x01, Y3, X4
+	VMOVQ        X4, (DI)(CX*2)
+	VPEXTRQ      $0x01, X4, (DI)(BX*1)
+	SUBQ         $0x08, R12
+	JZ           done131
+	SUBQ         $0x08, DI
+	MOVQ         R10, AX
+	SUBQ         R11, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y0, Y1
+	JMP          limb128
+
+done131:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func toWordsFMA(words *uint64, x *uint64, size int, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·toWordsFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     words+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     size+16(FP), CX
+	MOVQ     n+24(FP), R9
+	MOVQ     w+32(FP), R10
+	LEAQ     (CX)(CX*2), BX
+	MOVQ     CX, R12
+	VPXOR    Y1, Y1, Y1
+	XORQ     R11, R11
+
+limb132:
+	DECQ    R9
+	JS      exhausted133
+	VMOVDQA (SI), Y0
+	ADDQ    $0x20, SI
+	JMP     loaded134
+
+exhausted133:
+	VPXOR Y0, Y0, Y0
+
+loaded134:
+	VMOVQ        R11, X2
+	VPSLLQ       X2, Y0, Y3
+	VPOR         Y3, Y1, Y1
+	ADDQ         R10, R11
+	CMPQ         R11, $0x40
+	JL           limb132
+	SUBQ         $0x40, R11
+	VMOVDQA      Y1, Y3
+	VMOVQ        X3, (DI)
+	VPEXTRQ      $0x01, X3, (DI)(CX*1)
+	VEXTRACTI128 $0x01, Y3, X4
+	VMOVQ        X4, (DI)(CX*2)
+	VPEXTRQ      $0x01, X4, (DI)(BX*1)
+	SUBQ         $0x08, R12
+	JZ           done135
+	ADDQ         $0x08, DI
+	MOVQ         R10, AX
+	SUBQ         R11, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y0, Y1
+	JMP          limb132
+
+done135:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
 // func limitFMA(rounds int)
 // Requires: AVX, FMA3
 TEXT ·limitFMA(SB), NOSPLIT, $8-8

@@ -37,6 +37,8 @@ func main() {
 		square()
 		reduce(false)
 		reduce(true)
+		choose()
+		convert()
 		limit()
 	}
 	Generate()
