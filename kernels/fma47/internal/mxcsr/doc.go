@@ -1,1 +1,2 @@
+// Package mxcsr changes the control word of floating-point instructions, for tests of what assembly makes of a wrong one.
 package mxcsr
