@@ -335,7 +335,9 @@ func TestSelect(t *testing.T) {
 		{have, []string{"value"}, "", ErrMissingColumn, `The file has "a", "b", "c".`},
 		{nil, []string{"value"}, "", ErrMissingColumn, `The file has no columns.`},
 		{have, []string{"a", "a"}, "", ErrDuplicateColumn, "Name each column once."},
-		{[]string{"a", "x", "a"}, []string{"x"}, "", ErrDuplicateColumn, "Rename or drop one of them."},
+		{[]string{"a", "x", "a"}, []string{"a"}, "", ErrDuplicateColumn, "Rename or drop one of them."},
+		{[]string{"a", "x", "a"}, nil, "", ErrDuplicateColumn, "Rename or drop one of them."},
+		{[]string{"a", "x", "a"}, []string{"x"}, "[1]", nil, ""},
 		{strings.Split("a1,a2,a3,a4,a5,a6,a7,a8,a9,b1,b2,b3,b4", ","), []string{"value"}, "", ErrMissingColumn,
 			`The file has "a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9", "b1", "b2", "b3", ....`},
 	} {

@@ -12,12 +12,17 @@ func CheckNames(file string, names []string) error {
 	first := make(map[string]int, len(names))
 	for i, name := range names {
 		if j, ok := first[name]; ok {
-			return Refuse(file, "%w: columns %d and %d are both called %s", ErrDuplicateColumn, j+1, i+1, Quote(name)).
-				InColumn(name).WithHint("Rename or drop one of them.")
+			return duplicateName(file, name, j, i)
 		}
 		first[name] = i
 	}
 	return nil
+}
+
+// duplicateName refuses that columns i and j have one name.
+func duplicateName(file, name string, i, j int) *InputError {
+	return Refuse(file, "%w: columns %d and %d are both called %s", ErrDuplicateColumn, i+1, j+1, Quote(name)).
+		InColumn(name).WithHint("Rename or drop one of them.")
 }
 
 // Names returns the names of a schema's columns, in order.
@@ -68,22 +73,24 @@ func MissingColumn(file, name string, have []string) *InputError {
 	return e.WithHint("The file has %s%s.", strings.Join(quoted, ", "), more)
 }
 
-// Select returns the indices in have of the wanted names, in the order wanted, or all of them when none are wanted. It
-// refuses a name that is not in have, a name wanted twice, and a name that is in have twice.
+// Select returns the indices in have of the wanted names, in the order wanted;
+// all of them when none are wanted. It refuses a name that have lacks, a name
+// wanted twice, and names that have holds twice, if they are wanted.
 func Select(file string, have, wanted []string) ([]int, error) {
-	if err := CheckNames(file, have); err != nil {
-		return nil, err
-	}
-	at := make(map[string]int, len(have))
-	for i, name := range have {
-		at[name] = i
-	}
 	if len(wanted) == 0 {
 		all := make([]int, len(have))
 		for i := range all {
 			all[i] = i
 		}
-		return all, nil
+		return all, CheckNames(file, have)
+	}
+	at, twice := make(map[string]int, len(have)), make(map[string]int)
+	for i, name := range have {
+		if _, ok := at[name]; !ok {
+			at[name] = i
+		} else if _, ok := twice[name]; !ok {
+			twice[name] = i
+		}
 	}
 	out := make([]int, len(wanted))
 	taken := make(map[string]bool, len(wanted))
@@ -91,6 +98,9 @@ func Select(file string, have, wanted []string) ([]int, error) {
 		i, ok := at[name]
 		if !ok {
 			return nil, MissingColumn(file, name, have)
+		}
+		if j, ok := twice[name]; ok {
+			return nil, duplicateName(file, name, i, j)
 		}
 		if taken[name] {
 			return nil, Refuse(file, "%w: %s is asked for twice", ErrDuplicateColumn, Quote(name)).InColumn(name).

@@ -193,6 +193,12 @@ func firstColumn(ctx context.Context, opts ReadOptions, open func(context.Contex
 		return "", err
 	}
 	name := r.Schema().Field(0).Name
+	for _, f := range r.Schema().Fields() {
+		if CheckReadable(FileOf(r), f) == nil {
+			name = f.Name
+			break
+		}
+	}
 	return name, r.Close()
 }
 

@@ -75,13 +75,27 @@ func TestUnsupportedColumns(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	for name, want := range map[string]string{
-		"struct": "nested", "map": "nested", "repeated": "three-level", "structs": "nested", "lists": "nested", "int96": "INT96", "time": "TIME", "nothing": "no such column",
+		"struct": "a structure of 2 fields", "map": "type map", "repeated": "three-level", "structs": "lists of anything but plain values", "lists": "lists of anything but plain values",
+		"struct.B": "three-level", "nothing": "no such column", "struct.": "no such column", "struct.a": "no such column", "map.key": "no such column",
 	} {
 		_, err := Open(ctx, fs, "f", column.ReadOptions{Columns: []string{"before", name}})
 		wantInputError(t, err, want)
 	}
-	_, err = Open(ctx, fs, "f", column.ReadOptions{})
-	wantInputError(t, err, `column "struct"`)
+	// All columns: they are told, and cannot be read.
+	all, err := Open(ctx, fs, "f", column.ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	var names []string
+	for _, f := range all.Schema().Fields() {
+		names = append(names, f.Name+" "+column.TypeName(f))
+	}
+	if got := strings.Join(names, ", "); got != "before utf8, struct.A int64, struct.B list, map map, repeated list, structs list, lists list, int96 timestamp[us], time time64[us], after_map map, last int32" {
+		t.Error(got)
+	}
+	_, err = all.Read(ctx)
+	wantInputError(t, err, `f: column "struct.B": repeated columns`)
 }
 
 // TestDecimalBytes reads decimals of varying length, which we do not write.

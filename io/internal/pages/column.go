@@ -10,20 +10,27 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// Column is a top-level column of a file: a plain one, or a list of plain values. Other columns have only a name and
-// leaves, and Err says why they cannot be read.
+// Column is a column of a file: a plain one, or a list of one, at the top or a
+// field of structures. Other columns exist as names and leaves only, and say in
+// Err why they cannot be read.
 type Column struct {
-	Name  string
-	Field arrow.Field // as Arrow has it; lists are arrow.ListOf(element)
-	Err   error       // not nil: the column cannot be read, and why
+	Name   string      // within structures the names from the outermost on, joined by dots
+	Nested bool        // it is a field of a structure
+	Field  arrow.Field // as Arrow has it; lists are arrow.ListOf(element)
+	Type   string      // what it is, if Err is not nil
+	Err    error       // not nil: the column cannot be read, and why
 
 	// Shape of the values in the file.
-	kind     format.Type
-	width    int // bytes of a FIXED_LEN_BYTE_ARRAY
-	list     bool
-	optional bool // the column's value (of a list, the list itself) may be null
-	items    bool // of a list: its elements may be null
-	convert  conversion
+	stored format.Type // as the file calls it
+	kind   format.Type // as it is decoded: INT96 as FIXED_LEN_BYTE_ARRAY(12)
+	width  int         // bytes of a FIXED_LEN_BYTE_ARRAY
+	list   bool
+	outer  int  // how many of its structures and itself (of a list, the list) may be null: the level of a value, or of a list, that is there
+	items  bool // of a list: its elements may be null
+	uuid   bool // 16 bytes that are a UUID
+	void   bool // there is no value
+
+	convert conversion
 
 	leaf   int // index of its first leaf among the file's
 	leaves int
@@ -33,16 +40,17 @@ type Column struct {
 // without any annotation; ok is false for every other column.
 func (c *Column) Fixed() (width int, ok bool) {
 	plain := c.Err == nil && c.kind == format.FixedLenByteArray && c.Field.Type.ID() == arrow.FIXED_SIZE_BINARY
-	return c.width, plain && !c.list && !c.optional
+	return c.width, plain && !c.list && !c.Nested && c.outer == 0 && c.stored == format.FixedLenByteArray
 }
 
-// Required says that the column holds no nulls: neither itself nor, for a list, its elements.
-func (c *Column) Required() bool { return !c.optional && !c.items }
+// Required says that the column holds no nulls: neither itself nor, of a list,
+// its elements.
+func (c *Column) Required() bool { return c.outer == 0 && !c.items }
 
 // maxDef is the definition level of a value that is present.
 func (c *Column) maxDef() int {
-	n := 0
-	for _, level := range []bool{c.optional, c.list, c.items} {
+	n := c.outer
+	for _, level := range []bool{c.list, c.items} {
 		if level {
 			n++
 		}
@@ -50,40 +58,99 @@ func (c *Column) maxDef() int {
 	return n
 }
 
+// Hint says what to do about Err.
+func (c *Column) Hint() string {
+	if known := (*unsupported)(nil); errors.As(c.Err, &known) {
+		return known.hint
+	}
+	return ""
+}
+
+// Textual is the column with its UUIDs as text, as in 550e8400-e29b-41d4-a716-446655440000; the column itself when they are none.
+func (c *Column) Textual() *Column {
+	if !c.uuid || c.list {
+		return c
+	}
+	text := *c
+	text.Field.Type, text.convert = arrow.BinaryTypes.String, nil
+	return &text
+}
+
 // columnsOf walks over a file's flattened schema. leaves counts all leaf
 // columns, which is how many chunks a row group has.
-func columnsOf(schema []format.SchemaElement) (columns []*Column, leaves int, err error) {
+func columnsOf(schema []element) (columns []*Column, structs map[string][]string, leaves int, err error) {
 	if len(schema) == 0 {
-		return nil, 0, errors.New("the footer has no schema")
+		return nil, nil, 0, errors.New("the footer has no schema")
 	}
 	if len(schema) > schemaElementsMax {
-		return nil, 0, fmt.Errorf("the schema has %d elements, more than %d", len(schema), schemaElementsMax)
+		return nil, nil, 0, &unsupported{fmt.Sprintf("the schema has %d elements, more than %d", len(schema), schemaElementsMax), "Write the table as several files of fewer columns."}
 	}
 	root, rest, err := parseNode(schema, 0)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	if root.leaf() {
-		return nil, 0, errors.New("the schema's root is a column")
+		return nil, nil, 0, errors.New("the schema's root is a column")
 	}
 	if len(rest) != 0 {
-		return nil, 0, fmt.Errorf("the schema has %d elements too many", len(rest))
+		return nil, nil, 0, fmt.Errorf("the schema has %d elements too many", len(rest))
 	}
+	w := &schemaWalk{structs: map[string][]string{}}
 	for _, n := range root.children {
-		c := &Column{Name: n.Name, leaf: leaves, leaves: n.leaves()}
-		leaves += c.leaves
-		if c.Err = c.interpret(n); c.Err == nil {
-			c.Field.Name = c.Name
-			c.Field.Nullable = c.optional
-		}
-		columns = append(columns, c)
+		w.add(n, "", 0)
 	}
-	return columns, leaves, nil
+	return w.columns, w.structs, w.leaves, nil
+}
+
+// schemaWalk gathers the columns of a schema.
+type schemaWalk struct {
+	columns []*Column
+	structs map[string][]string
+	leaves  int
+	bytes   int // of the names of nested columns
+}
+
+// nestedBytesMax bounds the names of nested columns, which repeat those of the structures that they are in.
+const nestedBytesMax = 64 << 20
+
+// add adds a node, or what is in it. path is that of the structure that it is in, outer how many of these may be null.
+func (w *schemaWalk) add(n node, path string, outer int) {
+	name := n.Name
+	if path != "" {
+		name = path + "." + name
+		w.bytes += len(name)
+	}
+	if n.structure() && w.bytes <= nestedBytesMax {
+		if n.optional() {
+			outer++
+		}
+		first := len(w.columns)
+		for _, child := range n.children {
+			w.add(child, name, outer)
+		}
+		inner := []string{}
+		for _, c := range w.columns[first:] {
+			inner = append(inner, c.Name)
+			if len(inner) == 12 {
+				break // for messages
+			}
+		}
+		w.structs[name] = inner
+		return
+	}
+	c := &Column{Name: name, Nested: path != "", leaf: w.leaves, leaves: n.leaves(), outer: outer}
+	w.leaves += c.leaves
+	if c.Err = c.interpret(n); c.Err == nil {
+		c.Field.Nullable = c.outer > 0
+	}
+	c.Field.Name = name
+	c.Type = n.describe()
+	w.columns = append(w.columns, c)
 }
 
 // node is an element of the schema with its children.
 type node struct {
-	*format.SchemaElement
+	*element
 	children []node
 }
 
@@ -102,26 +169,62 @@ func (n node) leaves() int {
 	return sum
 }
 
-func (n node) isList() bool {
-	_, logical := n.LogicalType.Value.(*format.ListType)
-	return logical || n.ConvertedType.Valid && n.ConvertedType.V == deprecated.List
+// converted says whether the node has the deprecated annotation.
+func (n node) converted(t deprecated.ConvertedType) bool {
+	return n.ConvertedType.Valid && n.ConvertedType.V == t
 }
 
-// parseNode takes one element and those below it off a schema, which is flattened depth first.
-func parseNode(schema []format.SchemaElement, depth int) (n node, rest []format.SchemaElement, err error) {
+func (n node) isList() bool { return n.Logical.V.List.Valid || n.converted(deprecated.List) }
+
+func (n node) isMap() bool {
+	return n.Logical.V.Map.Valid || n.converted(deprecated.Map) || n.converted(deprecated.MapKeyValue)
+}
+
+// structure says that a node is a group of fields and nothing else.
+func (n node) structure() bool {
+	return !n.leaf() && !n.repeated() && !n.isList() && !n.isMap() && !n.Logical.Valid
+}
+
+// describe says in a word or two what a node is.
+func (n node) describe() string {
+	l := &n.Logical.V
+	switch {
+	case n.isMap():
+		return "map"
+	case l.Variant.Valid:
+		return "VARIANT"
+	case n.isList(), n.repeated():
+		return "list"
+	case !n.leaf():
+		return "structure"
+	case l.Geometry.Valid:
+		return "GEOMETRY"
+	case l.Geography.Valid:
+		return "GEOGRAPHY"
+	case n.converted(deprecated.Interval):
+		return "INTERVAL"
+	case l.Decimal.Valid, n.converted(deprecated.Decimal):
+		return "DECIMAL"
+	}
+	return n.Type.V.String()
+}
+
+// parseNode takes one element and what is below it off a schema, which is
+// flattened depth first.
+func parseNode(schema []element, depth int) (n node, rest []element, err error) {
 	if depth > schemaDepthMax {
 		return n, nil, fmt.Errorf("the schema is nested deeper than %d", schemaDepthMax)
 	}
 	if len(schema) == 0 {
 		return n, nil, errors.New("the schema ends in the middle")
 	}
-	n.SchemaElement, rest = &schema[0], schema[1:]
+	n.element, rest = &schema[0], schema[1:]
 	children := 0
 	if n.NumChildren.Valid && !n.leaf() {
 		children = int(n.NumChildren.V)
 	}
 	if children < 0 || children > len(rest) {
-		return n, nil, fmt.Errorf("element %q of the schema claims %d children", n.SchemaElement.Name, children)
+		return n, nil, fmt.Errorf("element %q of the schema claims %d children", n.Name, children)
 	}
 	for range children {
 		var child node
@@ -133,18 +236,23 @@ func parseNode(schema []format.SchemaElement, depth int) (n node, rest []format.
 	return n, rest, nil
 }
 
-var errNested = errors.New("nested columns cannot be read, other than lists of plain values")
+var errNested = errors.New("lists of anything but plain values cannot be read")
 
 // interpret finds the Arrow column for a node, or says why there is none.
 func (c *Column) interpret(n node) error {
 	if n.repeated() {
 		return errors.New("repeated columns can be read only as LIST in its three-level form")
 	}
-	c.optional = n.optional()
+	if n.optional() {
+		c.outer++
+	}
 	if n.leaf() {
 		return c.plain(n)
 	}
-	if !n.isList() || len(n.children) != 1 {
+	if !n.isList() {
+		return fmt.Errorf("columns of type %s cannot be read", n.describe())
+	}
+	if len(n.children) != 1 {
 		return errNested
 	}
 	middle := n.children[0]
@@ -165,7 +273,8 @@ func (c *Column) interpret(n node) error {
 
 // plain finds the type of a leaf: in the file and in Arrow.
 func (c *Column) plain(n node) error {
-	c.kind = n.Type.V
+	c.stored = n.Type.V
+	c.kind = c.stored
 	switch c.kind {
 	case format.Boolean, format.Int32, format.Int64, format.Float, format.Double, format.ByteArray:
 	case format.FixedLenByteArray:
@@ -177,7 +286,9 @@ func (c *Column) plain(n node) error {
 			return fmt.Errorf("values of %d bytes are longer than the %d that can be read", c.width, fixedBytesMax)
 		}
 	case format.Int96:
-		return errors.New("INT96 time stamps cannot be read (write them as TIMESTAMP)")
+		c.kind, c.width = format.FixedLenByteArray, int96Bytes
+		c.Field.Type, c.convert = &arrow.TimestampType{Unit: arrow.Microsecond}, int96Micros{}
+		return nil
 	default:
 		return fmt.Errorf("the unknown physical type %d cannot be read", int32(c.kind))
 	}
@@ -208,42 +319,72 @@ func (c *Column) logical(n node) (arrow.DataType, conversion, error) {
 		}
 		return typ, convert, nil
 	}
-	switch t := n.LogicalType.Value.(type) {
-	case nil:
+	l := &n.Logical.V
+	switch {
+	case l.Unknown.Valid:
+		c.void = true
+		return arrow.BinaryTypes.String, nil, nil
+	case !n.Logical.Valid:
 		if n.ConvertedType.Valid {
 			return c.converted(n, physical, as)
 		}
 		return physical, c.keep(), nil
-	case *format.StringType, *format.EnumType, *format.JsonType:
+	case l.String.Valid, l.Enum.Valid, l.JSON.Valid:
 		return as(format.ByteArray, arrow.BinaryTypes.String, nil)
-	case *format.BsonType:
+	case l.BSON.Valid:
 		return as(format.ByteArray, arrow.BinaryTypes.Binary, nil)
-	case *format.UUIDType:
-		if c.width != 16 {
+	case l.UUID.Valid:
+		if c.kind != format.FixedLenByteArray || c.width != 16 {
 			return nil, nil, errors.New("a UUID does not have 16 bytes")
 		}
+		c.uuid = true
 		return physical, c.keep(), nil
-	case *format.DateType:
+	case l.Float16.Valid:
+		if c.kind != format.FixedLenByteArray || c.width != 2 {
+			return nil, nil, errors.New("a FLOAT16 does not have 2 bytes")
+		}
+		return arrow.PrimitiveTypes.Float32, halfFloat{}, nil
+	case l.Date.Valid:
 		return as(format.Int32, arrow.FixedWidthTypes.Date32, keep(4))
-	case *format.TimestampType:
-		unit := arrow.Nanosecond
-		switch t.Unit.Value.(type) {
-		case *format.MilliSeconds:
-			unit = arrow.Millisecond
-		case *format.MicroSeconds:
-			unit = arrow.Microsecond
-		case *format.NanoSeconds:
-		default:
+	case l.Timestamp.Valid:
+		unit, ok := l.Timestamp.V.Unit.V.arrow()
+		if !ok {
 			return nil, nil, errors.New("a TIMESTAMP of an unknown unit")
 		}
-		return as(format.Int64, timestamp(unit, t.IsAdjustedToUTC), keep(8))
-	case *format.IntType:
-		return integer(as, int(t.BitWidth), t.IsSigned)
-	case *format.DecimalType:
-		return c.decimal(int(t.Precision), int(t.Scale))
-	default:
-		return nil, nil, fmt.Errorf("columns of type %s cannot be read", n.LogicalType.Value)
+		return as(format.Int64, timestamp(unit, l.Timestamp.V.UTC.V), keep(8))
+	case l.Time.Valid:
+		unit, ok := l.Time.V.Unit.V.arrow()
+		if !ok {
+			return nil, nil, errors.New("a TIME of an unknown unit")
+		}
+		return timeOfDay(as, unit)
+	case l.Integer.Valid:
+		return integer(as, int(l.Integer.V.BitWidth.V), l.Integer.V.Signed.V)
+	case l.Decimal.Valid:
+		return c.decimal(int(l.Decimal.V.Precision), int(l.Decimal.V.Scale))
+	case l.Geometry.Valid, l.Geography.Valid, l.Variant.Valid, l.Map.Valid, l.List.Valid:
+		return nil, nil, fmt.Errorf("columns of type %s cannot be read", n.describe())
 	}
+	return nil, nil, errors.New("the column is of a type that Parquet did not have when this program was made")
+}
+
+// arrow is the unit as Arrow has it.
+func (u *timeUnit) arrow() (arrow.TimeUnit, bool) {
+	switch {
+	case u.Millis.Valid:
+		return arrow.Millisecond, true
+	case u.Micros.Valid:
+		return arrow.Microsecond, true
+	}
+	return arrow.Nanosecond, u.Nanos.Valid
+}
+
+// timeOfDay is a TIME, which has no date.
+func timeOfDay(as typed, unit arrow.TimeUnit) (arrow.DataType, conversion, error) {
+	if unit == arrow.Millisecond {
+		return as(format.Int32, arrow.FixedWidthTypes.Time32ms, keep(4))
+	}
+	return as(format.Int64, &arrow.Time64Type{Unit: unit}, keep(8))
 }
 
 type typed = func(format.Type, arrow.DataType, conversion) (arrow.DataType, conversion, error)
@@ -260,6 +401,12 @@ func (c *Column) converted(n node, physical arrow.DataType, as typed) (arrow.Dat
 		return as(format.Int64, timestamp(arrow.Millisecond, true), keep(8))
 	case deprecated.TimestampMicros:
 		return as(format.Int64, timestamp(arrow.Microsecond, true), keep(8))
+	case deprecated.TimeMillis:
+		return timeOfDay(as, arrow.Millisecond)
+	case deprecated.TimeMicros:
+		return timeOfDay(as, arrow.Microsecond)
+	case deprecated.Interval:
+		return nil, nil, errors.New("columns of type INTERVAL cannot be read")
 	case deprecated.Uint8, deprecated.Uint16, deprecated.Uint32, deprecated.Uint64:
 		return integer(as, 8<<(t-deprecated.Uint8), false)
 	case deprecated.Int8, deprecated.Int16, deprecated.Int32, deprecated.Int64:

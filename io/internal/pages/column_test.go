@@ -34,19 +34,21 @@ func TestConvertedTypes(t *testing.T) {
 		{format.Int64, deprecated.Uint64, arrow.PrimitiveTypes.Uint64},
 		{format.Int32, deprecated.Decimal, &arrow.Decimal128Type{Precision: 7, Scale: 2}},
 		{format.FixedLenByteArray, deprecated.Decimal, &arrow.Decimal128Type{Precision: 7, Scale: 2}},
-		{format.Int64, deprecated.TimeMicros, nil},
+		{format.Int64, deprecated.TimeMicros, arrow.FixedWidthTypes.Time64us},
+		{format.Int32, deprecated.TimeMillis, arrow.FixedWidthTypes.Time32ms},
+		{format.Int32, deprecated.TimeMicros, nil},
 		{format.FixedLenByteArray, deprecated.Interval, nil},
 		{format.Double, deprecated.UTF8, nil},
 		{format.Int64, deprecated.Int8, nil},
 		{format.Boolean, deprecated.Decimal, nil},
-		{format.Int96, deprecated.Int64, nil},
+		{format.Int96, deprecated.Int64, &arrow.TimestampType{Unit: arrow.Microsecond}},
 	} {
-		schema := []format.SchemaElement{
+		schema := []element{
 			{Name: "root", NumChildren: thrift.New[int32](1)},
 			{Name: "x", Type: thrift.New(c.physical), TypeLength: thrift.New[int32](12), ConvertedType: thrift.New(c.converted),
 				Precision: thrift.New[int32](7), Scale: thrift.New[int32](2), RepetitionType: thrift.New(format.Optional)},
 		}
-		cols, leaves, err := columnsOf(schema)
+		cols, _, leaves, err := columnsOf(schema)
 		if err != nil || leaves != 1 || len(cols) != 1 {
 			t.Fatal(err)
 		}

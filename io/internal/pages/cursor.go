@@ -3,7 +3,6 @@ package pages
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -18,7 +17,8 @@ var (
 	errLevel    = errors.New("a definition level is out of range")
 	errNotUTF8  = errors.New("a text value is not UTF-8")
 	errFirstRow = errors.New("the first value continues a row that never began")
-	errTooMany  = fmt.Errorf("the lists of one batch have more than %d elements", ListValuesMax)
+	errTooMany  = tooLarge("the lists of one batch have more than %d elements", ListValuesMax)
+	errChecksum = errors.New("a page does not match its checksum")
 )
 
 // cursor reads a column chunk as arrays of as many rows as are asked for.
@@ -41,7 +41,7 @@ type cursor struct {
 }
 
 func newCursor(k *chunk, mem memory.Allocator) (*cursor, error) {
-	decoder, err := k.col.decoder()
+	decoder, err := k.file.decoders.of(k.col)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +85,9 @@ func (c *cursor) page() error {
 		if c.guard.err != nil {
 			return c.guard.err
 		}
+		if errors.Is(err, parquet.ErrCorrupted) {
+			return errChecksum // its own words name a column that the file does not have
+		}
 		if err != nil {
 			return err
 		}
@@ -103,7 +106,7 @@ func (c *cursor) page() error {
 }
 
 func (c *cursor) readFlat(n int) (arrow.ArrayData, error) {
-	if !c.col.optional && c.fixedSame() {
+	if c.col.outer == 0 && c.fixedSame() {
 		return c.readStraight(n)
 	}
 	for got := 0; got < n; {
@@ -116,7 +119,7 @@ func (c *cursor) readFlat(n int) (arrow.ArrayData, error) {
 		}
 		got += k
 	}
-	return c.leafData(n, c.col.optional, c.leafType())
+	return c.leafData(n, c.col.outer > 0, c.leafType())
 }
 
 // fixedSame says that the values' bytes are the same in the file and in Arrow.
@@ -162,7 +165,9 @@ func (c *cursor) readStraight(n int) (arrow.ArrayData, error) {
 // take reads k values of a plain column, all of the current page.
 func (c *cursor) take(k int) error {
 	there := k
-	if c.col.optional {
+	switch most := uint8(c.col.outer); most {
+	case 0:
+	case 1:
 		there = 0
 		for _, d := range c.def[:k] {
 			if d > 1 {
@@ -171,6 +176,17 @@ func (c *cursor) take(k int) error {
 			there += int(d)
 		}
 		c.present = append(c.present, c.def[:k]...)
+		c.def = c.def[k:]
+	default: // null, or in a structure that is
+		there = 0
+		for _, d := range c.def[:k] {
+			if d > most {
+				return errLevel
+			}
+			is := b2u(d == most)
+			there += int(is)
+			c.present = append(c.present, is)
+		}
 		c.def = c.def[k:]
 	}
 	c.left -= k
@@ -205,7 +221,7 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 	validity := make([]uint8, 0, n)
 	elements := int32(0)
 	maxDef, items := uint8(c.col.maxDef()), c.col.items
-	base := b2u(c.col.optional) // the definition level of an empty list
+	base := uint8(c.col.outer) // the definition level of an empty list
 	for {
 		if c.left == 0 && c.guard.values == 0 {
 			break
@@ -260,7 +276,7 @@ func (c *cursor) readLists(n int) (arrow.Array, error) {
 		return nil, err
 	}
 	defer leaf.Release()
-	valid, nulls := c.bitmap(validity, c.col.optional)
+	valid, nulls := c.bitmap(validity, c.col.outer > 0)
 	ends := c.buffer(arrow.Int32Traits.CastToBytes(offsets))
 	data := array.NewData(c.col.Field.Type, n, []*memory.Buffer{valid, ends}, []arrow.ArrayData{leaf}, nulls, 0)
 	defer data.Release()
@@ -282,6 +298,14 @@ func (c *cursor) leafData(n int, nullable bool, typ arrow.DataType) (arrow.Array
 	var buffers []*memory.Buffer
 	var err error
 	switch {
+	case c.col.void:
+		if len(c.dense) > 0 || len(c.varlen.ends) > 0 {
+			err = errors.New("a value in a column whose type says that there is none")
+			break
+		}
+		buffers, err = c.varlens(n, nullable, true)
+	case c.col.uuid && typ.ID() == arrow.STRING:
+		buffers, err = c.uuids(n, nullable)
 	case typ.ID() == arrow.DECIMAL128 && c.col.convert == nil:
 		buffers, err = c.decimals(n, nullable)
 	case typ.ID() == arrow.STRING, typ.ID() == arrow.BINARY:
@@ -419,8 +443,23 @@ func (c *cursor) varlens(n int, nullable, text bool) ([]*memory.Buffer, error) {
 	return []*memory.Buffer{offsets, c.buffer(c.varlen.data)}, nil
 }
 
-// checkText checks that every value is UTF-8: all bytes together are, and no value begins in the middle of a
-// character.
+// uuids are 16 bytes each, written as text.
+func (c *cursor) uuids(n int, nullable bool) ([]*memory.Buffer, error) {
+	if n > ColumnBytesMax/uuidTextBytes {
+		return nil, errTooLarge
+	}
+	for at := 0; at < len(c.dense); at += 16 {
+		var text [uuidTextBytes]byte
+		uuidText(text[:], c.dense[at:])
+		if err := c.varlen.add(text[:]); err != nil {
+			return nil, err
+		}
+	}
+	return c.varlens(n, nullable, false)
+}
+
+// checkText checks that every value is UTF-8: together they are, and none
+// begins in the middle of a character.
 func checkText(v *byteValues) error {
 	if !utf8.Valid(v.data) {
 		return errNotUTF8

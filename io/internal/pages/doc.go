@@ -27,16 +27,13 @@
 // bytes in the file, times what its compression saves. The part of it that goes into a batch (a few bytes can repeat a
 // dictionary entry in a run) is limited by ColumnBytesMax and ListValuesMax.
 //
-// These can be read:
-//
-//   - BOOLEAN, INT32, INT64, FLOAT, DOUBLE, BYTE_ARRAY and FIXED_LEN_BYTE_ARRAY columns, required or optional, and
-//     lists of them in the three-level form;
-//   - data pages of version 1 and 2;
-//   - the encodings PLAIN, RLE (booleans), RLE_DICTIONARY and PLAIN_DICTIONARY, DELTA_BINARY_PACKED,
-//     DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT;
-//   - the codecs UNCOMPRESSED, SNAPPY, GZIP, ZSTD, BROTLI, LZ4_RAW.
-//
-// Any other column is refused when it is asked for, and only then.
+// Read are: BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY and
+// FIXED_LEN_BYTE_ARRAY columns, required or optional, at the top or within
+// structures, and lists of them in the three-level form; data pages of version 1 and 2; the encodings PLAIN, RLE
+// (booleans), RLE_DICTIONARY and PLAIN_DICTIONARY, DELTA_BINARY_PACKED,
+// DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY, BYTE_STREAM_SPLIT; the codecs
+// UNCOMPRESSED, SNAPPY, GZIP, ZSTD, BROTLI, LZ4_RAW. A column that is none of
+// these is refused when it is asked for, and only then.
 //
 // The formats are those of github.com/apache/parquet-format: parquet.thrift,
 // Encodings.md, LogicalTypes.md.

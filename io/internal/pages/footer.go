@@ -9,15 +9,13 @@ import (
 
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
-	"github.com/parquet-go/parquet-go/format"
 )
 
 // These limit what a file may make the reader hold.
 const (
 	// FooterBytesMax bounds the metadata at the end of a file. Decoded, it
 	// takes up to about a hundred times as much memory.
-	FooterBytesMax = 64 << 20
+	FooterBytesMax = 256 << 20
 
 	// PageBytesMax bounds one page, decompressed.
 	PageBytesMax = 256 << 20
@@ -32,7 +30,7 @@ const (
 	ListValuesMax = 1 << 24
 
 	rowGroupsMax      = math.MaxInt16 // the format's own: ordinals are 16-bit
-	schemaElementsMax = math.MaxUint16
+	schemaElementsMax = 1 << 20
 	schemaDepthMax    = 64
 )
 
@@ -45,9 +43,12 @@ type File struct {
 	r       tagged
 	size    int64
 	end     int64 // where the footer begins: no page reaches beyond
-	meta    format.FileMetaData
+	meta    *fileMeta
 	columns []*Column
+	structs map[string][]string // names of structures, with those of their fields
 	leaves  int
+
+	decoders decoders
 }
 
 // Open reads the footer of a file of the given size. name is the file's name in
@@ -84,8 +85,8 @@ func (f *File) readFooter() error {
 		}
 	}
 	if string(head[:]) == "PARE" {
-		return column.Refuse(f.name, "the file uses Parquet's own encryption").
-			WithHint("Export it without Parquet modular encryption.")
+		return column.Refuse(f.name, "the file uses Parquet's own encryption, footer and all").
+			WithHint("Decrypt it with the program that encrypted it, or export it without Parquet modular encryption.")
 	}
 	if string(head[:]) != magic {
 		return column.Refuse(f.name, "not a Parquet file").
@@ -106,7 +107,7 @@ func (f *File) readFooter() error {
 		return fmt.Errorf("the footer claims %d bytes in a file of %d", length, f.size)
 	}
 	if length > FooterBytesMax {
-		return fmt.Errorf("the footer has %d bytes, more than %d", length, FooterBytesMax)
+		return &unsupported{fmt.Sprintf("the footer has %d bytes, more than %d", length, FooterBytesMax), "Write the file with fewer columns or fewer row groups."}
 	}
 	f.end = f.size - 8 - length
 	footer := make([]byte, length)
@@ -117,40 +118,57 @@ func (f *File) readFooter() error {
 	if err != nil {
 		return err
 	}
-	if n != len(footer) {
-		return fmt.Errorf("%d bytes follow the metadata in the footer", len(footer)-n)
-	}
-	// The smallest structures that occur in lists take 3 to 7 bytes each, most others 50 and more. Decoded, they take
-	// up to some hundreds.
+	// The smallest structures that occur in lists take 3 to 7 bytes each, the
+	// bulk of them 50 and more; decoded, they take up to some hundreds.
 	if elements > len(footer)/6+16 {
 		return fmt.Errorf("the footer claims %d structures in %d bytes", elements, len(footer))
 	}
-	if err := thrift.Unmarshal(new(thrift.CompactProtocol), footer, &f.meta); err != nil {
-		return fmt.Errorf("malformed Parquet metadata: %w", err)
+	if f.meta, err = decode[fileMeta](footer[:n], "Parquet metadata"); err != nil {
+		return err
 	}
-	f.columns, f.leaves, err = columnsOf(f.meta.Schema)
+	if rest := len(footer) - n; rest != 0 && !(f.meta.Encryption.Valid && rest == signatureBytes) {
+		return fmt.Errorf("%d bytes follow the metadata in the footer", rest)
+	}
+	f.columns, f.structs, f.leaves, err = columnsOf(f.meta.Schema)
 	return err
 }
 
+// signatureBytes is how long the signature is that follows the plain footer of a file with encrypted columns.
+const signatureBytes = 28
+
 func (f *File) checkRowGroups() error {
-	if f.meta.NumRows < 0 {
-		return fmt.Errorf("the footer claims %d rows", f.meta.NumRows)
+	if !f.meta.NumRows.Valid || f.meta.NumRows.V < 0 {
+		return fmt.Errorf("the footer claims %d rows", f.meta.NumRows.V)
 	}
 	if n := len(f.meta.RowGroups); n > rowGroupsMax {
 		return fmt.Errorf("the footer claims %d row groups, more than %d", n, rowGroupsMax)
 	}
-	left := f.meta.NumRows
+	left := f.meta.NumRows.V
+	if left == 0 {
+		// Some writers leave the sum out: the row groups say what there is.
+		for i := range f.meta.RowGroups {
+			if n := f.meta.RowGroups[i].NumRows.V; n > 0 && n <= math.MaxInt64-left {
+				left += n
+			}
+		}
+		f.meta.NumRows.V = left
+	}
 	for i := range f.meta.RowGroups {
 		g := &f.meta.RowGroups[i]
 		if len(g.Columns) != f.leaves {
 			return column.Refuse(f.name, "%d column chunks for %d columns", len(g.Columns), f.leaves).
 				InRowGroup(i+1).WithHint("%s", hintDamaged)
 		}
-		if g.NumRows < 0 || g.NumRows > left {
-			return column.Refuse(f.name, "%d rows, more than the footer leaves for it (%d)", g.NumRows, left).
+		if !g.NumRows.Valid || g.NumRows.V < 0 || g.NumRows.V > left {
+			return column.Refuse(f.name, "%d rows, more than the footer leaves for it (%d)", g.NumRows.V, left).
 				InRowGroup(i+1).WithHint("%s", hintDamaged)
 		}
-		left -= g.NumRows
+		left -= g.NumRows.V
+		for _, c := range f.columns {
+			for leaf := c.leaf; leaf < c.leaf+c.leaves && c.Err == nil; leaf++ {
+				c.Err = checkChunk(&g.Columns[leaf])
+			}
+		}
 	}
 	if left != 0 {
 		return fmt.Errorf("the row groups have %d rows fewer than the footer claims", left)
@@ -162,22 +180,34 @@ func (f *File) checkRowGroups() error {
 func (f *File) Name() string { return f.name }
 
 // NumRows returns the number of rows in the file.
-func (f *File) NumRows() int64 { return f.meta.NumRows }
+func (f *File) NumRows() int64 { return f.meta.NumRows.V }
 
 // NumRowGroups returns the number of row groups, at most 32767.
 func (f *File) NumRowGroups() int { return len(f.meta.RowGroups) }
 
 // RowGroupRows returns the number of rows in row group i, from 0.
-func (f *File) RowGroupRows(i int) int64 { return f.meta.RowGroups[i].NumRows }
+func (f *File) RowGroupRows(i int) int64 { return f.meta.RowGroups[i].NumRows.V }
 
-// Columns returns the top-level columns in file order, readable or not.
+// Columns returns the columns in file order, readable or not: those at the top, and in the place of a structure its fields.
 func (f *File) Columns() []*Column { return f.columns }
 
-// Values returns all values of a key in the footer's list of keys and values. The format allows a key to occur more
-// than once.
+// Structs returns the names of structures with those of the columns in them.
+func (f *File) Structs() map[string][]string { return f.structs }
+
+// DataBytes is about how many bytes of a column's values the file has, decompressed.
+func (f *File) DataBytes(c *Column) int64 {
+	sum := int64(0)
+	for i := range f.meta.RowGroups {
+		sum += max(0, f.meta.RowGroups[i].Columns[c.leaf].MetaData.V.TotalUncompressedSize)
+	}
+	return sum
+}
+
+// Values returns the values of a key in the footer's list of keys and values,
+// of which the format does not say that a key occurs but once.
 func (f *File) Values(key string) []string {
 	var out []string
-	for _, kv := range f.meta.KeyValueMetadata {
+	for _, kv := range f.meta.KeyValues {
 		if kv.Key == key {
 			out = append(out, kv.Value)
 		}
@@ -198,6 +228,9 @@ func (f *File) refuse(err error) error {
 	var failed *readError
 	if errors.As(err, &failed) {
 		return fmt.Errorf("reading %s: %w", f.name, failed.err)
+	}
+	if known := (*unsupported)(nil); errors.As(err, &known) {
+		return &column.InputError{File: f.name, Cause: err, Hint: known.hint}
 	}
 	return &column.InputError{File: f.name, Cause: err, Hint: hintDamaged}
 }

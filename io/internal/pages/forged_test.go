@@ -83,7 +83,7 @@ func TestForgedFooters(t *testing.T) {
 		{"deep", "nested too deeply", file(nil, nested)},
 		{"long text", "ends in the middle", file(nil, binary.AppendUvarint([]byte{6<<4 | thriftBinary}, math.MaxInt32))},
 		{"garbage", "malformed", file(nil, bytes.Repeat([]byte{0x1f}, 100))},
-		{"nothing", "missing required field", file(nil, []byte{0})},
+		{"nothing", "has no schema", file(nil, []byte{0})},
 		{"trailing", "follow the metadata", file(nil, []byte{0, 0})},
 	} {
 		t.Run(c.name, func(t *testing.T) {

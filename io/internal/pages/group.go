@@ -40,6 +40,9 @@ type groupReader struct {
 func (s *Scan) open(group int) (*groupReader, error) {
 	g := &groupReader{s: s, group: group, left: s.file.RowGroupRows(group)}
 	for i, c := range s.cols {
+		if g.left == 0 {
+			break // whatever the footer says of the chunks: nothing of them is read
+		}
 		k, err := s.file.chunk(group, c, s.opts.PlainOnly != nil && s.opts.PlainOnly[i])
 		if err != nil {
 			return nil, s.file.refuseAt(group, c.Name, err)

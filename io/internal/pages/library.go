@@ -4,16 +4,51 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"sync"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// decoder opens what parquet-go decodes the column's pages with: a file without any data that has this column alone,
-// one row group of it, uncompressed. Its page cursors read what the guard of a chunk (see chunk.ReadAt) gives them. Of
-// the real file, only the column's physical shape gets there.
-func (c *Column) decoder() (*parquet.FileColumnChunk, error) {
+// decoders are those of a file's columns, one for each shape that they have.
+type decoders struct {
+	mu  sync.Mutex
+	all map[shape]*parquet.FileColumnChunk
+}
+
+// shape is what a decoder depends on.
+type shape struct {
+	kind        format.Type
+	width       int
+	outer       int
+	list, items bool
+}
+
+// of returns the decoder of a column.
+func (d *decoders) of(c *Column) (*parquet.FileColumnChunk, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := shape{c.kind, c.width, c.outer, c.list, c.items}
+	if k := d.all[s]; k != nil {
+		return k, nil
+	}
+	k, err := s.decoder()
+	if err != nil {
+		return nil, err
+	}
+	if d.all == nil {
+		d.all = make(map[shape]*parquet.FileColumnChunk)
+	}
+	d.all[s] = k
+	return k, nil
+}
+
+// decoder opens what parquet-go decodes columns of a shape with: a file without
+// any data that has one such column, one row group of it, uncompressed. Its
+// page cursors read what the guard of a chunk (see chunk.ReadAt) gives them.
+// Nothing that the real file says but the column's physical shape gets there.
+func (s shape) decoder() (*parquet.FileColumnChunk, error) {
 	one := thrift.New[int32](1)
 	repetition := func(optional bool) thrift.Null[format.FieldRepetitionType] {
 		if optional {
@@ -22,23 +57,29 @@ func (c *Column) decoder() (*parquet.FileColumnChunk, error) {
 		return thrift.New(format.Required)
 	}
 	schema := []format.SchemaElement{{Name: "schema", NumChildren: one}}
-	leaf := format.SchemaElement{Name: "x", Type: thrift.New(c.kind), RepetitionType: repetition(c.optional)}
-	path := []string{"x"}
-	if c.list {
-		schema = append(schema,
-			format.SchemaElement{Name: "x", NumChildren: one, RepetitionType: repetition(c.optional)},
-			format.SchemaElement{Name: "x", NumChildren: one, RepetitionType: thrift.New(format.Repeated)})
-		leaf.RepetitionType = repetition(c.items)
-		path = []string{"x", "x", "x"}
+	var path []string
+	group := func(r thrift.Null[format.FieldRepetitionType]) {
+		schema = append(schema, format.SchemaElement{Name: "x", NumChildren: one, RepetitionType: r})
+		path = append(path, "x")
 	}
-	if c.kind == format.FixedLenByteArray {
-		leaf.TypeLength = thrift.New(int32(c.width))
+	for range s.outer - 1 {
+		group(repetition(true))
+	}
+	leaf := format.SchemaElement{Name: "x", Type: thrift.New(s.kind), RepetitionType: repetition(s.outer > 0)}
+	if s.list {
+		group(repetition(s.outer > 0))
+		group(thrift.New(format.Repeated))
+		leaf.RepetitionType = repetition(s.items)
+	}
+	path = append(path, "x")
+	if s.kind == format.FixedLenByteArray {
+		leaf.TypeLength = thrift.New(int32(s.width))
 	}
 	footer, err := thrift.Marshal(new(thrift.CompactProtocol), format.FileMetaData{
 		Version: 1,
 		Schema:  append(schema, leaf),
 		RowGroups: []format.RowGroup{{Columns: []format.ColumnChunk{{MetaData: format.ColumnMetaData{
-			Type: c.kind, Encoding: []format.Encoding{format.Plain}, PathInSchema: path,
+			Type: s.kind, Encoding: []format.Encoding{format.Plain}, PathInSchema: path,
 			DataPageOffset: int64(len(magic)), TotalCompressedSize: math.MaxInt64 - int64(len(magic)),
 		}}}}},
 	})

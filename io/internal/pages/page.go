@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math/bits"
+	"strings"
 
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -23,9 +25,12 @@ const ReadBufferBytes = 256 << 10
 // the file to parquet-go's memory as it is.
 type chunk struct {
 	col    *Column
-	meta   *format.ColumnMetaData
+	file   *File
+	meta   *columnMeta
+	codec  format.CompressionCodec
 	br     *bufio.Reader
 	bytes  int64  // of the chunk not yet read
+	to     int64  // where it ends in the file; 0 once extended
 	values int64  // of the chunk in pages not yet begun
 	dict   bool   // there was a dictionary
 	raw    []byte // a page as it is in the file
@@ -46,42 +51,64 @@ type chunk struct {
 // chunk opens column c of row group i, from 0.
 func (f *File) chunk(i int, c *Column, plainOnly bool) (*chunk, error) {
 	cc := &f.meta.RowGroups[i].Columns[c.leaf]
-	meta := &cc.MetaData
-	if cc.FilePath != "" {
-		return nil, errors.New("the column is in another file, which cannot be read")
+	if err := checkChunk(cc); err != nil {
+		return nil, err
 	}
-	if cc.CryptoMetadata.Value != nil || len(cc.EncryptedColumnMetadata) > 0 {
-		return nil, errors.New("the column is encrypted by Parquet's own encryption, which cannot be read")
+	meta := &cc.MetaData.V
+	for name, there := range map[string]bool{"metadata": cc.MetaData.Valid, "type": meta.Type.Valid, "compression": meta.Codec.Valid, "number of values": meta.NumValues.Valid,
+		"size": meta.TotalCompressedSize.Valid, "offset": meta.DataPageOffset.Valid} {
+		if !there {
+			return nil, fmt.Errorf("the footer does not say the column's %s", name)
+		}
 	}
-	if meta.Type != c.kind {
-		return nil, fmt.Errorf("the values are %s, the schema says %s", meta.Type, c.kind)
+	if meta.Type.V != c.stored {
+		return nil, fmt.Errorf("the values are %s, the schema says %s", meta.Type.V, c.stored)
 	}
-	if plainOnly && meta.Codec != format.Uncompressed {
-		return nil, fmt.Errorf("the values are compressed (%s)", meta.Codec)
+	if plainOnly && meta.Codec.V != format.Uncompressed {
+		return nil, fmt.Errorf("the values are compressed (%s)", meta.Codec.V)
 	}
-	if meta.NumValues < 0 || !c.list && meta.NumValues != f.RowGroupRows(i) {
-		return nil, fmt.Errorf("%d values in %d rows", meta.NumValues, f.RowGroupRows(i))
+	if values := meta.NumValues.V; values < 0 || !c.list && values != f.RowGroupRows(i) {
+		return nil, fmt.Errorf("%d values in %d rows", values, f.RowGroupRows(i))
 	}
-	from := meta.DataPageOffset
+	from := meta.DataPageOffset.V
 	if d := meta.DictionaryPageOffset; d > 0 && d < from {
 		from = d
 	}
-	n := meta.TotalCompressedSize
+	n := meta.TotalCompressedSize.V
 	if from < int64(len(magic)) || n < 0 || from > f.end || n > f.end-from {
 		return nil, fmt.Errorf("its %d bytes at offset %d lie outside the file's data", n, from)
 	}
 	return &chunk{
 		col:       c,
+		file:      f,
 		meta:      meta,
+		codec:     meta.Codec.V,
 		br:        bufio.NewReaderSize(f.r.section(from, n), int(min(ReadBufferBytes, max(n, 16)))),
 		bytes:     n,
-		values:    meta.NumValues,
+		to:        from + n,
+		values:    meta.NumValues.V,
 		plainOnly: plainOnly,
 	}, nil
 }
 
+// dictionaryHeadBytes is more than the head of a dictionary has.
+const dictionaryHeadBytes = 100
+
+// extend lets a chunk with a dictionary go on for a little, once: some writers left the dictionary's head out of the size that
+// the footer tells (PARQUET-816).
+func (k *chunk) extend() bool {
+	if !k.dict || k.to == 0 || k.plainOnly {
+		return false
+	}
+	n := min(dictionaryHeadBytes, k.file.end-k.to)
+	k.br = bufio.NewReaderSize(io.MultiReader(k.br, k.file.r.section(k.to, n)), k.br.Size())
+	k.bytes += n
+	k.to = 0
+	return n > 0
+}
+
 // head reads the head of the next page.
-func (k *chunk) head() (*format.PageHeader, error) {
+func (k *chunk) head() (*pageHead, error) {
 	for want := int64(512); ; want *= 8 {
 		want = min(want, k.bytes, int64(k.br.Size()))
 		peeked, err := k.br.Peek(int(want))
@@ -94,16 +121,19 @@ func (k *chunk) head() (*format.PageHeader, error) {
 			case err == io.EOF || want == k.bytes:
 				return nil, column.ErrTruncated
 			case want == int64(k.br.Size()):
-				return nil, fmt.Errorf("a page has a head of more than %d bytes", want)
+				return nil, tooLarge("a page has a head of more than %d bytes", want)
 			}
 			continue
 		}
 		if scanErr != nil {
 			return nil, scanErr
 		}
-		h := new(format.PageHeader)
-		if err := thrift.Unmarshal(new(thrift.CompactProtocol), peeked[:n], h); err != nil {
-			return nil, fmt.Errorf("malformed head of a page: %w", err)
+		h, err := decode[pageHead](peeked[:n], "head of a page")
+		if err != nil {
+			return nil, err
+		}
+		if !h.Type.Valid || !h.Compressed.Valid || !h.Uncompressed.Valid {
+			return nil, errWire
 		}
 		k.skip(n)
 		return h, nil
@@ -151,23 +181,29 @@ func (k *chunk) fail(err error) error {
 // next reads and checks the next page.
 func (k *chunk) next() (err error) {
 	defer func() { k.fail(err) }()
-	if k.bytes == 0 {
+	if k.bytes == 0 && !k.extend() {
 		return column.ErrTruncated
 	}
 	h, err := k.head()
+	if err == column.ErrTruncated && k.extend() {
+		h, err = k.head()
+	}
 	if err != nil {
 		return err
 	}
-	if h.CompressedPageSize < 0 || int64(h.CompressedPageSize) > k.bytes {
-		return fmt.Errorf("a page claims %d bytes, %d are left of the column", h.CompressedPageSize, k.bytes)
+	if int64(h.Compressed.V) > k.bytes {
+		k.extend()
 	}
-	if h.UncompressedPageSize < 0 || h.UncompressedPageSize > PageBytesMax {
-		return fmt.Errorf("a page claims %d bytes when decompressed, the limit is %d", h.UncompressedPageSize, PageBytesMax)
+	if h.Compressed.V < 0 || int64(h.Compressed.V) > k.bytes {
+		return fmt.Errorf("a page claims %d bytes, %d are left of the column", h.Compressed.V, k.bytes)
+	}
+	if h.Uncompressed.V < 0 || h.Uncompressed.V > PageBytesMax {
+		return tooLarge("a page claims %d bytes when decompressed, the limit is %d", h.Uncompressed.V, PageBytesMax)
 	}
 	if k.plain(h) {
-		k.through = int(h.CompressedPageSize)
+		k.through = int(h.Compressed.V)
 		k.have = k.through / k.col.physicalWidth()
-		if err := k.begin(h.DataPageHeader.V.NumValues, format.Plain); err != nil {
+		if err := k.begin(h.Data.V.NumValues, format.Plain); err != nil {
 			return err
 		}
 		if k.have < k.left {
@@ -178,10 +214,10 @@ func (k *chunk) next() (err error) {
 			DataPageHeader: thrift.New(format.DataPageHeader{NumValues: int32(k.left), Encoding: format.Plain}),
 		})
 	}
-	if err := k.load(int(h.CompressedPageSize), uint32(h.CRC)); err != nil {
+	if err := k.load(int(h.Compressed.V), uint32(h.CRC)); err != nil {
 		return err
 	}
-	switch h.Type {
+	switch h.Type.V {
 	case format.DictionaryPage:
 		return k.dictionaryPage(h)
 	case format.DataPage:
@@ -191,13 +227,13 @@ func (k *chunk) next() (err error) {
 	case format.IndexPage:
 		return nil
 	}
-	return fmt.Errorf("a page of the unknown type %d", int32(h.Type))
+	return fmt.Errorf("a page of the unknown type %d", int32(h.Type.V))
 }
 
-// plain says that nothing must be checked in a page's contents.
-func (k *chunk) plain(h *format.PageHeader) bool {
-	return h.Type == format.DataPage && h.DataPageHeader.Valid && h.DataPageHeader.V.Encoding == format.Plain &&
-		k.meta.Codec == format.Uncompressed && h.CompressedPageSize == h.UncompressedPageSize && k.col.maxDef() == 0 &&
+// plain says that there is nothing to be checked in a page's contents.
+func (k *chunk) plain(h *pageHead) bool {
+	return h.Type.V == format.DataPage && h.Data.Valid && h.Data.V.Encoding.Valid && h.Data.V.Encoding.V == format.Plain &&
+		k.codec == format.Uncompressed && h.Compressed.V == h.Uncompressed.V && k.col.maxDef() == 0 &&
 		k.col.kind != format.ByteArray && k.col.kind != format.Boolean
 }
 
@@ -235,29 +271,29 @@ func (k *chunk) load(n int, sum uint32) error {
 	}
 	k.bytes -= int64(n)
 	if sum != 0 && crc32.ChecksumIEEE(k.raw) != sum {
-		return errors.New("a page does not match its checksum")
+		return errChecksum
 	}
 	return nil
 }
 
 // expand decompresses the bytes of a page to size bytes.
 func (k *chunk) expand(src []byte, size int, compressed bool) ([]byte, error) {
-	if !compressed || k.meta.Codec == format.Uncompressed {
+	if !compressed || k.codec == format.Uncompressed {
 		if len(src) != size {
 			return nil, fmt.Errorf("a page has %d bytes, not the %d claimed", len(src), size)
 		}
 		return src, nil
 	}
-	out, err := decompress(k.meta.Codec, k.body, src, size)
+	out, err := decompress(k.codec, k.body, src, size)
 	if err == nil {
 		k.body = out
 	}
 	return out, err
 }
 
-func (k *chunk) dictionaryPage(h *format.PageHeader) error {
-	d := h.DictionaryPageHeader
-	if !d.Valid {
+func (k *chunk) dictionaryPage(h *pageHead) error {
+	d := h.Dictionary
+	if !d.Valid || !d.V.NumValues.Valid || !d.V.Encoding.Valid {
 		return errWire
 	}
 	if k.dict {
@@ -266,14 +302,14 @@ func (k *chunk) dictionaryPage(h *format.PageHeader) error {
 	if k.plainOnly {
 		return errors.New("the values have a dictionary")
 	}
-	if d.V.Encoding != format.Plain && d.V.Encoding != plainDictionary {
-		return fmt.Errorf("a dictionary encoded as %s cannot be read", d.V.Encoding)
+	if e := d.V.Encoding.V; e != format.Plain && e != plainDictionary {
+		return notRead("a dictionary", e)
 	}
-	src, err := k.expand(k.raw, int(h.UncompressedPageSize), true)
+	src, err := k.expand(k.raw, int(h.Uncompressed.V), true)
 	if err != nil {
 		return err
 	}
-	width, n := k.col.physicalWidth(), int(d.V.NumValues)
+	width, n := k.col.physicalWidth(), int(d.V.NumValues.V)
 	switch {
 	case k.col.kind == format.Boolean: // a dictionary of booleans does not exist
 		return errShortPage
@@ -295,12 +331,16 @@ func (k *chunk) dictionaryPage(h *format.PageHeader) error {
 }
 
 // begin takes n values off the chunk.
-func (k *chunk) begin(n int32, encoding format.Encoding) error {
+func (k *chunk) begin(number thrift.Null[int32], encoding format.Encoding) error {
+	n := number.V
+	if !number.Valid {
+		return errWire
+	}
 	if n < 0 || int64(n) > k.values {
 		return fmt.Errorf("a page claims %d values, %d are left of the column", n, k.values)
 	}
 	if n > PageValuesMax {
-		return fmt.Errorf("a page has %d values, the limit is %d", n, PageValuesMax)
+		return tooLarge("a page has %d values, the limit is %d", n, PageValuesMax)
 	}
 	if k.plainOnly && encoding != format.Plain {
 		return fmt.Errorf("the values are encoded as %s", encoding)
@@ -310,15 +350,15 @@ func (k *chunk) begin(n int32, encoding format.Encoding) error {
 	return nil
 }
 
-func (k *chunk) dataPage(h *format.PageHeader) error {
-	if !h.DataPageHeader.Valid {
+func (k *chunk) dataPage(h *pageHead) error {
+	d := &h.Data.V
+	if !h.Data.Valid || !d.Encoding.Valid {
 		return errWire
 	}
-	d := &h.DataPageHeader.V
-	if err := k.begin(d.NumValues, d.Encoding); err != nil {
+	if err := k.begin(d.NumValues, d.Encoding.V); err != nil {
 		return err
 	}
-	src, err := k.expand(k.raw, int(h.UncompressedPageSize), true)
+	src, err := k.expand(k.raw, int(h.Uncompressed.V), true)
 	if err != nil {
 		return err
 	}
@@ -327,7 +367,7 @@ func (k *chunk) dataPage(h *format.PageHeader) error {
 			return nil, nil
 		}
 		if encoding != format.RLE {
-			return nil, fmt.Errorf("levels encoded as %s cannot be read", encoding)
+			return nil, notRead("levels", encoding)
 		}
 		out, src, err = prefixed(src)
 		return out, err
@@ -340,7 +380,7 @@ func (k *chunk) dataPage(h *format.PageHeader) error {
 	if err != nil {
 		return err
 	}
-	return k.contents(d.Encoding, rep, def, src)
+	return k.contents(d.Encoding.V, rep, def, src)
 }
 
 // prefixed splits bytes that follow their length off src.
@@ -352,25 +392,25 @@ func prefixed(src []byte) (part, rest []byte, err error) {
 	return src[4:n], src[n:], nil
 }
 
-func (k *chunk) dataPageV2(h *format.PageHeader) error {
-	if !h.DataPageHeaderV2.Valid {
+func (k *chunk) dataPageV2(h *pageHead) error {
+	d := &h.DataV2.V
+	if !h.DataV2.Valid || !d.Encoding.Valid {
 		return errWire
 	}
-	d := &h.DataPageHeaderV2.V
-	if err := k.begin(d.NumValues, d.Encoding); err != nil {
+	if err := k.begin(d.NumValues, d.Encoding.V); err != nil {
 		return err
 	}
 	rep, def := d.RepetitionLevelsByteLength, d.DefinitionLevelsByteLength
-	if rep < 0 || def < 0 || int64(rep)+int64(def) > int64(min(len(k.raw), int(h.UncompressedPageSize))) {
+	if rep < 0 || def < 0 || int64(rep)+int64(def) > int64(min(len(k.raw), int(h.Uncompressed.V))) {
 		return errShortPage
 	}
 	levels := int(rep + def)
 	compressed := !d.IsCompressed.Valid || d.IsCompressed.V
-	src, err := k.expand(k.raw[levels:], int(h.UncompressedPageSize)-levels, compressed)
+	src, err := k.expand(k.raw[levels:], int(h.Uncompressed.V)-levels, compressed)
 	if err != nil {
 		return err
 	}
-	return k.contents(d.Encoding, k.raw[:rep], k.raw[rep:levels], src)
+	return k.contents(d.Encoding.V, k.raw[:rep], k.raw[rep:levels], src)
 }
 
 // contents checks what is in a data page against what parquet-go allocates for it, and counts the values that are
@@ -436,7 +476,7 @@ func (k *chunk) stored(encoding format.Encoding, src []byte) (out, spare []byte,
 	case format.RLE:
 		as = format.Plain
 		if out, k.have, err = plainBooleans(src, k.left); kind != format.Boolean {
-			err = fmt.Errorf("%s values encoded as %s cannot be read", kind, encoding)
+			err = notRead(kind.String()+" values", encoding)
 		}
 	case format.ByteStreamSplit:
 		if k.have = len(src) / max(width, 1); len(src) != k.have*max(width, 1) {
@@ -453,7 +493,7 @@ func (k *chunk) stored(encoding format.Encoding, src []byte) (out, spare []byte,
 	case format.DeltaByteArray:
 		k.have, err = countDeltaBytes(src, k.left, width)
 	default:
-		err = fmt.Errorf("%s values encoded as %s cannot be read", kind, encoding)
+		err = notRead(kind.String()+" values", encoding)
 	}
 	return out, spare, as, err
 }
@@ -466,13 +506,14 @@ func (c *Column) maxRep() int {
 	return 0
 }
 
-// levelBits is the width of levels up to max, which is 3 at most.
-func levelBits(max int) uint {
-	switch {
-	case max == 0:
-		return 0
-	case max == 1:
-		return 1
+// levelBits is the width of levels up to max.
+func levelBits(max int) uint { return uint(bits.Len(uint(max))) }
+
+// notRead refuses an encoding.
+func notRead(what string, e format.Encoding) error {
+	name := e.String()
+	if strings.HasSuffix(name, "(?)") {
+		name = fmt.Sprintf("the unknown encoding %d", int32(e))
 	}
-	return 2
+	return &unsupported{fmt.Sprintf("%s encoded as %s cannot be read", what, name), hintRewrite}
 }

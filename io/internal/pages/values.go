@@ -2,7 +2,6 @@ package pages
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -13,7 +12,7 @@ var (
 	errLength     = errors.New("a value's length is negative or exceeds what is left of the page")
 	errDictionary = errors.New("a value refers to an entry that the dictionary lacks")
 	errNoDict     = errors.New("a dictionary-encoded page without a dictionary")
-	errTooLarge   = fmt.Errorf("the values of one batch exceed %d MiB", ColumnBytesMax>>20)
+	errTooLarge   = tooLarge("the values of one batch exceed %d MiB", ColumnBytesMax>>20)
 )
 
 // byteValues are values of varying length: value i is data[ends[i-1]:ends[i]].
