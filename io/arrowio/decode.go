@@ -11,42 +11,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// decoded returns the type in which a column of a file is delivered. Strings are plain whatever their encoding,
-// dictionaries are resolved, and a column with only nulls becomes strings. ok is false for a type that is not
-// supported.
-func decoded(dt arrow.DataType) (out arrow.DataType, ok bool) {
-	switch dt := dt.(type) {
-	case *arrow.StringType, *arrow.LargeStringType, *arrow.StringViewType, *arrow.NullType:
-		return arrow.BinaryTypes.String, true
-	case *arrow.BinaryType, *arrow.LargeBinaryType, *arrow.BinaryViewType:
-		return arrow.BinaryTypes.Binary, true
-	case *arrow.BooleanType,
-		*arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type,
-		*arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type, *arrow.Uint64Type,
-		*arrow.Float32Type, *arrow.Float64Type,
-		*arrow.Date32Type, *arrow.Date64Type, *arrow.Time32Type, *arrow.Time64Type,
-		*arrow.TimestampType, *arrow.DurationType:
-		return dt, true
-	case *arrow.FixedSizeBinaryType:
-		return dt, dt.ByteWidth > 0 && dt.ByteWidth <= math.MaxInt32/8
-	case *arrow.Decimal128Type:
-		return dt, decimalOK(dt.Precision, dt.Scale, 38)
-	case *arrow.Decimal256Type:
-		return dt, decimalOK(dt.Precision, dt.Scale, 76)
-	case *arrow.DictionaryType:
-		switch dt.ValueType.ID() {
-		case arrow.DICTIONARY, arrow.BOOL, arrow.NULL:
-			return nil, false
-		}
-		return decoded(dt.ValueType)
-	}
-	return nil, false
-}
-
-func decimalOK(precision, scale, digits int32) bool {
-	return precision >= 1 && precision <= digits && scale >= -digits && scale <= digits
-}
-
 // source is a column of a record batch, from which batches are cut.
 type source struct {
 	arr  arrow.Array    // as loaded; of a dictionary type the indices

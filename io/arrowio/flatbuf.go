@@ -93,6 +93,29 @@ func (t table) int16(i int) int16 {
 	return 0
 }
 
+func (t table) int16Or(i int, absent int16) int16 {
+	if p := t.slot(i); p != 0 {
+		return int16(t.f.uint16(p))
+	}
+	return absent
+}
+
+func (t table) int32(i int, absent int32) int32 {
+	if p := t.slot(i); p != 0 {
+		return t.f.int32(p)
+	}
+	return absent
+}
+
+// text is a string, "" if it is absent.
+func (t table) text(i int) string {
+	v := t.vector(i, 1)
+	if v.n == 0 || t.f.bad {
+		return ""
+	}
+	return string(t.f.b[v.at : v.at+v.n])
+}
+
 func (t table) int64(i int) int64 {
 	if p := t.slot(i); p != 0 {
 		return t.f.int64(p)

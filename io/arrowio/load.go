@@ -30,56 +30,15 @@ type loader struct {
 	packed []byte // the compressed bytes of a buffer
 
 	node, buffer, view int // the next ones
+	done               int // columns that were wanted and are loaded
 }
 
-// layout says how many parts of a message an array of a type has, without its children's, and which children it has.
-func layout(dt arrow.DataType, version int16) (nodes, buffers, views int, children []arrow.DataType) {
-	const version5 = 4 // since which unions have no validity bitmap
-	switch dt := dt.(type) {
-	case arrow.ExtensionType:
-		return layout(dt.StorageType(), version)
-	case *arrow.DictionaryType:
-		return 1, 2, 0, nil
-	case *arrow.NullType:
-		return 1, 0, 0, nil
-	case *arrow.BinaryType, *arrow.StringType, *arrow.LargeBinaryType, *arrow.LargeStringType:
-		return 1, 3, 0, nil
-	case arrow.BinaryViewDataType:
-		return 1, 2, 1, nil
-	case *arrow.ListType, *arrow.LargeListType, *arrow.MapType:
-		return 1, 2, 0, []arrow.DataType{dt.(arrow.ListLikeType).Elem()}
-	case *arrow.ListViewType, *arrow.LargeListViewType:
-		return 1, 3, 0, []arrow.DataType{dt.(arrow.ListLikeType).Elem()}
-	case *arrow.FixedSizeListType:
-		return 1, 1, 0, []arrow.DataType{dt.Elem()}
-	case *arrow.StructType:
-		return 1, 1, 0, fieldTypes(dt.Fields())
-	case *arrow.RunEndEncodedType:
-		return 1, 0, 0, []arrow.DataType{dt.RunEnds(), dt.Encoded()}
-	case arrow.UnionType:
-		buffers = 1
-		if dt.Mode() == arrow.DenseMode {
-			buffers = 2
-		}
-		if version < version5 {
-			buffers++
-		}
-		return 1, buffers, 0, fieldTypes(dt.Fields())
+// skip passes over the array of a field without reading its buffers.
+func (l *loader) skip(f *field) error {
+	buffers, views, children, ok := f.parts(l.batch.version)
+	if !ok {
+		return errFlatbuffer
 	}
-	return 1, 2, 0, nil
-}
-
-func fieldTypes(fields []arrow.Field) []arrow.DataType {
-	types := make([]arrow.DataType, len(fields))
-	for i, f := range fields {
-		types[i] = f.Type
-	}
-	return types
-}
-
-// skip passes over the array of a type without reading its buffers.
-func (l *loader) skip(dt arrow.DataType) error {
-	nodes, buffers, views, children := layout(dt, l.batch.version)
 	for range views {
 		if l.view >= len(l.batch.views) {
 			return errFlatbuffer
@@ -87,12 +46,15 @@ func (l *loader) skip(dt arrow.DataType) error {
 		buffers += int(l.batch.views[l.view])
 		l.view++
 	}
-	l.node += nodes
+	l.node++
 	l.buffer += buffers
 	if l.node > len(l.batch.nodes) || l.buffer > len(l.batch.buffers) {
 		return errFlatbuffer
 	}
-	for _, child := range children {
+	for _, child := range f.children {
+		if !children {
+			break
+		}
 		if err := l.skip(child); err != nil {
 			return err
 		}
@@ -100,14 +62,82 @@ func (l *loader) skip(dt arrow.DataType) error {
 	return nil
 }
 
-// load reads the array of a flat type, of exactly rows values, and checks that every value of it can be read. For a
-// dictionary type it returns the indices. The caller releases it.
-func (l *loader) load(dt arrow.DataType, rows int) (arrow.Array, error) {
-	if d, ok := dt.(*arrow.DictionaryType); ok {
-		dt = d.IndexType
+// indices reads the indices of a field that has a dictionary, values those of any other, or of the dictionary itself.
+func (l *loader) indices(f *field, rows int, above *bitmap) (arrow.Array, error) {
+	return l.load(f, f.index, rows, above)
+}
+
+func (l *loader) values(f *field, rows int, above *bitmap) (arrow.Array, error) {
+	plain := *f
+	plain.dictionary = false
+	arr, err := l.load(&plain, f.loaded, rows, above)
+	if err != nil || f.widen == nil {
+		return arr, err
 	}
+	defer arr.Release()
+	return f.widen.widen(arr, l.mem), nil
+}
+
+// bitmap says of rows which are there; nil: all.
+type bitmap struct{ bits []byte }
+
+// and returns the rows that are in both; the bits of b may be used for it.
+func (b *bitmap) and(other *bitmap) *bitmap {
+	switch {
+	case b == nil:
+		return other
+	case other == nil:
+		return b
+	}
+	out := &bitmap{bits: make([]byte, len(b.bits))}
+	for i := range out.bits {
+		out.bits[i] = b.bits[i] & other.bits[i]
+	}
+	return out
+}
+
+// structure reads which rows of a structure are there, without those above it.
+func (l *loader) structure(rows int) (*bitmap, error) {
 	node, buffer := l.node, l.buffer
-	if err := l.skip(dt); err != nil {
+	l.node++
+	l.buffer++
+	if l.node > len(l.batch.nodes) || l.buffer > len(l.batch.buffers) {
+		return nil, errFlatbuffer
+	}
+	n := l.batch.nodes[node]
+	if n.length != int64(rows) {
+		return nil, fmt.Errorf("%d values in a batch of %d rows", n.length, rows)
+	}
+	if n.nulls == 0 {
+		return nil, nil
+	}
+	buf, err := l.get(l.batch.buffers[buffer])
+	if err != nil {
+		return nil, err
+	}
+	defer buf.Release()
+	if err := checkBitmap(buf.Bytes(), rows, n.nulls); err != nil {
+		return nil, err
+	}
+	return &bitmap{bits: append([]byte{}, buf.Bytes()[:bitutil.BytesForBits(int64(rows))]...)}, nil
+}
+
+// checkBitmap checks that a bitmap has as many nulls as its node says.
+func checkBitmap(bits []byte, rows int, nulls int64) error {
+	if len(bits) < int(bitutil.BytesForBits(int64(rows))) {
+		return errors.New("its null bitmap is too short")
+	}
+	if got := rows - bitutil.CountSetBits(bits, 0, rows); got != int(nulls) {
+		return fmt.Errorf("%d nulls where %d are declared", got, nulls)
+	}
+	return nil
+}
+
+// load reads the array of a field whose parts are those of a flat type, of exactly rows values, and checks that every value of it
+// can be got at. Values of rows that are not there above become nulls. The caller releases the array.
+func (l *loader) load(f *field, dt arrow.DataType, rows int, above *bitmap) (arrow.Array, error) {
+	node, buffer := l.node, l.buffer
+	if err := l.skip(f); err != nil {
 		return nil, err
 	}
 	n := l.batch.nodes[node]
@@ -129,19 +159,27 @@ func (l *loader) load(dt arrow.DataType, rows int) (arrow.Array, error) {
 			return nil, err
 		}
 	}
-	if n.nulls > 0 {
-		bitmap := buffers[0].Bytes()
-		if len(bitmap) < int(bitutil.BytesForBits(int64(rows))) {
-			return nil, errors.New("its null bitmap is too short")
+	nulls := int(n.nulls)
+	if nulls > 0 {
+		if err := checkBitmap(buffers[0].Bytes(), rows, n.nulls); err != nil {
+			return nil, err
 		}
-		if got := rows - bitutil.CountSetBits(bitmap, 0, rows); got != int(n.nulls) {
-			return nil, fmt.Errorf("%d nulls where %d are declared", got, n.nulls)
+	}
+	if above != nil {
+		if buffers[0] == nil {
+			buffers[0] = newBuffer(len(above.bits), l.mem)
+			copy(buffers[0].Bytes(), above.bits)
+		} else {
+			for i, b := range above.bits {
+				buffers[0].Bytes()[i] &= b
+			}
 		}
+		nulls = rows - bitutil.CountSetBits(buffers[0].Bytes(), 0, rows)
 	}
 	if err := checkValues(dt, rows, buffers); err != nil {
 		return nil, err
 	}
-	data := array.NewData(dt, rows, buffers, nil, int(n.nulls), 0)
+	data := array.NewData(dt, rows, buffers, nil, nulls, 0)
 	defer data.Release()
 	return array.MakeFromData(data), nil
 }

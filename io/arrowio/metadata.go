@@ -29,9 +29,8 @@ type footer struct {
 	records      []block
 }
 
-// parseFooter reads a footer, and checks the schema in it. It then changes b so
-// that it names no dictionaries: the library would read these at once.
-func parseFooter(b []byte) (footer, []fieldInfo, error) {
+// parseFooter reads a footer and the schema in it.
+func parseFooter(b []byte) (footer, []*field, error) {
 	f := &flatbuf{b: b}
 	root := f.root()
 	blocks := func(slot int) []block {
@@ -44,14 +43,11 @@ func parseFooter(b []byte) (footer, []fieldInfo, error) {
 		return out
 	}
 	foot := footer{dictionaries: blocks(2), records: blocks(3)}
-	if p := root.slot(2); p != 0 && !f.bad {
-		clear(b[f.follow(p):][:4]) // the length of the vector
-	}
-	infos, err := checkSchema(root.table(1)) // as it is after that change
+	fields, err := parseSchema(root.table(1))
 	if err == nil && f.bad {
 		err = errFlatbuffer
 	}
-	return foot, infos, err
+	return foot, fields, err
 }
 
 // node says how many values one (possibly nested) array has.
@@ -127,39 +123,37 @@ const (
 	schemaBytesMax  = 256 << 20
 )
 
-// schemaCheck walks the metadata of a schema before the Arrow library, which trusts it. It checks that everything is
-// within the bytes, that nesting is bounded, and that the total is bounded even if parts are shared.
+// schemaCheck walks the metadata of a schema before it is believed: everything
+// is within the bytes, nesting is bounded, and so is the total even if parts are
+// shared.
 type schemaCheck struct {
 	f      *flatbuf
 	tables int
 	bytes  int
 }
 
-// fieldInfo is what the library does not report about a column.
-type fieldInfo struct {
-	dictionary   int64 // the id of its dictionary
-	isDictionary bool
-}
-
-// errBigEndian is returned for files of big-endian machines.
+// errBigEndian is returned for files of machines that write so.
 var errBigEndian = errors.New("values are big-endian")
 
-// checkSchema checks a schema, and returns what must be known of its top-level fields.
-func checkSchema(schema table) ([]fieldInfo, error) {
+// parseSchema checks and reads a schema.
+func parseSchema(schema table) ([]*field, error) {
 	c := &schemaCheck{f: schema.f}
 	if schema.int16(0) != 0 && c.ok() {
 		return nil, errBigEndian
 	}
 	fields := schema.vector(1, 4)
-	var out []fieldInfo
 	for i := 0; i < fields.n && c.ok(); i++ {
-		field := fields.table(i)
-		c.field(field, fieldDepthMax)
-		d := field.table(4)
-		out = append(out, fieldInfo{d.int64(0), d.present})
+		c.field(fields.table(i), fieldDepthMax)
 	}
 	c.metadata(schema.vector(2, 4))
 	if !schema.present || !c.ok() {
+		return nil, errFlatbuffer
+	}
+	out := make([]*field, fields.n)
+	for i := range out {
+		out[i] = parseField(fields.table(i))
+	}
+	if c.f.bad {
 		return nil, errFlatbuffer
 	}
 	return out, nil

@@ -18,7 +18,6 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -39,14 +38,13 @@ type Reader struct {
 	name   string
 	file   blob.File
 	opts   column.ReadOptions
-	fields []arrow.Field // of the file
-	at     []int         // those delivered
-	want   []int         // by field of the file: which of at it is, -1 for none
+	fields []*field // of the file
+	wanted []*field // those delivered
 	schema *arrow.Schema
+	unread error // of reading all columns, when one of them cannot be delivered
 	foot   footer
 	codec  codec
 	dicts  map[int64]arrow.Array // by id
-	infos  []fieldInfo
 
 	next    int       // the next record batch
 	sources []*source // the columns of the current one
@@ -56,9 +54,13 @@ type Reader struct {
 	err     error
 }
 
-// Open opens the named file, and reads its schema and the dictionaries needed. The columns wanted (all, when none are
-// named) must be of a flat type: booleans, integers, floats of 32 and 64 bits, decimals, dates, times, durations,
-// strings, binaries, or dictionaries of these.
+// Open opens the named file, and reads its schema and the dictionaries needed.
+// Columns wanted must be of a flat type: booleans, integers, floats, decimals,
+// dates, times, durations, strings, binaries, nothing but nulls, or dictionaries
+// of these. The fields of a structure are columns called by their path, such as
+// address.city, unless a column has that very name. When none are named, Schema
+// tells all columns, and reading is refused if one of them cannot be delivered
+// (column.Choose).
 func Open(ctx context.Context, fs blob.FS, name string, opts column.ReadOptions) (column.Reader, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -97,38 +99,89 @@ func (r *Reader) open() (err error) {
 	if err := r.readFooter(); err != nil {
 		return err
 	}
-	if r.at, err = column.Select(r.name, fieldNames(r.fields), r.opts.Columns); err != nil {
+	w := &fieldWalk{structs: map[string][]string{}}
+	for _, f := range r.fields {
+		w.add(f, "", false)
+		if !f.known() && w.after == nil {
+			w.after = fmt.Errorf("it comes after %s, whose type is not known: where it is in the file cannot be told", column.Quote(f.name))
+		}
+	}
+	chosen, err := column.Choose(r.name, w.have, w.structs, r.opts.Columns)
+	if err != nil {
 		return err
 	}
-	if len(r.at) == 0 {
+	if len(chosen.At) == 0 {
 		return column.Refuse(r.name, "the file has no columns").WithHint("Check the export that wrote it.")
 	}
-	r.want = make([]int, len(r.fields))
-	for i := range r.want {
-		r.want[i] = -1
+	r.schema = chosen.Schema
+	if r.unread = chosen.Err; r.unread != nil {
+		return nil
 	}
-	out := make([]arrow.Field, len(r.at))
-	for k, i := range r.at {
-		f := r.fields[i]
-		r.want[i] = k
-		dt, ok := decoded(f.Type)
-		if !ok {
-			return column.Refuse(r.name, "columns of type %s are not supported", column.Quote(f.Type.String())).InColumn(f.Name).
-				WithHint("Leave this column out, or convert it.")
-		}
-		nullable := f.Nullable || f.Type.ID() == arrow.DICTIONARY || f.Type.ID() == arrow.NULL
-		out[k] = arrow.Field{Name: f.Name, Type: dt, Nullable: nullable}
+	for k, i := range chosen.At {
+		f := w.fields[i]
+		f.wanted = k
+		r.wanted = append(r.wanted, f)
 	}
-	r.schema = arrow.NewSchema(out, nil)
+	for _, f := range r.fields {
+		f.mark()
+	}
 	return r.readDictionaries()
 }
 
-func fieldNames(fields []arrow.Field) []string {
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = f.Name
+// mark notes which fields hold something that is wanted.
+func (f *field) mark() bool {
+	f.inside = f.wanted >= 0
+	for _, c := range f.children {
+		if f.structure() && c.mark() {
+			f.inside = true
+		}
 	}
-	return names
+	return f.inside
+}
+
+// fieldWalk gathers the columns of a schema, fields of structures among them.
+type fieldWalk struct {
+	have    []column.Candidate
+	fields  []*field // of these
+	structs map[string][]string
+	after   error // why nothing that comes now can be found
+	bytes   int   // of the names of nested fields
+}
+
+// nestedBytesMax bounds the names of nested fields, which repeat those of the structures that they are in.
+const nestedBytesMax = 64 << 20
+
+func (w *fieldWalk) add(f *field, path string, nullable bool) {
+	name := f.name
+	if path != "" {
+		name = path + "." + name
+		w.bytes += len(name)
+	}
+	nullable = nullable || f.nullable
+	if f.structure() && w.bytes <= nestedBytesMax {
+		first := len(w.have)
+		for _, child := range f.children {
+			w.add(child, name, nullable)
+		}
+		inner := []string{}
+		for _, c := range w.have[first:min(first+12, len(w.have))] { // for messages
+			inner = append(inner, c.Field.Name)
+		}
+		w.structs[name] = inner
+		return
+	}
+	c := column.Candidate{Field: arrow.Field{Name: name}, Nested: path != ""}
+	switch {
+	case w.after != nil:
+		c.Err, c.Type = w.after, f.describe()
+	case f.loaded == nil:
+		c.Type = f.describe()
+		c.Err = fmt.Errorf("columns of type %s are not supported", column.Quote(c.Type))
+		c.Hint = "Leave this column out, or convert it."
+	default:
+		c.Field.Type, c.Field.Nullable = f.out(), nullable || f.dictionary || f.kind == typeNull
+	}
+	w.have, w.fields = append(w.have, c), append(w.fields, f)
 }
 
 // foreign are the beginnings of files that may be mistaken for Arrow files.
@@ -180,13 +233,10 @@ func (r *Reader) readFooter() error {
 		return err
 	}
 	var err error
-	if r.foot, r.infos, err = parseFooter(foot); err == errBigEndian {
+	if r.foot, r.fields, err = parseFooter(foot); err == errBigEndian {
 		return column.Refuse(r.name, "%w", err).WithHint("Write the file on a little-endian machine.")
 	} else if err != nil {
 		return r.refuse("%w", err)
-	}
-	if err := r.readSchema(foot); err != nil {
-		return err
 	}
 	left := end - headBytes
 	for _, blocks := range [][]block{r.foot.dictionaries, r.foot.records} {
@@ -205,42 +255,17 @@ func (r *Reader) refuse(format string, args ...any) error {
 	return column.Refuse(r.name, "the file is damaged: %w", fmt.Errorf(format, args...)).WithHint(damagedHint)
 }
 
-// readSchema lets the library read the schema in the footer, as that of an empty file. The schema is always there; not
-// every writer also puts it at the beginning of the file.
-func (r *Reader) readSchema(foot []byte) error {
-	file := append([]byte(magic+"\x00\x00"), foot...)
-	file = binary.LittleEndian.AppendUint32(file, uint32(len(foot)))
-	file = append(file, magic...)
-	lib, err := ipc.NewFileReader(bytes.NewReader(file))
-	if err != nil {
-		return r.refuse("its schema cannot be read: %w", err)
-	}
-	r.fields = lib.Schema().Fields()
-	if err := lib.Close(); err != nil {
-		return r.refuse("its schema cannot be read: %w", err)
-	}
-	if len(r.fields) != len(r.infos) {
-		return r.refuse("%w", errFlatbuffer)
-	}
-	for i, f := range r.fields {
-		if (f.Type.ID() == arrow.DICTIONARY) != r.infos[i].isDictionary {
-			return r.refuse("%w", errFlatbuffer)
-		}
-	}
-	return nil
-}
-
 // readDictionaries reads those of the columns wanted.
 func (r *Reader) readDictionaries() error {
-	types := make(map[int64]arrow.DataType)
-	for _, i := range r.at {
-		if dt, ok := r.fields[i].Type.(*arrow.DictionaryType); ok {
-			id := r.infos[i].dictionary
-			if other, ok := types[id]; ok && !arrow.TypeEqual(other, dt.ValueType) {
-				return r.refuse("dictionary %d is of two types", id)
-			}
-			types[id] = dt.ValueType
+	types := make(map[int64]*field)
+	for _, f := range r.wanted {
+		if !f.dictionary {
+			continue
 		}
+		if other := types[f.id]; other != nil && (!arrow.TypeEqual(other.loaded, f.loaded) || !arrow.TypeEqual(other.out(), f.out())) {
+			return r.refuse("dictionary %d is of two types", f.id)
+		}
+		types[f.id] = f
 	}
 	if len(types) == 0 {
 		return nil
@@ -251,11 +276,11 @@ func (r *Reader) readDictionaries() error {
 			return r.inPart(err, "dictionary batch", k)
 		}
 		id := l.batch.dictionary
-		dt, ok := types[id]
-		if !ok {
+		f := types[id]
+		if f == nil {
 			continue
 		}
-		arr, err := l.load(dt, int(l.batch.rows))
+		arr, err := l.values(f, int(l.batch.rows), nil)
 		if err != nil {
 			return r.inPart(err, "dictionary batch", k)
 		}
@@ -276,9 +301,13 @@ func (r *Reader) readDictionaries() error {
 		old.Release()
 		r.dicts[id] = both
 	}
-	for id, dt := range types {
+	for id, f := range types {
 		if r.dicts[id] == nil {
-			// Columns with only nulls may come without one.
+			// Columns of nothing but nulls may come without one.
+			dt := f.loaded
+			if f.widen != nil {
+				dt = f.widen.out(dt)
+			}
 			r.dicts[id] = array.MakeArrayOfNull(r.opts.Mem, dt, 0)
 		}
 	}
@@ -350,6 +379,9 @@ func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	if r.err == nil {
 		r.err = ctx.Err()
 	}
+	if r.err == nil {
+		r.err = r.unread
+	}
 	for r.err == nil && r.cut == r.rows {
 		r.err = r.nextRecord()
 	}
@@ -395,29 +427,51 @@ func (r *Reader) load(l *loader) (sources []*source, err error) {
 			}
 		}
 	}()
-	sources = make([]*source, len(r.at))
-	for i, f := range r.fields {
-		k := r.want[i]
-		if k < 0 {
-			if err := l.skip(f.Type); err != nil {
-				return sources, err
-			}
-			continue
-		}
-		arr, err := l.load(f.Type, int(l.batch.rows))
-		if err != nil {
-			return sources, inColumn(err, f.Name)
-		}
-		var dict arrow.Array
-		if r.infos[i].isDictionary {
-			dict = r.dicts[r.infos[i].dictionary]
-		}
-		if sources[k], err = newSource(arr, dict, r.schema.Field(k).Type); err != nil {
-			arr.Release()
-			return sources, inColumn(err, f.Name)
+	sources = make([]*source, len(r.wanted))
+	for _, f := range r.fields {
+		if err := r.loadField(l, f, nil, sources); err != nil {
+			return sources, err
 		}
 	}
 	return sources, nil
+}
+
+// loadField loads what is wanted of a field, the rows of which are there as the structures above it say.
+func (r *Reader) loadField(l *loader, f *field, above *bitmap, sources []*source) error {
+	rows := int(l.batch.rows)
+	switch {
+	case l.done == len(r.wanted):
+		return nil // what follows is not needed, and may be of a type that is not known
+	case !f.inside:
+		return l.skip(f)
+	case f.wanted < 0:
+		own, err := l.structure(rows)
+		if err != nil {
+			return inColumn(err, f.name)
+		}
+		above = above.and(own)
+		for _, child := range f.children {
+			if err := r.loadField(l, child, above, sources); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	l.done++
+	name := r.schema.Field(f.wanted).Name
+	load, dict := l.values, arrow.Array(nil)
+	if f.dictionary {
+		load, dict = l.indices, r.dicts[f.id]
+	}
+	arr, err := load(f, rows, above)
+	if err != nil {
+		return inColumn(err, name)
+	}
+	if sources[f.wanted], err = newSource(arr, dict, r.schema.Field(f.wanted).Type); err != nil {
+		arr.Release()
+		return inColumn(err, name)
+	}
+	return nil
 }
 
 // inColumn says in which column an error was met.
