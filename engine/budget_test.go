@@ -220,7 +220,7 @@ func TestBudgetInPipeline(t *testing.T) {
 	}
 	_, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
 		Source: source,
-		Stages: engine.Stage[int, int]{Workers: 4, Discard: release, New: engine.Shared(func(_ context.Context, n int) (int, error) { return n, nil })},
+		Stage:  engine.Stage[int, int]{Workers: 4, Discard: release, New: engine.Shared(func(_ context.Context, n int) (int, error) { return n, nil })},
 		Sink: engine.Sink[int]{Discard: release, Put: func(_ context.Context, n int) error {
 			defer release(n)
 			if n == 150 {

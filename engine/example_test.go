@@ -8,19 +8,15 @@ import (
 	"github.com/cipherfold/cipherfold/engine"
 )
 
-// Two parallel stages between a source and an ordered sink.
+// A parallel stage between a source and an ordered sink.
 func ExampleRun() {
-	measure := engine.Stage[string, int]{
-		Name: "measure", Workers: 4,
-		New: engine.Shared(func(_ context.Context, word string) (int, error) { return len(word), nil }),
-	}
-	draw := engine.Stage[int, string]{
-		Name: "draw", Workers: 2,
-		New: func(int) (engine.Work[int, string], error) {
+	draw := engine.Stage[string, string]{
+		Name: "draw", Workers: 4,
+		New: func(int) (engine.Work[string, string], error) {
 			var scratch strings.Builder // this worker's own
-			return func(_ context.Context, n int) (string, error) {
+			return func(_ context.Context, word string) (string, error) {
 				scratch.Reset()
-				for range n {
+				for range len(word) {
 					scratch.WriteByte('#')
 				}
 				return scratch.String(), nil
@@ -29,7 +25,7 @@ func ExampleRun() {
 	}
 	stats, err := engine.Run(context.Background(), engine.Pipeline[string, string]{
 		Source: engine.FromSlice([]string{"one", "three", "seventeen"}),
-		Stages: engine.Then(measure, draw),
+		Stage:  draw,
 		Sink: engine.Sink[string]{Put: func(_ context.Context, bar string) error {
 			fmt.Println(bar)
 			return nil
@@ -41,7 +37,7 @@ func ExampleRun() {
 	// ###
 	// #####
 	// #########
-	// measure 3 <nil>
+	// draw 3 <nil>
 }
 
 // Each worker sums for itself; the caller adds up.
@@ -50,7 +46,7 @@ func ExampleForEach() {
 	sums := make([]int, workers)
 	_, err := engine.ForEach(context.Background(), engine.Loop[int]{
 		Source: engine.FromSlice([]int{1, 2, 3, 4, 5}),
-		Stages: engine.Stage[int, engine.None]{
+		Stage: engine.Stage[int, engine.None]{
 			Workers: workers,
 			New: func(worker int) (engine.Work[int, engine.None], error) {
 				return func(_ context.Context, n int) (engine.None, error) {
@@ -68,7 +64,7 @@ func ExampleForEach() {
 func ExampleReduce() {
 	result, _, err := engine.Reduce(context.Background(), engine.Reduction[string, string]{
 		Source: engine.FromSlice([]string{"a", "b", "c", "d", "e", "f", "g", "h"}),
-		Stages: engine.Pass[string](),
+		Stage:  engine.Stage[string, string]{New: engine.Shared(func(_ context.Context, s string) (string, error) { return s, nil })},
 		Tree: engine.Tree[string]{
 			FanIn: 3, Workers: 4,
 			New: engine.Shared(func(_ context.Context, parts []string) (string, error) {

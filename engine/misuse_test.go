@@ -22,19 +22,19 @@ func TestMisuse(t *testing.T) {
 	}}
 	tests := map[string]func(){
 		"Source.Next": func() {
-			_, _ = engine.Run(ctx, engine.Pipeline[string, string]{Stages: stage, Sink: sink})
+			_, _ = engine.Run(ctx, engine.Pipeline[string, string]{Stage: stage, Sink: sink})
 		},
 		"Stage.New": func() {
-			_, _ = engine.ForEach(ctx, engine.Loop[string]{Source: source, Stages: engine.Then(stage, none)})
+			_, _ = engine.ForEach(ctx, engine.Loop[string]{Source: source, Stage: none})
 		},
 		"Sink.Put": func() {
-			_, _ = engine.Run(ctx, engine.Pipeline[string, string]{Source: source, Stages: stage})
+			_, _ = engine.Run(ctx, engine.Pipeline[string, string]{Source: source, Stage: stage})
 		},
 		"Tree.New": func() {
-			_, _, _ = engine.Reduce(ctx, engine.Reduction[string, string]{Source: source, Stages: stage})
+			_, _, _ = engine.Reduce(ctx, engine.Reduction[string, string]{Source: source, Stage: stage})
 		},
 		"Tree.FanIn": func() {
-			_, _, _ = engine.Reduce(ctx, engine.Reduction[string, string]{Source: source, Stages: stage,
+			_, _, _ = engine.Reduce(ctx, engine.Reduction[string, string]{Source: source, Stage: stage,
 				Tree: engine.Tree[string]{FanIn: 1, New: engine.Shared(bracket)}})
 		},
 	}
@@ -58,7 +58,7 @@ func TestNewWithoutFunction(t *testing.T) {
 	f := &fault{}
 	_, err := engine.Run(t.Context(), engine.Pipeline[*thing, *thing]{
 		Source: f.source(w, 5),
-		Stages: engine.Stage[*thing, *thing]{
+		Stage: engine.Stage[*thing, *thing]{
 			Name: "pack", Discard: w.discard("pack"),
 			New: func(int) (engine.Work[*thing, *thing], error) { return nil, nil },
 		},

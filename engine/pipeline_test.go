@@ -23,6 +23,11 @@ func count(n int) engine.Source[int] {
 	return engine.FromSlice(items)
 }
 
+// pass is a stage that puts out what it gets.
+func pass[T any]() engine.Stage[T, T] {
+	return engine.Stage[T, T]{New: engine.Shared(func(_ context.Context, item T) (T, error) { return item, nil })}
+}
+
 // collect is a sink that appends to a slice.
 func collect[T any](to *[]T) engine.Sink[T] {
 	return engine.Sink[T]{Put: func(_ context.Context, item T) error {
@@ -33,22 +38,17 @@ func collect[T any](to *[]T) engine.Sink[T] {
 
 func TestRunKeepsOrderUnderRandomDelays(t *testing.T) {
 	for _, queue := range []int{0, 1, 2, 3, 7, 64} {
-		for _, workers := range [][2]int{{1, 1}, {2, 3}, {5, 1}, {8, 8}} {
-			t.Run(fmt.Sprintf("queue %d workers %v", queue, workers), func(t *testing.T) {
+		for _, workers := range []int{1, 2, 5, 8} {
+			t.Run(fmt.Sprintf("queue %d workers %d", queue, workers), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { // its clock makes the delays free, and it fails on any leak
 					nap := func() { time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond) }
 					var got []string
 					stats, err := engine.Run(t.Context(), engine.Pipeline[int, string]{
 						Source: count(200),
-						Stages: engine.Then(
-							engine.Stage[int, int]{Workers: workers[0], New: engine.Shared(func(_ context.Context, n int) (int, error) {
-								nap()
-								return 10 * n, nil
-							})},
-							engine.Stage[int, string]{Workers: workers[1], New: engine.Shared(func(_ context.Context, n int) (string, error) {
-								nap()
-								return fmt.Sprint("item ", n), nil
-							})}),
+						Stage: engine.Stage[int, string]{Workers: workers, New: engine.Shared(func(_ context.Context, n int) (string, error) {
+							nap()
+							return fmt.Sprint("item ", 10*n), nil
+						})},
 						Sink:  collect(&got),
 						Queue: queue,
 					})
@@ -90,7 +90,7 @@ func TestInFlightIsBounded(t *testing.T) {
 			}
 			_, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
 				Source: source,
-				Stages: engine.Stage[int, int]{Workers: 8, New: engine.Shared(func(_ context.Context, n int) (int, error) {
+				Stage: engine.Stage[int, int]{Workers: 8, New: engine.Shared(func(_ context.Context, n int) (int, error) {
 					if n == 100 {
 						time.Sleep(time.Hour)
 					}
@@ -115,7 +115,7 @@ func TestInFlightIsBounded(t *testing.T) {
 // Every kind of failure at every place, early, in the middle and at the last item.
 func TestRunFailures(t *testing.T) {
 	const n = 40
-	for _, stage := range []string{"read", "encrypt", "pack", "write"} {
+	for _, stage := range []string{"read", "encrypt", "write"} {
 		for _, how := range []string{"error", "panic", "panic with error", "goexit", "cancel", "block"} {
 			for _, item := range []int{0, 1, 17, n - 1} {
 				if how == "cancel" && stage == "write" && item == n-1 {
@@ -132,7 +132,7 @@ func TestRunFailures(t *testing.T) {
 			}
 		}
 	}
-	for _, stage := range []string{"encrypt", "pack"} {
+	for _, stage := range []string{"encrypt"} {
 		for _, how := range []string{"error", "panic", "goexit"} {
 			t.Run(fmt.Sprintf("%s %s in New", stage, how), func(t *testing.T) {
 				noLeak(t)
@@ -148,7 +148,7 @@ func runUnderFault(t *testing.T, ctx context.Context, f *fault, n, workers, queu
 	next := 0
 	_, err := engine.Run(ctx, engine.Pipeline[*thing, *thing]{
 		Source: f.source(w, n),
-		Stages: engine.Then(f.step(w, "encrypt", workers), f.step(w, "pack", workers)),
+		Stage:  f.step(w, "encrypt", workers),
 		Sink: engine.Sink[*thing]{Name: "write", Discard: w.discard("write"), Put: func(ctx context.Context, v *thing) error {
 			defer w.end(v, "write")
 			if i := itemOf(v); i != next {
@@ -168,7 +168,7 @@ func runUnderFault(t *testing.T, ctx context.Context, f *fault, n, workers, queu
 
 func TestForEachFailures(t *testing.T) {
 	const n = 40
-	for _, stage := range []string{"read", "encrypt", "add"} {
+	for _, stage := range []string{"read", "add"} {
 		for _, how := range []string{"error", "panic", "goexit", "cancel", "block"} {
 			if how == "cancel" && stage == "add" {
 				continue // the other items may all be done by then, which is a success
@@ -182,13 +182,13 @@ func TestForEachFailures(t *testing.T) {
 						w := &ward{}
 						_, err := engine.ForEach(ctx, engine.Loop[*thing]{
 							Source: f.source(w, n),
-							Stages: engine.Then(f.step(w, "encrypt", shape.workers), engine.Stage[*thing, engine.None]{
+							Stage: engine.Stage[*thing, engine.None]{
 								Name: "add", Workers: shape.workers, Discard: w.discard("add"),
 								New: engine.Shared(func(ctx context.Context, v *thing) (engine.None, error) {
 									defer w.end(v, "add")
 									return engine.None{}, f.strike(ctx, "add", false, itemOf(v))
 								}),
-							}),
+							},
 							Queue: shape.queue,
 						})
 						f.demand(t, err)
@@ -205,7 +205,7 @@ func TestForEachVisitsEveryItemOnce(t *testing.T) {
 	var seen [1000]atomic.Int32
 	_, err := engine.ForEach(t.Context(), engine.Loop[int]{
 		Source: count(len(seen)),
-		Stages: engine.Stage[int, engine.None]{Workers: 7, New: engine.Shared(func(_ context.Context, n int) (engine.None, error) {
+		Stage: engine.Stage[int, engine.None]{Workers: 7, New: engine.Shared(func(_ context.Context, n int) (engine.None, error) {
 			seen[n].Add(1)
 			return engine.None{}, nil
 		})},
@@ -226,7 +226,7 @@ func TestFirstErrorWins(t *testing.T) {
 	first, later := errors.New("first"), errors.New("later")
 	_, err := engine.ForEach(t.Context(), engine.Loop[int]{
 		Source: count(100),
-		Stages: engine.Stage[int, engine.None]{Name: "work", Workers: 4, New: engine.Shared(func(ctx context.Context, n int) (engine.None, error) {
+		Stage: engine.Stage[int, engine.None]{Name: "work", Workers: 4, New: engine.Shared(func(ctx context.Context, n int) (engine.None, error) {
 			if n == 2 {
 				return engine.None{}, first
 			}
@@ -254,8 +254,8 @@ func TestCancelledBeforeTheStart(t *testing.T) {
 			t.Error("Next was called")
 			return 0, io.EOF
 		}},
-		Stages: engine.Pass[int](),
-		Sink:   engine.Sink[int]{Put: func(context.Context, int) error { return nil }},
+		Stage: pass[int](),
+		Sink:  engine.Sink[int]{Put: func(context.Context, int) error { return nil }},
 	})
 	if err != errCaller {
 		t.Errorf("got %v, want the cause", err)
@@ -271,8 +271,8 @@ func TestDeadlineIsReturnedAsTheCause(t *testing.T) {
 			<-ctx.Done()
 			return 0, ctx.Err()
 		}},
-		Stages: engine.Pass[int](),
-		Sink:   engine.Sink[int]{Put: func(context.Context, int) error { return nil }},
+		Stage: pass[int](),
+		Sink:  engine.Sink[int]{Put: func(context.Context, int) error { return nil }},
 	})
 	if err != context.DeadlineExceeded {
 		t.Errorf("got %v", err)
@@ -304,7 +304,7 @@ func TestCancellationIsNoError(t *testing.T) {
 		caller := foreignContext{context.Background(), make(chan struct{})}
 		_, err := engine.ForEach(caller, engine.Loop[int]{
 			Source: count(5),
-			Stages: engine.Stage[int, engine.None]{Workers: 1, New: engine.Shared(func(context.Context, int) (engine.None, error) {
+			Stage: engine.Stage[int, engine.None]{Workers: 1, New: engine.Shared(func(context.Context, int) (engine.None, error) {
 				close(caller.done)
 				return engine.None{}, fmt.Errorf("while sealing: %w", caller.Err())
 			})},
@@ -331,7 +331,7 @@ func TestCancelAfterTheLastItemIsSuccess(t *testing.T) {
 	}
 	_, err := engine.Run(ctx, engine.Pipeline[int, int]{
 		Source: source,
-		Stages: engine.Pass[int](),
+		Stage:  pass[int](),
 		Sink: engine.Sink[int]{Put: func(context.Context, int) error {
 			if stored++; stored == 5 {
 				<-eof
@@ -351,7 +351,7 @@ func TestWrappedEOFIsAFailure(t *testing.T) {
 	noLeak(t)
 	_, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
 		Source: engine.Source[int]{Next: func(context.Context) (int, error) { return 0, fmt.Errorf("footer: %w", io.EOF) }},
-		Stages: engine.Pass[int](),
+		Stage:  pass[int](),
 		Sink:   engine.Sink[int]{Put: func(context.Context, int) error { return nil }},
 	})
 	var at *engine.Error
@@ -365,7 +365,7 @@ func TestEmptySource(t *testing.T) {
 	var got []int
 	stats, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
 		Source: count(0),
-		Stages: engine.Stage[int, int]{Workers: 4, New: func(int) (engine.Work[int, int], error) {
+		Stage: engine.Stage[int, int]{Workers: 4, New: func(int) (engine.Work[int, int], error) {
 			t.Error("a worker was set up for no item")
 			return nil, nil
 		}},
@@ -383,7 +383,7 @@ func TestWorkersAreSetUpWhenNeeded(t *testing.T) {
 	var got []int
 	stats, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
 		Source: count(1),
-		Stages: engine.Stage[int, int]{Workers: 8, New: func(worker int) (engine.Work[int, int], error) {
+		Stage: engine.Stage[int, int]{Workers: 8, New: func(worker int) (engine.Work[int, int], error) {
 			setUp.Add(1)
 			if worker < 0 || worker >= 3 {
 				t.Errorf("worker %d of 3", worker)
@@ -415,7 +415,7 @@ func TestStats(t *testing.T) {
 		}
 		stats, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
 			Source: source,
-			Stages: engine.Stage[int, int]{Name: "work", Workers: 1, New: engine.Shared(func(_ context.Context, n int) (int, error) {
+			Stage: engine.Stage[int, int]{Name: "work", Workers: 1, New: engine.Shared(func(_ context.Context, n int) (int, error) {
 				time.Sleep(3 * time.Second)
 				return n, nil
 			})},
@@ -460,7 +460,7 @@ func TestProgressIsSafeToPoll(t *testing.T) {
 	}()
 	_, err := engine.ForEach(t.Context(), engine.Loop[int]{
 		Source: count(300),
-		Stages: engine.Stage[int, engine.None]{Workers: 4, New: engine.Shared(func(_ context.Context, n int) (engine.None, error) {
+		Stage: engine.Stage[int, engine.None]{Workers: 4, New: engine.Shared(func(_ context.Context, n int) (engine.None, error) {
 			p.Done.Add(1)
 			p.Bytes.Add(int64(n))
 			return engine.None{}, nil
@@ -478,7 +478,7 @@ func TestDiscardPanics(t *testing.T) {
 	noLeak(t)
 	_, err := engine.Run(t.Context(), engine.Pipeline[int, int]{
 		Source: count(100),
-		Stages: engine.Stage[int, int]{
+		Stage: engine.Stage[int, int]{
 			Workers: 2,
 			New: engine.Shared(func(_ context.Context, n int) (int, error) {
 				if n == 3 {

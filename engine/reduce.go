@@ -2,10 +2,10 @@ package engine
 
 import "context"
 
-// Reduction is a source, stages and the tree that combines what they put out.
+// Reduction is a source, a stage and the tree that combines what it puts out.
 type Reduction[In, T any] struct {
 	Source Source[In]
-	Stages Stages[In, T] // Pass[T]() when the source produces what is combined
+	Stage  Stage[In, T]
 	Tree   Tree[T]
 	Queue  int // most items in flight; 0 means two for each worker
 }
@@ -19,8 +19,8 @@ type Reduction[In, T any] struct {
 func Reduce[In, T any](ctx context.Context, d Reduction[In, T]) (T, Stats, error) {
 	mustHave(d.Source.Next != nil, "Source.Next")
 	var result T
-	r := newRun(ctx, d.Queue, d.Stages.crew()+d.Tree.crew())
-	d.Tree.start(r, d.Stages.start(r, d.Source.start(r)), &result)
+	r := newRun(ctx, d.Queue, d.Stage.crew()+d.Tree.crew())
+	d.Tree.start(r, d.Stage.start(r, d.Source.start(r)), &result)
 	stats, err := r.wait()
 	if err == nil && r.total == 0 {
 		err = ErrEmpty

@@ -51,7 +51,7 @@ func TestReduceShape(t *testing.T) {
 			for _, workers := range []int{1, 2, 7} {
 				got, _, err := engine.Reduce(t.Context(), engine.Reduction[string, string]{
 					Source: engine.FromSlice(words(n)),
-					Stages: engine.Pass[string](),
+					Stage:  pass[string](),
 					Tree:   engine.Tree[string]{FanIn: fanIn, Workers: workers, New: engine.Shared(bracket)},
 					Queue:  1 + n%9,
 				})
@@ -73,7 +73,7 @@ func TestReduceUnderRandomDelays(t *testing.T) {
 					nap := func() { time.Sleep(time.Duration(rand.IntN(1000)) * time.Microsecond) }
 					got, stats, err := engine.Reduce(t.Context(), engine.Reduction[string, string]{
 						Source: engine.FromSlice(words(n)),
-						Stages: engine.Stage[string, string]{Workers: workers, New: engine.Shared(func(_ context.Context, s string) (string, error) {
+						Stage: engine.Stage[string, string]{Workers: workers, New: engine.Shared(func(_ context.Context, s string) (string, error) {
 							nap()
 							return s, nil
 						})},
@@ -112,7 +112,7 @@ func TestReduceNothingAndOne(t *testing.T) {
 	reduce := func(items []string) (string, error) {
 		got, _, err := engine.Reduce(t.Context(), engine.Reduction[string, string]{
 			Source: engine.FromSlice(items),
-			Stages: engine.Pass[string](),
+			Stage:  pass[string](),
 			Tree: engine.Tree[string]{New: func(int) (engine.Work[[]string, string], error) {
 				t.Error("a worker was set up although there is nothing to combine")
 				return bracket, nil
@@ -136,7 +136,7 @@ func holdings(t *testing.T, n, fanIn, workers, queue, slow int) int {
 	synctest.Test(t, func(t *testing.T) {
 		result, _, err := engine.Reduce(t.Context(), engine.Reduction[*thing, *thing]{
 			Source: f.source(w, n),
-			Stages: engine.Stage[*thing, *thing]{Workers: workers, Discard: w.discard("stage"), New: engine.Shared(func(_ context.Context, v *thing) (*thing, error) {
+			Stage: engine.Stage[*thing, *thing]{Workers: workers, Discard: w.discard("stage"), New: engine.Shared(func(_ context.Context, v *thing) (*thing, error) {
 				if itemOf(v) == slow {
 					time.Sleep(time.Hour)
 				}
@@ -231,7 +231,7 @@ func reduceUnderFault(t *testing.T, ctx context.Context, f *fault, n, workers, q
 	w := &ward{}
 	result, _, err := engine.Reduce(ctx, engine.Reduction[*thing, *thing]{
 		Source: f.source(w, n),
-		Stages: f.step(w, "encrypt", workers),
+		Stage:  f.step(w, "encrypt", workers),
 		Tree:   combineThings(f, w, 3, workers),
 		Queue:  queue,
 	})

@@ -33,44 +33,13 @@ func Shared[In, Out any](work Work[In, Out]) func(worker int) (Work[In, Out], er
 	return func(int) (Work[In, Out], error) { return work, nil }
 }
 
-// Stages is one [Stage] or several in a row ([Then]), or none ([Pass]). No other types implement it.
-type Stages[In, Out any] interface {
-	// start launches the workers. The returned queue is closed when they have ended, which they do after in is closed.
-	start(r *run, in <-chan slot[In]) <-chan slot[Out]
-	// crew is the number of workers asked for. It panics if a function is missing.
-	crew() int
-}
-
-// Then is `second` working on what `first` puts out, each with its own workers.
-func Then[A, B, C any](first Stages[A, B], second Stages[B, C]) Stages[A, C] {
-	return chain[A, B, C]{first, second}
-}
-
-type chain[A, B, C any] struct {
-	first  Stages[A, B]
-	second Stages[B, C]
-}
-
-func (c chain[A, B, C]) start(r *run, in <-chan slot[A]) <-chan slot[C] {
-	return c.second.start(r, c.first.start(r, in))
-}
-
-func (c chain[A, B, C]) crew() int { return c.first.crew() + c.second.crew() }
-
-// Pass is no stage at all: what the source produces is what the sink or tree gets.
-func Pass[T any]() Stages[T, T] { return pass[T]{} }
-
-type pass[T any] struct{}
-
-func (pass[T]) start(_ *run, in <-chan slot[T]) <-chan slot[T] { return in }
-
-func (pass[T]) crew() int { return 0 }
-
+// crew is the number of workers asked for. It panics if a function is missing.
 func (s Stage[In, Out]) crew() int {
 	mustHave(s.New != nil, "Stage.New")
 	return workersOrAll(s.Workers)
 }
 
+// start launches the workers. The returned queue is closed when they have ended, which they do after in is closed.
 func (s Stage[In, Out]) start(r *run, in <-chan slot[In]) <-chan slot[Out] {
 	s.Name = nameOr(s.Name, "stage")
 	workers := r.atMostPlaces(s.Workers)

@@ -160,7 +160,7 @@ func (o *decryption) write(ctx context.Context, in column.Reader, out column.Wri
 	var records, ciphertexts atomic.Int64
 	stats, err := engine.Run(ctx, engine.Pipeline[column.Batch, column.Batch]{
 		Source: engine.Source[column.Batch]{Name: "read", Next: in.Read},
-		Stages: engine.Stage[column.Batch, column.Batch]{Name: "decrypt", Workers: o.d.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, column.Batch], error) {
+		Stage: engine.Stage[column.Batch, column.Batch]{Name: "decrypt", Workers: o.d.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, column.Batch], error) {
 			work := o.worker()
 			return func(ctx context.Context, b column.Batch) (column.Batch, error) {
 				rows := b.NumRows()

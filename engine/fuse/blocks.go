@@ -68,7 +68,7 @@ func (f *fusion) foldBlocks(ctx context.Context, m *merger, r job.Range, put fun
 	f.progress.Total.Store(min(m.table.Rows, (r.To-r.From)*int64(m.table.BlockRecords)))
 	return engine.Run(ctx, engine.Pipeline[lockstep, enctable.Rows]{
 		Source: engine.Source[lockstep]{Name: "read", Next: func(ctx context.Context) (lockstep, error) { return f.readLockstep(ctx, readers) }},
-		Stages: engine.Stage[lockstep, enctable.Rows]{Name: "fold", Workers: f.Threads, Discard: lockstep.release, New: func(int) (engine.Work[lockstep, enctable.Rows], error) {
+		Stage: engine.Stage[lockstep, enctable.Rows]{Name: "fold", Workers: f.Threads, Discard: lockstep.release, New: func(int) (engine.Work[lockstep, enctable.Rows], error) {
 			evaluator := f.pk.NewEvaluator()
 			return func(ctx context.Context, l lockstep) (enctable.Rows, error) {
 				return f.foldAligned(ctx, evaluator, m, l)

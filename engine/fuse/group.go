@@ -256,7 +256,7 @@ func (g *groupFusion) tabulate(ctx context.Context, rest []rowRange, most int64)
 	defer in.close()
 	stats, err := engine.ForEach(ctx, engine.Loop[inputBatch]{
 		Source: engine.Source[inputBatch]{Name: "read", Next: in.next},
-		Stages: engine.Stage[inputBatch, engine.None]{Name: "fold", Workers: g.Threads, Discard: inputBatch.Release, New: func(int) (engine.Work[inputBatch, engine.None], error) {
+		Stage: engine.Stage[inputBatch, engine.None]{Name: "fold", Workers: g.Threads, Discard: inputBatch.Release, New: func(int) (engine.Work[inputBatch, engine.None], error) {
 			worker := table.NewWorker()
 			keys := &sums.Keys{}
 			columns := make([][]int, len(g.inputs))

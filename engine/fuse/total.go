@@ -214,7 +214,7 @@ func (f *fusion) sumRange(ctx context.Context, s rowRange, columns []totalColumn
 	}
 	sums, stats, err := engine.Reduce(ctx, engine.Reduction[column.Batch, [][]byte]{
 		Source: engine.Source[column.Batch]{Name: "read", Next: r.Read},
-		Stages: engine.Stage[column.Batch, [][]byte]{Name: "fold", Workers: f.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, [][]byte], error) {
+		Stage: engine.Stage[column.Batch, [][]byte]{Name: "fold", Workers: f.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, [][]byte], error) {
 			evaluator := f.pk.NewEvaluator()
 			return func(_ context.Context, b column.Batch) ([][]byte, error) { return sum(evaluator, b) }, nil
 		}},

@@ -127,7 +127,7 @@ func eachPiece(ctx context.Context, pieces, threads int, work func() func(piece 
 	}
 	return engine.ForEach(ctx, engine.Loop[int]{
 		Source: engine.FromSlice(list),
-		Stages: engine.Stage[int, engine.None]{Name: "tables", Workers: threads, New: func(int) (engine.Work[int, engine.None], error) {
+		Stage: engine.Stage[int, engine.None]{Name: "tables", Workers: threads, New: func(int) (engine.Work[int, engine.None], error) {
 			f := work()
 			return func(_ context.Context, piece int) (engine.None, error) { return engine.None{}, f(piece) }, nil
 		}},

@@ -26,7 +26,7 @@ func (w *world) spill(rows []row, disk blob.Disk) (*result, int, error) {
 	table := NewTable(w.shape, pool, runs, x.workers, never)
 	_, err := engine.ForEach(ctx, engine.Loop[[]row]{
 		Source: engine.FromSlice(batches(rows, x.batch)),
-		Stages: engine.Stage[[]row, engine.None]{Workers: x.workers, New: func(int) (engine.Work[[]row, engine.None], error) {
+		Stage: engine.Stage[[]row, engine.None]{Workers: x.workers, New: func(int) (engine.Work[[]row, engine.None], error) {
 			worker := table.NewWorker()
 			return func(ctx context.Context, b []row) (engine.None, error) {
 				return engine.None{}, worker.Add(ctx, w.pack(b))

@@ -104,7 +104,7 @@ func (m Merge[Out]) Run(ctx context.Context) (engine.Stats, error) {
 	}
 	stats, err := engine.Run(ctx, engine.Pipeline[*batch, piece[Out]]{
 		Source: engine.Source[*batch]{Name: "merge", Next: p.next},
-		Stages: engine.Stage[*batch, piece[Out]]{Name: m.Name, Workers: m.Threads, Discard: (*batch).release, New: func(int) (engine.Work[*batch, piece[Out]], error) {
+		Stage: engine.Stage[*batch, piece[Out]]{Name: m.Name, Workers: m.Threads, Discard: (*batch).release, New: func(int) (engine.Work[*batch, piece[Out]], error) {
 			w, err := newMergeWorker(m)
 			if err != nil {
 				return nil, err
@@ -125,7 +125,7 @@ type planner[Out any] struct {
 	Merge[Out]
 	cursors    []*cursor
 	heads      []uint64 // prefix of each cursor's key; the greatest number when it has ended
-	order      *engine.Tournament
+	order      *engine.LoserTree
 	membersMax int
 	holder     int64 // number of the batch
 
@@ -157,7 +157,7 @@ func (p *planner[Out]) start(ctx context.Context) error {
 			return err
 		}
 	}
-	p.order = engine.NewTournament(len(p.cursors), func(a, b int) bool {
+	p.order = engine.NewLoserTree(len(p.cursors), func(a, b int) bool {
 		if p.heads[a] != p.heads[b] {
 			return p.heads[a] < p.heads[b]
 		}

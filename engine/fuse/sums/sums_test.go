@@ -183,7 +183,7 @@ func (w *world) table(rows []row, x setting, disk blob.Disk) ([]Source, *Pool, *
 			list = list[1:]
 			return b, nil
 		}},
-		Stages: engine.Stage[[]row, engine.None]{Workers: x.workers, New: func(int) (engine.Work[[]row, engine.None], error) {
+		Stage: engine.Stage[[]row, engine.None]{Workers: x.workers, New: func(int) (engine.Work[[]row, engine.None], error) {
 			worker := t.NewWorker()
 			return func(ctx context.Context, b []row) (engine.None, error) {
 				return engine.None{}, worker.Add(ctx, w.pack(b))

@@ -348,7 +348,7 @@ func (t *Table) Sources(ctx context.Context, workers int, most int64) ([]Source,
 			next++
 			return parts[next-1], nil
 		}},
-		Stages: engine.Stage[*part, engine.None]{Name: "sort", Workers: workers, New: engine.Shared(func(ctx context.Context, p *part) (engine.None, error) {
+		Stage: engine.Stage[*part, engine.None]{Name: "sort", Workers: workers, New: engine.Shared(func(ctx context.Context, p *part) (engine.None, error) {
 			if !written {
 				p.sort()
 				return engine.None{}, nil

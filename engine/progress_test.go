@@ -22,7 +22,7 @@ func TestGauge(t *testing.T) {
 			}
 			return next, nil
 		}},
-		Stages: engine.Stage[int, int]{Workers: 2, New: func(int) (engine.Work[int, int], error) {
+		Stage: engine.Stage[int, int]{Workers: 2, New: func(int) (engine.Work[int, int], error) {
 			return func(_ context.Context, x int) (int, error) { return x, nil }, nil
 		}},
 		Sink: engine.Sink[int]{Put: func(context.Context, int) error {

@@ -1,18 +1,18 @@
 package engine
 
-// Tournament finds the least of some players, and the next one whenever that one has changed, in about log2(players)
+// LoserTree finds the least of some players, and the next one whenever that one has changed, in about log2(players)
 // comparisons: the tree of losers of merging (Knuth, The Art of Computer Programming, volume 3, section 5.4.1). Players
 // are numbers from 0; who has dropped out must be less than nobody.
-type Tournament struct {
+type LoserTree struct {
 	less   func(a, b int) bool
 	losers []int32 // of the games 1 to players-1, game g being played by the winners of 2g and 2g+1; player p is place players+p
 	winner int32
 }
 
-// NewTournament holds the first tournament of at least one player. less compares two players as they are at the time.
-func NewTournament(players int, less func(a, b int) bool) *Tournament {
+// NewLoserTree holds the first loser tree of at least one player. less compares two players as they are at the time.
+func NewLoserTree(players int, less func(a, b int) bool) *LoserTree {
 	mustHave(players > 0, "a player")
-	t := &Tournament{less: less, losers: make([]int32, players)}
+	t := &LoserTree{less: less, losers: make([]int32, players)}
 	winners := make([]int32, 2*players)
 	for p := range players {
 		winners[players+p] = int32(p)
@@ -29,10 +29,10 @@ func NewTournament(players int, less func(a, b int) bool) *Tournament {
 }
 
 // Winner returns a player that no other one is less than.
-func (t *Tournament) Winner() int { return int(t.winner) }
+func (t *LoserTree) Winner() int { return int(t.winner) }
 
 // Replay plays the games of the winner again, after it has changed.
-func (t *Tournament) Replay() {
+func (t *LoserTree) Replay() {
 	w := t.winner
 	for game := (len(t.losers) + int(w)) / 2; game > 0; game /= 2 {
 		if other := t.losers[game]; t.less(int(other), int(w)) {

@@ -9,8 +9,8 @@ import (
 	"github.com/cipherfold/cipherfold/engine"
 )
 
-// Merging sorted lists by a tournament sorts their elements, for any number of lists of any lengths.
-func TestTournamentMerges(t *testing.T) {
+// Merging sorted lists by a loser tree sorts their elements, for any number of lists of any lengths.
+func TestLoserTreeMerges(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for players := 1; players <= 35; players++ {
 		lists, want := make([][]int, players), []int{}
@@ -29,19 +29,19 @@ func TestTournamentMerges(t *testing.T) {
 			}
 			return lists[p][0]
 		}
-		tournament := engine.NewTournament(players, func(a, b int) bool {
+		tree := engine.NewLoserTree(players, func(a, b int) bool {
 			comparisons++
 			return head(a) < head(b)
 		})
 		var got []int
 		for {
-			w := tournament.Winner()
+			w := tree.Winner()
 			if len(lists[w]) == 0 {
 				break
 			}
 			got = append(got, lists[w][0])
 			lists[w] = lists[w][1:]
-			tournament.Replay()
+			tree.Replay()
 		}
 		if !slices.Equal(got, want) {
 			t.Fatalf("%d players: %v, want %v", players, got, want)
