@@ -216,7 +216,7 @@ func (x *encryption) write(ctx context.Context, name string, feed feed, progress
 	}
 	stats, err := engine.Run(ctx, engine.Pipeline[chunk, enctable.Rows]{
 		Source: engine.Source[chunk]{Name: "read", Next: feed.next},
-		Stage: engine.Stage[chunk, enctable.Rows]{Name: "encrypt", Workers: x.Threads, New: s.worker, Discard: chunk.release},
+		Stage:  engine.Stage[chunk, enctable.Rows]{Name: "encrypt", Workers: x.Threads, New: s.worker, Discard: chunk.release},
 		Sink: engine.Sink[enctable.Rows]{Name: "write", Discard: enctable.Rows.Release, Put: func(ctx context.Context, y enctable.Rows) error {
 			defer y.Release()
 			return enctable.WriteRows(ctx, out, y, x.plan.Records, x.Layout == slots.Blocks)
