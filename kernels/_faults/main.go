@@ -37,7 +37,7 @@ type room struct {
 }
 
 // sources are what a copy needs to build and test the rooms.
-var sources = []string{"go.mod", "go.sum", "bigmod", "internal/cpu", "internal/thoroughtest", "kernels/mont52", "kernels/mont64"}
+var sources = []string{"go.mod", "go.sum", "bigmod", "internal/cpu", "internal/thoroughtest", "kernels/mont52", "kernels/mont64", "kernels/lanes", "kernels/fma47"}
 
 // testTime bounds a test, which may run forever with a fault. It is long, because a test that only takes its time notices
 // nothing.
@@ -46,7 +46,10 @@ const testTime = 15 * time.Minute
 func main() {
 	log.SetFlags(0)
 	missed := 0
-	for _, r := range []room{mont52, mont64} {
+	for _, r := range []room{mont52, mont64, fma47} {
+		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], r.folder) {
+			continue
+		}
 		if len(os.Args) > 1 && !slices.Contains(os.Args[1:], r.folder) {
 			continue
 		}
