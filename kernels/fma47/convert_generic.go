@@ -44,7 +44,7 @@ func digitsOfFields(z []float64, m []uint64, n, w, lanes, l int, field func(bit 
 		}
 		v := int64(f) + carry
 		if j < n-1 {
-			carry = (v + 1<<(w-1) - 1 + v>>w&1) >> w // halves to even, as the assembly rounds
+			carry = (int64(f) + 1<<(w-1) - 1) >> w // of the field alone; halves to even, as the assembly rounds
 			v -= carry << w
 		}
 		z[lanes*j+l] = float64(v)

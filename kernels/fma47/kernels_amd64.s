@@ -6210,12 +6210,12 @@ limb122:
 	VPSRLQ       $0x3f, Y11, Y8
 	VPOR         Y4, Y0, Y0
 	VSUBPD       Y4, Y0, Y0
-	VADDPD       Y7, Y0, Y0
 	DECQ         R9
 	JZ           top123
 	VADDPD       Y5, Y0, Y9
 	VSUBPD       Y5, Y9, Y9
 	VSUBPD       Y9, Y0, Y0
+	VADDPD       Y7, Y0, Y0
 	VMULPD       Y6, Y9, Y7
 	VMOVAPD      Y0, (DI)
 	ADDQ         $0x20, DI
@@ -6223,6 +6223,7 @@ limb122:
 	JMP          limb122
 
 top123:
+	VADDPD    Y7, Y0, Y0
 	VMOVAPD   Y0, (DI)
 	VPSLLQ    $0x3f, Y8, Y8
 	VMOVMSKPD Y8, AX
@@ -6279,12 +6280,12 @@ limb124:
 	VPAND       Y3, Y0, Y0
 	VPOR        Y4, Y0, Y0
 	VSUBPD      Y4, Y0, Y0
-	VADDPD      Y7, Y0, Y0
 	DECQ        R9
 	JZ          top125
 	VADDPD      Y5, Y0, Y9
 	VSUBPD      Y5, Y9, Y9
 	VSUBPD      Y9, Y0, Y0
+	VADDPD      Y7, Y0, Y0
 	VMULPD      Y6, Y9, Y7
 	VMOVAPD     Y0, (DI)
 	ADDQ        $0x20, DI
@@ -6292,6 +6293,7 @@ limb124:
 	JMP         limb124
 
 top125:
+	VADDPD   Y7, Y0, Y0
 	VMOVAPD  Y0, (DI)
 	VZEROUPPER
 	VLDMXCSR (SP)
