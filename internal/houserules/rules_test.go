@@ -49,13 +49,14 @@ var rooms = []room{
 
 	kernel("kernels/mont52", "bigmod", "internal/cpu"),
 	kernel("kernels/mont64", "bigmod", "internal/cpu"),
+	kernel("kernels/umulh", "bigmod"),
 	kernel("kernels/lanes", "bigmod"),
 	kernel("kernels/fma47", "bigmod", "kernels/lanes", "internal/cpu"),
 	kernel("kernels/codec", "bigmod", "internal/strictjson"),
 	kernel("kernels/noise", "bigmod"),
 	kernel("kernels/shares", "bigmod"),
 	kernel("kernels/ringlwe", "bigmod"),
-	kernel("kernels/paillier", "bigmod", "kernels/fma47", "kernels/mont52", "kernels/mont64", "internal/knownanswer", "internal/strictjson"),
+	kernel("kernels/paillier", "bigmod", "kernels/fma47", "kernels/mont52", "kernels/mont64", "kernels/umulh", "internal/knownanswer", "internal/strictjson"),
 
 	{folder: "io/column", imports: []string{"internal/printable"}},
 	{folder: "io/blob", imports: []string{"internal/printable"}},

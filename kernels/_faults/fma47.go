@@ -2,6 +2,7 @@ package main
 
 var fma47 = room{
 	folder: "kernels/fma47",
+	arch:   "amd64",
 	tests:  []string{"TestTwins", "TestTwinsOfConversions", "TestReduce", "TestBounds", "TestControlWord"},
 	faults: []fault{
 		{"carry dropped: from group to group", "columns.go",

@@ -2,6 +2,7 @@ package main
 
 var mont52 = room{
 	folder: "kernels/mont52",
+	arch:   "amd64",
 	tests:  []string{"TestTwins", "TestPairTwins", "TestImplementation", "TestSquares"},
 	faults: []fault{
 		{"carry dropped: from limb to limb at the end", "linear.go",

@@ -2,6 +2,7 @@ package main
 
 var mont64 = room{
 	folder: "kernels/mont64",
+	arch:   "amd64",
 	tests:  []string{"TestProduct", "TestReduce", "TestReduceOnce", "TestKaratsuba", "TestSelect", "TestPortable", "TestImplementation", "TestSquares"},
 	faults: []fault{
 		{"carry dropped: of the low halves, into a row's last word", "pass.go",

@@ -9,12 +9,13 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/fma47"
 	"github.com/cipherfold/cipherfold/kernels/mont52"
 	"github.com/cipherfold/cipherfold/kernels/mont64"
+	"github.com/cipherfold/cipherfold/kernels/umulh"
 )
 
 // Kernels lists the implementations of modular arithmetic in order of preference. The first available one is used
 // unless UseKernel says otherwise; the choice is made once for each key and never within a batch.
 func Kernels() []bigmod.Implementation {
-	return []bigmod.Implementation{mont52.Implementation(), fma47.Implementation(), mont64.Implementation(), bigmod.Generic()}
+	return []bigmod.Implementation{mont52.Implementation(), fma47.Implementation(), mont64.Implementation(), umulh.Implementation(), bigmod.Generic()}
 }
 
 // kernelByName returns the first available implementation for an empty name.
