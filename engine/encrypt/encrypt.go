@@ -171,6 +171,7 @@ func (x *encryption) layOut() error {
 	pk := x.Key.Public
 	x.table = enctable.NewFooter(pk)
 	x.table.Layout, x.table.MaxAdds, x.table.AddsUsed, x.table.IDs, x.table.Source = x.Layout, x.MaxAdds, 1, x.IDs, x.Source
+	x.table.Randomizers = string(pk.Randomizers())
 	x.table.Preparation, x.table.Samples = x.src.Steps(x.Measures), x.samples
 	if err := x.planNoise(); err != nil {
 		return err

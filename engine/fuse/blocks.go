@@ -156,7 +156,7 @@ func (f *fusion) foldAligned(ctx context.Context, evaluator *paillier.Evaluator,
 			err = evaluator.Fold(dst, cts...)
 		}
 		if err == nil && f.refresh {
-			err = evaluator.Rerandomize(dst, dst)
+			err = evaluator.RerandomizeOf(dst, dst, f.randomizers)
 		}
 		if err != nil {
 			err = f.refuseFold(err, l, from, m.columns, c)

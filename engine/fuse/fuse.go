@@ -145,7 +145,7 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 		return nil, err
 	}
 	u.AnnounceKey(pk)
-	f := &fusion{Request: u, pk: pk, inputs: inputs, report: &job.Report{Out: u.Out, Kernel: pk.Kernel(), Key: job.DescribeKey(pk)}}
+	f := &fusion{Request: u, pk: pk, inputs: inputs, randomizers: fuseRandomizers(inputs), report: &job.Report{Out: u.Out, Kernel: pk.Kernel(), Key: job.DescribeKey(pk)}}
 	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
 	if u.Unmatched && (inputs[0].Table.Layout == slots.Blocks || u.By != nil) {
 		return nil, job.Misuse("In blocks all inputs have the same ids; a group or a total has none.", "‹count_unmatched› is for records fused by id")
@@ -229,7 +229,8 @@ type fusion struct {
 	Request
 	pk          *paillier.PublicKey
 	inputs      []enctable.Input
-	refresh     bool // re-randomise the result
+	refresh     bool                 // re-randomise the result
+	randomizers paillier.Randomizers // what is known of those of the inputs
 	ciphertexts atomic.Int64
 	progress    engine.Progress
 	report      *job.Report

@@ -354,7 +354,7 @@ func (e *groupEmitter) emit(_ context.Context, m *sums.Merged) (*finished, error
 			}
 		}
 		if e.refresh {
-			if err := e.evaluator.Rerandomize(dst, dst); err != nil {
+			if err := e.evaluator.RerandomizeOf(dst, dst, e.randomizers); err != nil {
 				return nil, err
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
+	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
 // A merger is the layout of the fusion of several tables: the ciphertext columns of all of them, those with the same
@@ -41,6 +42,15 @@ func sameSlots(a, b ctfile.Measure) bool {
 		a.Width == b.Width && a.Slots == b.Slots && a.Stride == b.Stride && a.Offset == b.Offset && slices.Equal(a.InColumns, b.InColumns)
 }
 
+// fuseRandomizers says what is known of the randomizers of sums of the inputs: what every footer says.
+func fuseRandomizers(inputs []enctable.Input) paillier.Randomizers {
+	of := paillier.OwnRandomizers
+	for _, in := range inputs {
+		of = of.And(paillier.Randomizers(in.Table.Randomizers))
+	}
+	return of
+}
+
 // merge checks that tables can be fused and lays out the result. Owners may hold different measures: those of all of them
 // are in the result, as missing where an owner lacks them. A measure that two owners hold must be packed alike.
 func merge(inputs []enctable.Input) (*merger, error) {
@@ -56,6 +66,7 @@ func merge(inputs []enctable.Input) (*merger, error) {
 	if m.table.Preparation, m.table.Samples, err = agree(inputs); err != nil { // asked before the layout, which follows from it
 		return nil, err
 	}
+	m.table.Randomizers = string(fuseRandomizers(inputs))
 	if m.table.Noise, m.table.WeightMax, err = fuseNoise(inputs); err != nil {
 		return nil, err
 	}

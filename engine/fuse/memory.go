@@ -77,7 +77,7 @@ func (f *fusion) scratchDir() string {
 func (f *fusion) fillTables(ctx context.Context) error {
 	var plans []*paillier.PublicTables
 	if f.refresh {
-		plans = append(plans, f.pk.PlanFullTables(f.Memory/keys.PowersShare))
+		plans = append(plans, f.pk.PlanFullTables(f.Memory/keys.PowersShare, f.randomizers))
 	}
 	if f.kind() == oneTotal {
 		plans = append(plans, f.pk.PlanTables(f.Memory/keys.PowersShare))

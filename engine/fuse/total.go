@@ -32,6 +32,7 @@ func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 	if t.Preparation, t.Samples, err = agree(f.inputs); err != nil {
 		return nil, nil, err
 	}
+	t.Randomizers = string(f.randomizers)
 	if t.Noise, t.WeightMax, err = fuseNoise(f.inputs); err != nil {
 		return nil, nil, err
 	}
@@ -251,7 +252,7 @@ func (f *fusion) mask(t *ctfile.Table, columns []totalColumn, result [][]byte) e
 			return err
 		}
 		if f.refresh {
-			if err := evaluator.Rerandomize(result[c], result[c]); err != nil {
+			if err := evaluator.RerandomizeOf(result[c], result[c], f.randomizers); err != nil {
 				return err
 			}
 		}

@@ -69,7 +69,7 @@ func parseFooter(values func(key string) []string) (*Table, error) {
 // Names of the fields of version 1.
 var (
 	tableFields = []string{"scheme", "variant", "bits", "fingerprint", "public_key", "layout", "block_records", "ids", "columns",
-		"measures", "max_adds", "adds_used", "rows", "source", "job_id", "test_key", "total", "part", "last_part", "preparation", "samples", "row_groups", "weight_max", "noise"}
+		"measures", "max_adds", "adds_used", "rows", "source", "job_id", "test_key", "total", "part", "last_part", "preparation", "samples", "row_groups", "weight_max", "noise", "randomizers"}
 	measureFields  = []string{"name", "terms", "given", "decimals", "bound", "width", "slots", "stride", "offset", "in_columns", "count"}
 	stepFields     = []string{"on", "step", "value"}
 	rowGroupFields = []string{"rows", "ciphertext_sha256", "ids_sha256"}

@@ -133,6 +133,8 @@ func TestFooterRefused(t *testing.T) {
 		{`text after the end`, func(f *forgery) { f.footer[KeyTable] = []string{`{}{}`} }},
 		{`occurs twice`, func(f *forgery) { f.footer[KeyTable] = []string{`{"rows":1,"rows":2}`} }},
 		{`not UTF-8`, func(f *forgery) { f.footer[KeyTable] = []string{"{\"source\":\"\xff\"}"} }},
+		{`randomizers "h"`, func(f *forgery) { f.table["randomizers"] = "h" }},
+		{`randomizers "hs" are not known with the variant "textbook"`, func(f *forgery) { f.table["variant"], f.table["randomizers"] = "textbook", "hs" }},
 		{`unknown field "rows2"`, func(f *forgery) { f.table["rows2"] = 1 }},
 		{`unknown field "Rows"`, func(f *forgery) { f.table["Rows"] = 1 }},
 		{`unknown field "scale" of measures`, func(f *forgery) { f.measure(0)["scale"] = 1 }},
@@ -276,7 +278,7 @@ func TestCreateRefuses(t *testing.T) {
 // TestFieldNames holds the lists of known fields against the types.
 func TestFieldNames(t *testing.T) {
 	text, err := json.Marshal(Table{TestKey: true, Total: true, Measures: make([]Measure, 1), RowGroups: make([]RowGroup, 1), PublicKey: json.RawMessage("{}"),
-		Preparation: []Step{{On: "x", Step: "y", Value: "z"}}, Samples: []string{""}, Part: 1, LastPart: true, WeightMax: 1, Noise: &Noise{}})
+		Preparation: []Step{{On: "x", Step: "y", Value: "z"}}, Samples: []string{""}, Part: 1, LastPart: true, WeightMax: 1, Noise: &Noise{}, Randomizers: RandomizersOwn})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,8 +54,14 @@ type Table struct {
 	// Noise is what was added to values; nil is nothing.
 	Noise *Noise `json:"noise,omitempty"`
 
+	// Randomizers is RandomizersOwn when the randomizers of all ciphertexts are powers of the key's hs; "" says nothing.
+	Randomizers string `json:"randomizers,omitempty"`
+
 	RowGroups []RowGroup `json:"row_groups"` // of the file, set by the Writer
 }
+
+// RandomizersOwn is the one value of Table.Randomizers that says something.
+const RandomizersOwn = "hs"
 
 // Step is one preparation of an id column, of a measure or of the whole table.
 type Step struct {

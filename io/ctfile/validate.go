@@ -60,6 +60,10 @@ func (t *Table) checkKey() error {
 		return refuse("the variant %s is not known", column.Quote(t.Variant)).
 			WithHint(`A newer cipherfold may know it; this one knows "textbook", "djn" and "mhl".`)
 	}
+	if t.Randomizers != "" && (t.Randomizers != RandomizersOwn || t.Variant == "textbook") {
+		return refuse("the randomizers %s are not known with the variant %q", column.Quote(t.Randomizers), t.Variant).
+			WithHint("A newer cipherfold may know them; this one knows %q, with djn and mhl.", RandomizersOwn)
+	}
 	if t.Bits < 64 || t.Bits > BitsMax || t.Bits%64 != 0 {
 		return refuse("a key of %d bits: not a multiple of 64 up to %d", t.Bits, BitsMax)
 	}

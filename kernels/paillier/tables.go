@@ -37,9 +37,10 @@ func (pk *PublicKey) PlanTables(limit int64) *PublicTables {
 	return r.plan(&r.table, pk, pk.rbits, limit)
 }
 
-// PlanFullTables is PlanTables for Evaluator.Rerandomize, which needs a table with MHL keys only.
-func (pk *PublicKey) PlanFullTables(limit int64) *PublicTables {
-	if pk.variant != MHL {
+// PlanFullTables is PlanTables for Evaluator.RerandomizeOf, which needs a table with MHL keys, and with DJN keys where the
+// ciphertexts have OwnRandomizers.
+func (pk *PublicKey) PlanFullTables(limit int64, of Randomizers) *PublicTables {
+	if pk.variant == Textbook || pk.variant == DJN && of != OwnRandomizers {
 		return nil
 	}
 	r := pk.rings.get()

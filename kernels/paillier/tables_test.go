@@ -32,7 +32,7 @@ func makeAll(t *Tables) {
 func TestPlannedTables(t *testing.T) {
 	forKeysOf(t, 1024, func(t *testing.T, sk *SecretKey) {
 		if sk.public.variant == Textbook {
-			if sk.PlanTables(math.MaxInt64) != nil || sk.public.PlanTables(math.MaxInt64) != nil || sk.public.PlanFullTables(math.MaxInt64) != nil {
+			if sk.PlanTables(math.MaxInt64) != nil || sk.public.PlanTables(math.MaxInt64) != nil || sk.public.PlanFullTables(math.MaxInt64, OwnRandomizers) != nil {
 				t.Error("a textbook key needs tables")
 			}
 			return
@@ -82,13 +82,16 @@ func TestPlannedTables(t *testing.T) {
 	})
 }
 
-// Only MHL keys have a table for re-randomization, and what it gives opens to the same plaintexts.
+// MHL keys have a table for re-randomization, and DJN keys for own ciphertexts; what it gives opens to the same plaintexts.
 func TestPlannedFullTables(t *testing.T) {
 	forKeysOf(t, 512, func(t *testing.T, sk *SecretKey) {
 		key := fresh(t, sk)
-		tables := key.public.PlanFullTables(math.MaxInt64)
-		if (tables != nil) != (sk.public.variant == MHL) {
-			t.Fatalf("a table for %s: %v", sk.public.variant, tables != nil)
+		if tables := key.public.PlanFullTables(math.MaxInt64, AnyRandomizers); (tables != nil) != (sk.public.variant == MHL) {
+			t.Fatalf("a table for any ciphertexts of %s: %v", sk.public.variant, tables != nil)
+		}
+		tables := key.public.PlanFullTables(math.MaxInt64, key.public.Randomizers())
+		if (tables != nil) != (sk.public.variant != Textbook) {
+			t.Fatalf("a table for own ciphertexts of %s: %v", sk.public.variant, tables != nil)
 		}
 		if tables == nil {
 			return
@@ -99,7 +102,7 @@ func TestPlannedFullTables(t *testing.T) {
 		m := o.residues(seeded(t), 9)
 		ct, plain := o.room(len(m)), make([]uint64, len(o.plain(m...)))
 		ok(t, sk.NewEncryptor().Encrypt(ct, o.plain(m...)))
-		ok(t, key.public.NewEvaluator().Rerandomize(ct, ct))
+		ok(t, key.public.NewEvaluator().RerandomizeOf(ct, ct, key.public.Randomizers()))
 		if key.TableBytes() != tables.Bytes() {
 			t.Errorf("%d bytes of tables, planned %d", key.TableBytes(), tables.Bytes())
 		}

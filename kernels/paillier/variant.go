@@ -24,6 +24,14 @@ const (
 	OwnRandomizers Randomizers = "hs"
 )
 
+// Randomizers says what is known of the randomizers that encryption with this key makes.
+func (pk *PublicKey) Randomizers() Randomizers {
+	if pk.variant == Textbook {
+		return AnyRandomizers
+	}
+	return OwnRandomizers
+}
+
 // And is what is known of products and powers of ciphertexts of both kinds.
 func (a Randomizers) And(b Randomizers) Randomizers {
 	if a == OwnRandomizers && b == OwnRandomizers {
