@@ -18,7 +18,7 @@ var fma47 = room{
 		{"carry dropped: out of the columns that the modulus clears", "reduce.go",
 			"\tVFMADD231PD(lo(3), s, carry())\n", ""},
 		{"rounding error dropped: of a product", "columns.go",
-			"\t\t\tVADDPD(tmp(i), lo(p.k), lo(p.k))\n", "\t\t\t_ = i\n"},
+			"\t\t\tVADDPD(tmp(i), lo(p.k), lo(p.k))\n", "\t\t\t_, _ = i, p\n"},
 		{"flush dropped", "columns.go",
 			"\tLabel(next)\n\tflush()\n", "\tLabel(next)\n"},
 		{"flush dropped: between two products", "product.go",
