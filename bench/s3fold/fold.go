@@ -8,8 +8,8 @@ import (
 	"strconv"
 
 	"github.com/cipherfold/cipherfold/bench"
-	"github.com/cipherfold/cipherfold/bench/s3server"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest/s3server"
 	"github.com/cipherfold/cipherfold/io/blob/stores"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )

@@ -9,10 +9,10 @@ import (
 
 	"github.com/cipherfold/cipherfold/bench"
 	"github.com/cipherfold/cipherfold/bench/render"
-	"github.com/cipherfold/cipherfold/bench/s3server"
 	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest/s3server"
 	"github.com/cipherfold/cipherfold/io/blob/stores"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"

@@ -11,7 +11,7 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
-	"github.com/cipherfold/cipherfold/bench/s3server"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest/s3server"
 )
 
 // bucket is an object store in this process.

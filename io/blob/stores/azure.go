@@ -3,26 +3,104 @@ package stores
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
+	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob"
-	azureblobs "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"gocloud.dev/blob/azureblob"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
-// openAzure opens a container of Azure Blob Storage. Parameters of the URL are
-// those of gocloud.dev/blob/azureblob: storage_account, domain, protocol, cdn
-// and localemu, for which there are variables of the environment as well.
-func openAzure(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
-	if _, err := url.ParseQuery(u.Query); err != nil {
+// azureSettings say where an account is. They come from the environment, and
+// parameters of the URL go before it. Names and meaning are those of
+// gocloud.dev/blob/azureblob, which earlier versions used.
+type azureSettings struct {
+	account, domain, protocol string
+	cdn, emulator             bool
+	connection                string // a connection string, or ""
+}
+
+// azureEnvironment reads what the environment says.
+func azureEnvironment() *azureSettings {
+	s := &azureSettings{account: os.Getenv("AZURE_STORAGE_ACCOUNT"), domain: os.Getenv("AZURE_STORAGE_DOMAIN"), protocol: os.Getenv("AZURE_STORAGE_PROTOCOL")}
+	s.cdn, _ = strconv.ParseBool(os.Getenv("AZURE_STORAGE_IS_CDN"))
+	s.emulator, _ = strconv.ParseBool(os.Getenv("AZURE_STORAGE_IS_LOCAL_EMULATOR"))
+	for _, name := range []string{"AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGEBLOB_CONNECTIONSTRING"} {
+		if s.connection == "" {
+			s.connection = os.Getenv(name)
+		}
+	}
+	for field := range strings.SplitSeq(s.connection, ";") {
+		switch name, value, _ := strings.Cut(field, "="); {
+		case name == "AccountName" && s.account == "":
+			s.account = value
+		case name == "DefaultEndpointsProtocol" && s.protocol == "":
+			s.protocol = value
+		}
+	}
+	return s
+}
+
+// parse reads the parameters of a URL.
+func (s *azureSettings) parse(q url.Values) (err error) {
+	for name, values := range q {
+		value := values[0]
+		switch {
+		case len(values) > 1:
+			return fmt.Errorf("%s is given twice", name)
+		case name == "storage_account":
+			s.account = value
+		case name == "domain":
+			s.domain = value
+		case name == "protocol":
+			s.protocol = value
+		case name == "cdn":
+			s.cdn, err = strconv.ParseBool(value)
+		case name == "localemu":
+			s.emulator, err = strconv.ParseBool(value)
+		default:
+			return fmt.Errorf("unknown query parameter %q", name)
+		}
+		if err != nil {
+			return fmt.Errorf("invalid value %q of %s: %w", value, name, err)
+		}
+	}
+	return nil
+}
+
+// service is the URL of the account.
+func (s *azureSettings) service() (string, error) {
+	domain, protocol := s.domain, s.protocol
+	if domain == "" {
+		domain = "blob.core.windows.net"
+	}
+	if protocol == "" {
+		protocol = "https"
+	}
+	switch {
+	case s.account == "":
+		return "", errors.Join(errNoCredentials, errors.New("no storage account is named"))
+	case protocol != "http" && protocol != "https":
+		return "", fmt.Errorf("invalid protocol %q", protocol)
+	case s.emulator, strings.HasPrefix(domain, "127.0.0.1"), strings.HasPrefix(domain, "localhost"):
+		return protocol + "://" + domain + "/" + s.account, nil
+	case s.cdn:
+		return protocol + "://" + domain, nil
+	}
+	return protocol + "://" + s.account + "." + domain, nil
+}
+
+// openAzure opens a container of Azure Blob Storage.
+func openAzure(_ context.Context, u blob.URL, t *tuning) (*bucket, error) {
+	q, err := url.ParseQuery(u.Query)
+	if err != nil {
 		return nil, badQuery(u, err)
 	}
 	token := os.Getenv("AZURE_STORAGE_SAS_TOKEN")
@@ -30,60 +108,38 @@ func openAzure(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
 		return nil, &blob.Error{Path: u.String(), Kind: blob.ErrPermission, What: "a URL with parameters could lead the token of AZURE_STORAGE_SAS_TOKEN to another server",
 			Hint: "Set AZURE_STORAGE_ACCOUNT, AZURE_STORAGE_DOMAIN and AZURE_STORAGE_PROTOCOL instead."}
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = idleConnsPerHost, 0
-	client := &http.Client{Transport: &patient{do: transport.RoundTrip, patience: t.patience}}
-	b := &bucket{atEnd: []func() error{func() error { transport.CloseIdleConnections(); return nil }}}
-	at := &url.URL{Scheme: u.Scheme, Host: u.Bucket, RawQuery: u.Query}
-	opener := func(retries int32) *azureblob.URLOpener {
-		o := container.ClientOptions{ClientOptions: policy.ClientOptions{
-			Transport: client,
-			Retry:     policy.RetryOptions{MaxRetries: retries, RetryDelay: t.retries.first, MaxRetryDelay: t.retries.most},
-		}}
-		return &azureblob.URLOpener{
-			ServiceURLOptions: *azureblob.NewDefaultServiceURLOptions(),
-			MakeClient: func(service azureblob.ServiceURL, name azureblob.ContainerName) (*container.Client, error) {
-				return azureClient(string(service), string(name), &o)
-			},
+	s := azureEnvironment()
+	if err := s.parse(q); err != nil {
+		return nil, badQuery(u, err)
+	}
+	service, err := s.service()
+	if err != nil {
+		if u.Query != "" && !errors.Is(err, errNoCredentials) {
+			return nil, badQuery(u, err)
 		}
+		return nil, err
 	}
-	var err error
-	if b.reads, err = opener(-1).OpenBucketURL(ctx, at); err != nil {
-		return nil, azureOpening(u, err)
+	transport := keepIdle(http.DefaultTransport.(*http.Transport).Clone())
+	o := container.ClientOptions{ClientOptions: policy.ClientOptions{
+		Transport: &http.Client{Transport: &patient{do: transport.RoundTrip, patience: t.patience}},
+		Retry:     policy.RetryOptions{MaxRetries: -1}, // requests are made again by bucket.try alone
+		Telemetry: policy.TelemetryOptions{ApplicationID: userAgent},
+	}}
+	c, err := s.client(service, u.Bucket, token, &o)
+	if err != nil {
+		return nil, err
 	}
-	if b.writes, err = opener(int32(t.retries.attempts-1)).OpenBucketURL(ctx, at); err != nil {
-		return nil, azureOpening(u, err)
-	}
-	b.only = func(as func(any) bool, v version) error {
-		var o *azureblobs.DownloadStreamOptions
-		if as(&o) && v.etag != "" {
-			etag := azcore.ETag(v.etag)
-			o.AccessConditions = &azureblobs.AccessConditions{ModifiedAccessConditions: &azureblobs.ModifiedAccessConditions{IfMatch: &etag}}
-		}
-		return nil
-	}
-	return b, nil
+	return &bucket{client: &azureClient{c: c}, atEnd: transport.CloseIdleConnections}, nil
 }
 
-func azureOpening(u blob.URL, err error) error {
-	if u.Query != "" && !noCredentials(err) {
-		return badQuery(u, err)
-	}
-	return err
-}
-
-// azureClient is a client with the credentials that gocloud's would have, which
-// takes no options.
-func azureClient(service, name string, o *container.ClientOptions) (*container.Client, error) {
+// client is one with the credentials that the environment has.
+func (s *azureSettings) client(service, name, token string, o *container.ClientOptions) (*container.Client, error) {
 	at, err := url.JoinPath(service, name)
 	if err != nil {
 		return nil, err
 	}
+	// A key is that of the account in the environment, whatever the URL names.
 	account, key := os.Getenv("AZURE_STORAGE_ACCOUNT"), os.Getenv("AZURE_STORAGE_KEY")
-	connection := os.Getenv("AZURE_STORAGE_CONNECTION_STRING")
-	if connection == "" {
-		connection = os.Getenv("AZURE_STORAGEBLOB_CONNECTIONSTRING")
-	}
 	switch {
 	case account != "" && key != "":
 		credential, err := azblob.NewSharedKeyCredential(account, key)
@@ -91,14 +147,14 @@ func azureClient(service, name string, o *container.ClientOptions) (*container.C
 			return nil, errors.Join(errors.New("AZURE_STORAGE_KEY is not a key"), err)
 		}
 		return container.NewClientWithSharedKeyCredential(at, credential, o)
-	case os.Getenv("AZURE_STORAGE_SAS_TOKEN") != "":
-		return container.NewClientWithNoCredential(at, o)
-	case connection != "":
-		return container.NewClientFromConnectionString(connection, name, o)
+	case token != "":
+		return container.NewClientWithNoCredential(at+"?"+strings.TrimPrefix(token, "?"), o)
+	case s.connection != "":
+		return container.NewClientFromConnectionString(s.connection, name, o)
 	}
 	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: o.ClientOptions})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(errNoCredentials, err)
 	}
 	return container.NewClient(at, credential, o)
 }

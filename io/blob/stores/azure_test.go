@@ -62,7 +62,7 @@ func (s *objects) azure(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *objects) azurePut(w http.ResponseWriter, r *http.Request, key string, body []byte, refuse func(int, string)) {
-	o := &object{key: key, data: body, meta: map[string]string{}, fresh: r.Header.Get("If-None-Match") == "*"}
+	o := &stored{key: key, data: body, meta: map[string]string{}, fresh: r.Header.Get("If-None-Match") == "*"}
 	for name, values := range r.Header {
 		if strings.HasPrefix(strings.ToLower(name), "x-ms-meta-") {
 			o.meta[name] = values[0]
@@ -80,7 +80,7 @@ func (s *objects) azurePut(w http.ResponseWriter, r *http.Request, key string, b
 		w.Header().Set("x-ms-copy-status", "success")
 	case q.Get("comp") == "block":
 		if s.pending[key] == nil {
-			s.pending[key] = &object{blocks: map[string][]byte{}}
+			s.pending[key] = &stored{blocks: map[string][]byte{}}
 		}
 		s.pending[key].blocks[q.Get("blockid")] = body
 		w.WriteHeader(http.StatusCreated)

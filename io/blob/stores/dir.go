@@ -6,12 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
 	"time"
-
-	"gocloud.dev/gcerrors"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
@@ -96,7 +95,7 @@ func (u *partUpload) Write(p []byte) (int, error) {
 	if err == nil && u.limited && u.size > copyBytesMax {
 		err = &blob.Error{Path: u.name, What: "a part file that replaces others may have at most 5 GiB",
 			Hint: "Lower ‹rows_per_file›, or write to a directory that does not exist."}
-		u.err = err
+		u.upload.fail(err)
 	}
 	return n, err
 }
@@ -148,7 +147,7 @@ func (d *dir) replace(ctx context.Context) error {
 	}
 	for i, p := range d.parts {
 		to := path.Join(d.key, p.base)
-		if err := d.b.try(ctx, func() error { return d.b.reads.Copy(ctx, to, p.key, nil) }); err != nil {
+		if err := d.b.try(ctx, func() error { return d.b.client.copy(ctx, to, p.key) }); err != nil {
 			return d.b.error(d.name, fmt.Sprintf("copy %s into it", p.base), err)
 		}
 		if err := d.delete(ctx, p.key); err != nil {
@@ -161,8 +160,8 @@ func (d *dir) replace(ctx context.Context) error {
 
 // delete removes an object, if it is there.
 func (d *dir) delete(ctx context.Context, key string) error {
-	err := d.b.try(ctx, func() error { return d.b.reads.Delete(ctx, key) })
-	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+	err := d.b.try(ctx, func() error { return d.b.client.delete(ctx, key) })
+	if err != nil && status(err) != http.StatusNotFound {
 		return d.b.error(d.name, "remove "+path.Base(key), err)
 	}
 	return nil

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cipherfold/cipherfold/bench/s3server"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest/s3server"
 )
 
 // keys are all keys below a prefix, hidden ones too.

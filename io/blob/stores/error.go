@@ -10,11 +10,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/aws/smithy-go"
-	"gocloud.dev/gcerrors"
-	"google.golang.org/api/googleapi"
-
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
@@ -39,48 +34,59 @@ var stores = map[string]*store{
 	},
 }
 
+// refusal is a store's answer that it does not do what it was asked.
+type refusal struct {
+	status int    // of HTTP
+	code   string // the store's name for the reason, or ""
+	text   string // for people, in one line
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// refused makes a refusal of what a store said; code and message may be "".
+func refused(status int, code, message string) *refusal {
+	text := fmt.Sprintf("the store answers %d %s", status, http.StatusText(status))
+	switch {
+	case code != "" && message != "":
+		text = code + ": " + message
+	case code != "":
+		text = code
+	}
+	return &refusal{status: status, code: code, text: text}
+}
+
 // status is the HTTP status that a store answered, or 0.
 func status(err error) int {
-	var aws interface{ HTTPStatusCode() int }
-	var google *googleapi.Error
-	var azure *azcore.ResponseError
-	switch {
-	case errors.As(err, &aws):
-		return aws.HTTPStatusCode()
-	case errors.As(err, &google):
-		return google.Code
-	case errors.As(err, &azure):
-		return azure.StatusCode
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return r.status
 	}
 	return 0
 }
 
-// noCredentials reports whether a request failed for want of credentials. The
-// SDKs have no common error for it.
-func noCredentials(err error) bool {
-	text := err.Error()
-	for _, part := range []string{"get credentials", "retrieve credentials", "get identity", "could not find default credentials",
-		"no credentials available", "DefaultAzureCredential", "AccountName is required"} {
-		if strings.Contains(text, part) {
-			return true
-		}
+func code(err error) string {
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return r.code
 	}
-	return false
+	return ""
 }
+
+// unmet reports that a condition of the request did not hold.
+func unmet(err error) bool {
+	return status(err) == http.StatusPreconditionFailed || code(err) == "BlobAlreadyExists" // Azure's, with status 409
+}
+
+// errNoCredentials says that a request failed for want of credentials.
+var errNoCredentials = errors.New("no credentials were found")
 
 // passing reports whether an error may pass, so that the request is worth
 // making again.
 func (b *bucket) passing(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errChanged) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errChanged) || errors.Is(err, errNoCredentials) {
 		return false
 	}
 	if s := status(err); s != 0 {
 		return s >= 500 && s != http.StatusNotImplemented || s == http.StatusRequestTimeout || s == http.StatusTooManyRequests ||
-			s == http.StatusOK || s == http.StatusPartialContent || throttled(err)
-	}
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound, gcerrors.PermissionDenied, gcerrors.FailedPrecondition, gcerrors.InvalidArgument, gcerrors.AlreadyExists, gcerrors.Unimplemented:
-		return false
+			s == http.StatusOK || throttled(err)
 	}
 	var (
 		certificate *tls.CertificateVerificationError
@@ -88,7 +94,7 @@ func (b *bucket) passing(err error) bool {
 		name        *net.DNSError
 	)
 	switch {
-	case noCredentials(err), errors.As(err, &certificate), errors.As(err, &authority):
+	case errors.As(err, &certificate), errors.As(err, &authority), errors.Is(err, errTooManyParts):
 		return false
 	case errors.As(err, &name):
 		return !name.IsNotFound
@@ -99,12 +105,9 @@ func (b *bucket) passing(err error) bool {
 // throttled reports a refusal by S3 that asks to come again though its status
 // is one of wrong requests.
 func throttled(err error) bool {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return false
-	}
-	switch api.ErrorCode() {
-	case "RequestTimeout", "RequestTimeTooSkewed", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "OperationAborted":
+	switch code(err) {
+	case "RequestTimeout", "RequestTimeTooSkewed", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "OperationAborted",
+		"ConditionalRequestConflict":
 		return true
 	}
 	return false
@@ -125,19 +128,21 @@ func (b *bucket) error(name, doing string, err error) error {
 	}
 	e := &blob.Error{Path: name, Err: err}
 	var host *net.DNSError
-	code, s := gcerrors.Code(err), status(err)
+	s := status(err)
 	cause := brief(err)
 	switch {
 	case errors.Is(err, errChanged):
 		e.Kind, e.What = blob.ErrChanged, "the object was replaced while it was being read"
 		e.Hint = "Run the same command again, when nothing writes to it."
 		return e
-	case noCredentials(err):
+	case errors.Is(err, errNoCredentials):
 		e.Kind, e.Hint = blob.ErrPermission, b.store.credentials
-		cause = "no credentials were found"
-	case s == http.StatusUnauthorized, s == http.StatusForbidden, code == gcerrors.PermissionDenied:
+		cause = errNoCredentials.Error()
+	case s == http.StatusUnauthorized, s == http.StatusForbidden:
 		e.Kind, e.Hint = blob.ErrPermission, b.store.access
-	case code == gcerrors.NotFound, s == http.StatusNotFound:
+	case code(err) == noSuchUpload:
+		e.Hint = "A rule of the bucket may have removed the unfinished upload; run the same command again."
+	case s == http.StatusNotFound:
 		e.Kind, e.Hint = blob.ErrNotFound, "Check the URL."
 		cause = "no such object"
 		if noBucket(err) {
@@ -149,7 +154,7 @@ func (b *bucket) error(name, doing string, err error) error {
 		e.Kind, e.Hint = blob.ErrNotFound, "Set AWS_REGION, or add ?region=REGION to the URL."
 	case errors.As(err, &host) && host.IsNotFound:
 		e.Hint = "Check the network, and the endpoint, account or region."
-	case strings.Contains(err.Error(), "MaxUploadParts"):
+	case errors.Is(err, errTooManyParts):
 		e.Hint = "Write several files: ‹rows_per_file› N."
 	case b.passing(err):
 		cause = fmt.Sprintf("%s (tried %d times)", cause, b.tune.retries.attempts)
@@ -159,6 +164,9 @@ func (b *bucket) error(name, doing string, err error) error {
 	return e
 }
 
+// noSuchUpload is S3's code for parts that it does not know.
+const noSuchUpload = "NoSuchUpload"
+
 // errNoBucket says that it is not only the object that does not exist.
 var errNoBucket = errors.New("no such bucket")
 
@@ -166,40 +174,24 @@ func noBucket(err error) bool {
 	if errors.Is(err, errNoBucket) {
 		return true
 	}
-	text := err.Error()
-	for _, part := range []string{"NoSuchBucket", "ContainerNotFound", "bucket doesn't exist", "specified bucket does not exist"} {
-		if strings.Contains(text, part) {
-			return true
-		}
-	}
-	return false
+	r := (*refusal)(nil)
+	return errors.As(err, &r) && (r.code == "NoSuchBucket" || r.code == "ContainerNotFound" || strings.Contains(r.text, "specified bucket does not exist"))
 }
 
-// brief is the cause of an error without what the SDKs wrap around it.
+// brief is the cause of an error without what libraries wrap around it.
 func brief(err error) string {
 	var (
-		aws    smithy.APIError
-		google *googleapi.Error
-		azure  *azcore.ResponseError
+		answer *refusal
 		op     *net.OpError
 		stall  *stalledError
 	)
 	switch {
 	case errors.As(err, &stall):
 		return stall.Error()
-	case errors.As(err, &aws) && aws.ErrorMessage() != "":
-		return aws.ErrorCode() + ": " + aws.ErrorMessage()
-	case errors.As(err, &aws):
-		return aws.ErrorCode()
-	case errors.As(err, &google) && google.Message != "":
-		return fmt.Sprintf("%d %s: %s", google.Code, http.StatusText(google.Code), google.Message)
-	case errors.As(err, &azure):
-		return fmt.Sprintf("%d %s: %s", azure.StatusCode, http.StatusText(azure.StatusCode), azure.ErrorCode)
+	case errors.As(err, &answer):
+		return answer.text
 	case errors.As(err, &op):
 		return op.Error()
-	}
-	if s := status(err); s >= 400 {
-		return fmt.Sprintf("the store answers %d %s", s, http.StatusText(s))
 	}
 	// The innermost error says what happened, the others where.
 	for {

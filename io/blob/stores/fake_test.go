@@ -16,15 +16,16 @@ import (
 // objects is what the fake servers of Google's and Azure's protocols keep.
 type objects struct {
 	mu         sync.Mutex
-	all        map[string]*object
-	pending    map[string]*object // uploads under way, by an id
+	all        map[string]*stored
+	pending    map[string]*stored // uploads under way, by an id
 	generation int64
+	short      bool    // Google's takes only some of a part
 	fail       float64 // share of requests that is answered 503
 	random     *rand.Rand
 	requests   int
 }
 
-type object struct {
+type stored struct {
 	key        string
 	data       []byte
 	meta       map[string]string
@@ -34,10 +35,10 @@ type object struct {
 	fresh      bool // it must not be there before
 }
 
-func (o *object) etag() string { return fmt.Sprintf(`"%d"`, o.generation) }
+func (o *stored) etag() string { return fmt.Sprintf(`"%d"`, o.generation) }
 
 // put stores an object, unless it must be new and is not.
-func (s *objects) put(o *object) bool {
+func (s *objects) put(o *stored) bool {
 	if o.fresh && s.all[o.key] != nil {
 		return false
 	}
@@ -49,7 +50,7 @@ func (s *objects) put(o *object) bool {
 
 // serve starts a server, which handles one request at a time.
 func (s *objects) serve(t *testing.T, handle func(w http.ResponseWriter, r *http.Request)) *httptest.Server {
-	s.all, s.pending, s.random = map[string]*object{}, map[string]*object{}, rand.New(rand.NewPCG(1, 2))
+	s.all, s.pending, s.random = map[string]*stored{}, map[string]*stored{}, rand.New(rand.NewPCG(1, 2))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
-
-	gocloud "gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
@@ -47,11 +45,11 @@ type window struct {
 }
 
 func (b *bucket) open(ctx context.Context, name, key string) (*file, error) {
-	attributes, err := b.stat(ctx, key)
+	o, err := b.stat(ctx, key)
 	if err != nil {
 		return nil, b.error(name, "open", err)
 	}
-	f := &file{b: b, name: name, key: key, version: b.versionOf(attributes), sections: make(map[*section]bool)}
+	f := &file{b: b, name: name, key: key, version: o.version, sections: make(map[*section]bool)}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	return f, nil
 }
@@ -179,7 +177,7 @@ type section struct {
 	at, to int64
 
 	mu   sync.Mutex // Close of the file against a read
-	body *gocloud.Reader
+	body io.ReadCloser
 }
 
 func (s *section) Read(p []byte) (int, error) {
@@ -253,35 +251,17 @@ func (s *section) end() {
 }
 
 // request asks for n bytes of the object that was opened.
-func (f *file) request(off, n int64) (*gocloud.Reader, error) {
-	r, err := f.b.reads.NewRangeReader(f.ctx, f.key, off, n, &gocloud.ReaderOptions{
-		BeforeRead: func(as func(any) bool) error { return f.b.only(as, f.version) },
-	})
-	switch code := gcerrors.Code(err); {
-	case err == nil:
-	case code == gcerrors.FailedPrecondition, code == gcerrors.NotFound:
+func (f *file) request(off, n int64) (io.ReadCloser, error) {
+	body, seen, err := f.b.client.read(f.ctx, f.key, f.version, off, n)
+	switch status(err) {
+	case http.StatusPreconditionFailed, http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable:
 		return nil, errors.Join(errChanged, err)
-	default:
+	}
+	if err == nil && !f.version.is(seen) {
+		err = errors.Join(errChanged, body.Close())
+	}
+	if err != nil {
 		return nil, err
 	}
-	// Not every store that speaks S3 heeds conditions.
-	same := r.Size() == f.version.size && r.ModTime().Truncate(time.Second).Equal(f.version.modified.Truncate(time.Second))
-	if f.b.seen != nil {
-		etag := f.b.seen(r.As)
-		same = same && (etag == "" || etag == f.version.etag)
-	}
-	if !same {
-		_ = r.Close()
-		return nil, errChanged
-	}
-	return r, nil
-}
-
-// versionOf is the version that a listing of attributes tells of.
-func (b *bucket) versionOf(a *gocloud.Attributes) version {
-	v := version{size: a.Size, modified: a.ModTime, etag: a.ETag}
-	if g := googleGeneration(a); g != 0 {
-		v.generation = g
-	}
-	return v
+	return body, nil
 }

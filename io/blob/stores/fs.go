@@ -1,8 +1,8 @@
 // Package stores is blob.FS for names of all kinds: s3://, gs:// and azblob://
 // URLs live in object stores, everything else on the disk of this machine.
 //
-// It is apart from package blob so that only the program links the stores'
-// client libraries. It makes no request before a URL is used.
+// It is apart from package blob so that only the program links what finds and
+// signs with credentials. It makes no request before a URL is used.
 //
 // # Credentials
 //
@@ -113,12 +113,11 @@ func (s *FS) List(ctx context.Context, pattern string) ([]string, error) {
 func (s *FS) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
 	for _, b := range s.buckets {
-		errs = append(errs, b.close())
+		b.close()
 	}
 	s.buckets = nil
-	return errors.Join(errs...)
+	return nil
 }
 
 // route says where a name leads: to a path of this machine, or to a bucket.

@@ -2,33 +2,32 @@ package stores
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
-	"cloud.google.com/go/storage"
-	"github.com/googleapis/gax-go/v2"
-	gocloud "gocloud.dev/blob"
-	"gocloud.dev/blob/gcsblob"
-	"gocloud.dev/gcp"
-	"google.golang.org/api/option"
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/google"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
+// googleScope is what tokens are good for.
+const googleScope = "https://www.googleapis.com/auth/cloud-platform"
+
 // openGS opens a bucket of Google Cloud Storage. The URL has one parameter:
 // anonymous=true. STORAGE_EMULATOR_HOST leads to a store elsewhere.
-//
-// gocloud's own opening of URLs writes warnings to standard output, so it is
-// done here.
 func openGS(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
 	q, err := url.ParseQuery(u.Query)
 	if err != nil {
 		return nil, badQuery(u, err)
 	}
-	anonymous := os.Getenv("STORAGE_EMULATOR_HOST") != ""
+	emulator := os.Getenv("STORAGE_EMULATOR_HOST")
+	anonymous := emulator != ""
 	for name, values := range q {
 		yes, err := strconv.ParseBool(values[0])
 		if name != "anonymous" || err != nil {
@@ -36,54 +35,43 @@ func openGS(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
 		}
 		anonymous = anonymous || yes
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = idleConnsPerHost, 0
+	at, err := googleAddress(emulator)
+	if err != nil {
+		return nil, err
+	}
+	transport := keepIdle(http.DefaultTransport.(*http.Transport).Clone())
 	var base http.RoundTripper = &patient{do: transport.RoundTrip, patience: t.patience}
-	client := gcp.NewAnonymousHTTPClient(base)
 	if !anonymous {
 		// What it returns fetches tokens later on, too.
-		credentials, err := gcp.DefaultCredentials(context.WithoutCancel(ctx))
+		credentials, err := google.FindDefaultCredentials(context.WithoutCancel(ctx), googleScope)
 		if err != nil {
+			if strings.Contains(err.Error(), "could not find default credentials") { // it has no type
+				err = errors.Join(errNoCredentials, err)
+			}
 			return nil, err
 		}
-		if client, err = gcp.NewHTTPClient(base, gcp.CredentialsTokenSource(credentials)); err != nil {
-			return nil, err
-		}
+		base = &oauth2.Transport{Base: base, Source: credentials.TokenSource}
 	}
-	b := &bucket{}
-	open := func(retries ...storage.RetryOption) (*gocloud.Bucket, error) {
-		c, err := storage.NewClient(ctx, option.WithHTTPClient(&client.Client))
-		if err != nil {
-			return nil, err
-		}
-		c.SetRetry(retries...)
-		b.atEnd = append(b.atEnd, c.Close)
-		return gcsblob.OpenBucket(ctx, nil, u.Bucket, &gcsblob.Options{Client: c})
-	}
-	b.atEnd = append(b.atEnd, func() error { transport.CloseIdleConnections(); return nil })
-	if b.reads, err = open(storage.WithPolicy(storage.RetryNever)); err != nil {
-		return nil, err
-	}
-	// Sending the same bytes again is harmless, whatever is there.
-	if b.writes, err = open(storage.WithPolicy(storage.RetryAlways), storage.WithMaxAttempts(t.retries.attempts),
-		storage.WithBackoff(gax.Backoff{Initial: t.retries.first, Max: t.retries.most, Multiplier: 2})); err != nil {
-		return nil, err
-	}
-	b.only = func(as func(any) bool, v version) error {
-		var object **storage.ObjectHandle
-		if as(&object) && v.generation != 0 {
-			*object = (*object).Generation(v.generation)
-		}
-		return nil
-	}
-	return b, nil
+	return &bucket{client: &googleClient{at: at, bucket: u.Bucket, do: base.RoundTrip}, atEnd: transport.CloseIdleConnections}, nil
 }
 
-// googleGeneration is the number of an object's version, or 0 on other stores.
-func googleGeneration(a *gocloud.Attributes) int64 {
-	var attributes storage.ObjectAttrs
-	if !a.As(&attributes) {
-		return 0
+// googleAddress is where the store is, without a slash at its end: Google's, in
+// the universe of GOOGLE_CLOUD_UNIVERSE_DOMAIN, or an emulator, of which the
+// scheme may be missing and the path does not count.
+func googleAddress(emulator string) (string, error) {
+	if emulator == "" {
+		universe := os.Getenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN")
+		if universe == "" {
+			universe = "googleapis.com"
+		}
+		return "https://storage." + universe, nil
 	}
-	return attributes.Generation
+	if !strings.Contains(emulator, "://") {
+		emulator = "http://" + emulator
+	}
+	u, err := url.Parse(emulator)
+	if err != nil {
+		return "", fmt.Errorf("STORAGE_EMULATOR_HOST: %w", err)
+	}
+	return u.Scheme + "://" + u.Host, nil
 }

@@ -16,8 +16,8 @@ import (
 
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
-	"github.com/cipherfold/cipherfold/bench/s3server"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest/s3server"
 )
 
 var ctx = context.Background()

@@ -2,11 +2,9 @@ package stores
 
 import (
 	"context"
-	"io"
 	"path"
+	"slices"
 	"strings"
-
-	gocloud "gocloud.dev/blob"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
@@ -120,25 +118,35 @@ func (b *bucket) readDir(ctx context.Context, dir string) ([]blob.Entry, error) 
 	if dir != "" {
 		prefix = dir + "/"
 	}
-	it := b.reads.List(&gocloud.ListOptions{Prefix: prefix, Delimiter: "/"})
 	var entries []blob.Entry
+	token := ""
 	for {
-		var object *gocloud.ListObject
+		var p page
 		err := b.try(ctx, func() (err error) {
-			if object, err = it.Next(ctx); err == io.EOF {
-				object, err = nil, nil
-			}
+			p, err = b.client.list(ctx, prefix, token, listMax)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		if object == nil {
+		for _, key := range p.keys {
+			// What some tools make to show an empty directory is not a file.
+			if name := key[len(prefix):]; name != "" && !strings.HasSuffix(name, "/") {
+				entries = append(entries, blob.Entry{Name: name})
+			}
+		}
+		for _, key := range p.prefixes {
+			if name := strings.TrimSuffix(key[len(prefix):], "/"); name != "" {
+				entries = append(entries, blob.Entry{Name: name, Dir: true})
+			}
+		}
+		if p.next == "" {
+			slices.SortStableFunc(entries, func(a, b blob.Entry) int { return strings.Compare(a.Name, b.Name) })
 			return entries, nil
 		}
-		// What some tools make to show an empty directory is not a file.
-		if name := strings.TrimSuffix(object.Key[len(prefix):], "/"); name != "" && (object.IsDir || !strings.HasSuffix(object.Key, "/")) {
-			entries = append(entries, blob.Entry{Name: name, Dir: object.IsDir})
-		}
+		token = p.next
 	}
 }
+
+// listMax is how many keys are asked for at a time: all that S3 gives.
+const listMax = 1000

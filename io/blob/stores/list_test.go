@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cipherfold/cipherfold/bench/s3server"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest/s3server"
 )
 
 // Listing is the same on a store as on disk: the files, and the refusals.

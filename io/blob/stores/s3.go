@@ -3,29 +3,108 @@ package stores
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go/logging"
-	"gocloud.dev/blob/s3blob"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
-// abortPatience is how long a failed upload may take to be forgotten by the
-// store.
-const abortPatience = 30 * time.Second
+// s3Settings are what the parameters of an s3:// URL say, which the user guide lists.
+type s3Settings struct {
+	endpoint          string // "" means what the environment and the profile say, or Amazon's
+	pathStyle, styled bool   // the bucket is in the path; the URL says where it is
+	plain             bool   // http, not https
+	accelerate        bool
+	anonymous         bool
+	encryption        string // "", AES256, aws:kms and so on
+	encryptionKey     string
+	role              string
+	options           []func(*config.LoadOptions) error
+}
 
-// openS3 opens a bucket by S3's protocol. Parameters of the URL are those of
-// gocloud.dev/blob/s3blob: region, endpoint, profile, role, anonymous,
-// use_path_style, disable_https, ssetype, kmskeyid and so on.
+// parseS3 reads the parameters of a URL. Their names and values are those of
+// gocloud.dev/blob/s3blob, which earlier versions used.
+func parseS3(q url.Values) (*s3Settings, error) {
+	s := &s3Settings{}
+	for name, values := range q {
+		value, err := values[0], error(nil)
+		var yes bool
+		flag := func(to *bool) {
+			if value != "" {
+				*to, err = strconv.ParseBool(value)
+			}
+		}
+		switch name {
+		case "endpoint":
+			s.endpoint = value
+			if u, perr := url.Parse(value); value != "" && (perr != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+				err = errors.New("it begins with http:// or https://")
+			}
+		case "region":
+			s.options = append(s.options, config.WithRegion(value))
+		case "profile":
+			s.options = append(s.options, config.WithSharedConfigProfile(value))
+		case "role":
+			if s.role = value; !strings.HasPrefix(value, "arn:") {
+				err = errors.New("it begins with arn:")
+			}
+		case "anonymous":
+			flag(&s.anonymous)
+		case "use_path_style", "s3ForcePathStyle":
+			s.styled = true
+			flag(&s.pathStyle)
+		case "disable_https":
+			flag(&s.plain)
+		case "accelerate":
+			flag(&s.accelerate)
+		case "dualstack":
+			if flag(&yes); yes {
+				s.options = append(s.options, config.WithUseDualStackEndpoint(aws.DualStackEndpointStateEnabled))
+			}
+		case "fips":
+			if flag(&yes); yes {
+				s.options = append(s.options, config.WithUseFIPSEndpoint(aws.FIPSEndpointStateEnabled))
+			}
+		case "ssetype":
+			if at := slices.IndexFunc(encryptions, func(e string) bool { return strings.EqualFold(e, value) }); at >= 0 {
+				s.encryption = encryptions[at]
+			} else if value != "" {
+				err = errors.New("it is one of " + strings.Join(encryptions, ", "))
+			}
+		case "kmskeyid":
+			s.encryptionKey = value
+		case "request_checksum_calculation", "response_checksum_validation":
+			// Every upload is checked by its SHA-256, which the signature covers.
+			if value = strings.ToLower(value); value != "when_supported" && value != "when_required" {
+				err = errors.New("it is when_supported or when_required")
+			}
+		case "hostname_immutable", "rate_limiter_capacity", "awssdk": // without effect here
+		default:
+			return nil, fmt.Errorf("unknown query parameter %q", name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("invalid value %q of %s: %w", value, name, err)
+		}
+	}
+	return s, nil
+}
+
+var encryptions = []string{"AES256", "aws:fsx", "aws:kms", "aws:kms:dsse"}
+
+// openS3 opens a bucket by S3's protocol. Credentials, region and endpoint are
+// found as Amazon's own tools find them.
 //
 // A store elsewhere (?endpoint= or AWS_ENDPOINT_URL) is addressed with the
 // bucket in the path, which all of them know, unless the URL says otherwise.
@@ -34,86 +113,166 @@ func openS3(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
 	if err != nil {
 		return nil, badQuery(u, err)
 	}
-	endpoint := q.Get("endpoint")
-	q.Del("endpoint")
-	styled := q.Has("use_path_style") || q.Has("s3ForcePathStyle")
-	var opener s3blob.URLOpener
-	plain, err := opener.OpenBucketURL(ctx, &url.URL{Scheme: u.Scheme, Host: u.Bucket, RawQuery: q.Encode()})
+	s, err := parseS3(q)
 	if err != nil {
-		if strings.Contains(err.Error(), "query parameter") || strings.Contains(err.Error(), "invalid value") {
-			return nil, badQuery(u, err)
-		}
+		return nil, badQuery(u, err)
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, s.options...)
+	if err != nil {
 		return nil, err
 	}
-	defer plain.Close()
-	var client *s3.Client
-	plain.As(&client)
-	base, ok := client.Options().HTTPClient.(*awshttp.BuildableClient) // with the certificates of AWS_CA_BUNDLE
+	if s.endpoint == "" {
+		s.endpoint = s3Endpoint(ctx, &cfg)
+	}
+	if s.role != "" {
+		if cfg.Region == "" {
+			return nil, errNoRegion
+		}
+		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), s.role))
+	}
+	region := cfg.Region
+	if region == "" && s.endpoint != "" {
+		region = "us-east-1" // of no meaning there, but part of a signature
+	}
+	if region == "" {
+		return nil, errNoRegion
+	}
+	at, err := s3Address(u.Bucket, region, s, s3Uses(ctx, &cfg))
+	if err != nil {
+		return nil, badQuery(u, err)
+	}
+	base, ok := cfg.HTTPClient.(*awshttp.BuildableClient) // with the certificates of AWS_CA_BUNDLE
 	if !ok {
 		base = awshttp.NewBuildableClient()
 	}
-	transport := base.GetTransport()
-	transport.MaxIdleConnsPerHost, transport.MaxIdleConns = idleConnsPerHost, 0
-	common := func(o *s3.Options) {
-		if endpoint != "" {
-			o.BaseEndpoint = aws.String(endpoint)
-		}
-		if o.BaseEndpoint != nil {
-			if !styled {
-				o.UsePathStyle = true
+	transport := keepIdle(base.GetTransport())
+	c := &s3Client{at: at, region: region, bucket: u.Bucket, signer: v4.NewSigner(), do: (&patient{do: transport.RoundTrip, patience: t.patience}).Do,
+		encryption: s.encryption, encryptionKey: s.encryptionKey}
+	if !s.anonymous {
+		c.credentials = cfg.Credentials
+	}
+	return &bucket{client: c, atEnd: transport.CloseIdleConnections}, nil
+}
+
+// s3Endpoint is the endpoint that the environment or the profile sets, or "".
+func s3Endpoint(ctx context.Context, cfg *aws.Config) string {
+	for _, source := range cfg.ConfigSources {
+		if p, ok := source.(interface {
+			GetIgnoreConfiguredEndpoints(context.Context) (bool, bool, error)
+		}); ok {
+			if ignore, found, err := p.GetIgnoreConfiguredEndpoints(ctx); found && err == nil {
+				if ignore {
+					return ""
+				}
+				break
 			}
-			if o.Region == "" {
-				o.Region = "us-east-1" // of no meaning there, but part of a signature
+		}
+	}
+	for _, source := range cfg.ConfigSources {
+		if p, ok := source.(interface {
+			GetServiceBaseEndpoint(context.Context, string) (string, bool, error)
+		}); ok {
+			if endpoint, found, err := p.GetServiceBaseEndpoint(ctx, "S3"); found && err == nil {
+				return endpoint
 			}
 		}
-		o.Logger = logging.Nop{} // what matters is in errors
-		o.HTTPClient = &patient{do: transport.RoundTrip, patience: t.patience}
 	}
-	if o := client.Options(); o.Region == "" && o.BaseEndpoint == nil && endpoint == "" {
-		return nil, errNoRegion
-	}
-	reads := s3.New(client.Options(), common, func(o *s3.Options) { o.Retryer = aws.NopRetryer{} })
-	writes := s3.New(client.Options(), common, func(o *s3.Options) {
-		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts, o.MaxBackoff, o.RateLimiter = t.retries.attempts, t.retries.most, ratelimit.None
-			o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return t.retries.delay(attempt), nil })
-		})
-	})
-	b := &bucket{atEnd: []func() error{func() error { transport.CloseIdleConnections(); return nil }}}
-	if b.reads, err = s3blob.OpenBucket(ctx, reads, u.Bucket, &opener.Options); err != nil {
-		return nil, err
-	}
-	if b.writes, err = s3blob.OpenBucket(ctx, writes, u.Bucket, &opener.Options); err != nil {
-		return nil, err
-	}
-	b.only = func(as func(any) bool, v version) error {
-		var in *s3.GetObjectInput
-		if as(&in) && v.etag != "" {
-			in.IfMatch = aws.String(v.etag)
+	return aws.ToString(cfg.BaseEndpoint)
+}
+
+// s3Variant are the variants of Amazon's endpoints.
+type s3Variant struct{ dualstack, fips bool }
+
+// s3Uses says which variant the URL, the environment or the profile asks for.
+func s3Uses(ctx context.Context, cfg *aws.Config) (v s3Variant) {
+	var hasDual, hasFIPS bool
+	for _, source := range cfg.ConfigSources {
+		if p, ok := source.(interface {
+			GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error)
+		}); ok && !hasDual {
+			var state aws.DualStackEndpointState
+			state, hasDual, _ = p.GetUseDualStackEndpoint(ctx)
+			v.dualstack = hasDual && state == aws.DualStackEndpointStateEnabled
 		}
-		return nil
-	}
-	b.seen = func(as func(any) bool) string {
-		var out s3.GetObjectOutput
-		if !as(&out) {
-			return ""
+		if p, ok := source.(interface {
+			GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error)
+		}); ok && !hasFIPS {
+			var state aws.FIPSEndpointState
+			state, hasFIPS, _ = p.GetUseFIPSEndpoint(ctx)
+			v.fips = hasFIPS && state == aws.FIPSEndpointStateEnabled
 		}
-		return aws.ToString(out.ETag)
 	}
-	b.finish = func(as func(any) bool) error {
-		var manager *transfermanager.Client
-		if as(&manager) {
-			// gocloud leaves the abortion of a cancelled upload to the cancelled
-			// context, so that it would stay in the store.
-			*manager = *transfermanager.New(writes, func(o *transfermanager.Options) {
-				o.PartSizeBytes, o.MultipartUploadThreshold, o.Concurrency = int64(t.partBytes), int64(t.partBytes), t.concurrency
-				o.RequestChecksumCalculation = opener.Options.RequestChecksumCalculation
-				o.FailTimeout = abortPatience
-			})
+	return v
+}
+
+var (
+	hostLabel = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+	// hostLabels are several of them, as plain http allows: a certificate is for one.
+	hostLabels = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`)
+)
+
+// s3Domains are those of Amazon's partitions, by the beginning of their regions' names.
+var s3Domains = []struct{ region, domain, dualstack string }{
+	{"cn-", "amazonaws.com.cn", "amazonaws.com.cn"},
+	{"us-isob-", "sc2s.sgov.gov", ""},
+	{"us-isof-", "csp.hci.ic.gov", ""},
+	{"us-iso-", "c2s.ic.gov", ""},
+	{"eu-isoe-", "cloud.adc-e.uk", ""},
+	{"eusc-", "amazonaws.eu", ""},
+	{"", "amazonaws.com", "amazonaws.com"},
+}
+
+// s3Address is the URL of a bucket, without a slash at its end.
+func s3Address(name, region string, s *s3Settings, v s3Variant) (*url.URL, error) {
+	if strings.HasSuffix(name, "--x-s3") && s.endpoint == "" {
+		return nil, errors.New("directory buckets of S3 Express are not supported")
+	}
+	at := &url.URL{Scheme: "https"}
+	inPath := s.pathStyle
+	if s.endpoint != "" {
+		u, err := url.Parse(s.endpoint)
+		if err != nil || u.Host == "" {
+			return nil, fmt.Errorf("the endpoint %q is not a URL", s.endpoint)
 		}
-		return nil
+		at.Scheme, at.Host, at.Path = u.Scheme, u.Host, strings.TrimSuffix(u.Path, "/")
+		inPath = inPath || !s.styled || net.ParseIP(u.Hostname()) != nil
+	} else {
+		if s.plain {
+			at.Scheme = "http"
+		}
+		i := slices.IndexFunc(s3Domains, func(d struct{ region, domain, dualstack string }) bool { return strings.HasPrefix(region, d.region) })
+		domain, host := s3Domains[i].domain, "s3"
+		if v.dualstack {
+			if domain = s3Domains[i].dualstack; domain == "" {
+				return nil, errors.New("there are no dualstack endpoints in region " + region)
+			}
+		}
+		if v.fips {
+			host = "s3-fips"
+		}
+		switch {
+		case s.accelerate && (v.fips || inPath || !hostLabel.MatchString(name)):
+			return nil, errors.New("accelerate needs a bucket that is addressed by its host, without dots, and no fips")
+		case s.accelerate && v.dualstack:
+			at.Host = "s3-accelerate.dualstack." + domain
+		case s.accelerate:
+			at.Host = "s3-accelerate." + domain
+		case v.dualstack:
+			at.Host = host + ".dualstack." + region + "." + domain
+		default:
+			at.Host = host + "." + region + "." + domain
+		}
 	}
-	return b, nil
+	label := hostLabel
+	if at.Scheme == "http" {
+		label = hostLabels
+	}
+	if inPath || !label.MatchString(name) {
+		at.Path += "/" + name
+	} else {
+		at.Host = name + "." + at.Host
+	}
+	return at, nil
 }
 
 var errNoRegion = errors.New("no region is set")

@@ -15,8 +15,8 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
-	"github.com/cipherfold/cipherfold/bench/s3server"
 	"github.com/cipherfold/cipherfold/io/blob"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest/s3server"
 )
 
 func TestWriteRead(t *testing.T) {
@@ -46,7 +46,7 @@ func (p *place) delete(keys ...string) {
 		p.t.Fatal(err)
 	}
 	for _, key := range keys {
-		if err := b.reads.Delete(ctx, key); err != nil {
+		if err := b.client.delete(ctx, key); err != nil {
 			p.t.Fatal(err)
 		}
 	}

@@ -2,9 +2,12 @@ package stores
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,12 +15,16 @@ import (
 // for each that is likely to be under way.
 const idleConnsPerHost = 64
 
+// keepIdle has a transport keep its connections for the next request.
+func keepIdle(t *http.Transport) *http.Transport {
+	t.MaxIdleConnsPerHost, t.MaxIdleConns = idleConnsPerHost, 0
+	return t
+}
+
 // stalledError is the failure of a request that makes no progress.
 type stalledError struct{ patience time.Duration }
 
-func (e *stalledError) Error() string   { return fmt.Sprintf("no answer for %v", e.patience) }
-func (e *stalledError) Timeout() bool   { return true } // the SDKs try again
-func (e *stalledError) Temporary() bool { return true }
+func (e *stalledError) Error() string { return fmt.Sprintf("no answer for %v", e.patience) }
 
 // patient is an HTTP client that gives up a request which makes no progress for
 // some time: that sends and receives nothing. Requests and answers may take as
@@ -30,7 +37,7 @@ type patient struct {
 // RoundTrip makes it the transport of an http.Client.
 func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) { return p.Do(req) }
 
-// Do makes it a client of the AWS and Azure SDKs.
+// Do makes it a client of Azure's library.
 func (p *patient) Do(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	stalled := &stalledError{p.patience}
@@ -92,3 +99,48 @@ func (r *received) Close() error {
 	r.cancel()
 	return err
 }
+
+// answerBytesMax limits what is read of an answer that is no object.
+const answerBytesMax = 16 << 20
+
+// answer reads an answer that is no object, to its end.
+func answer(resp *http.Response) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(resp.Body, answerBytesMax+1))
+	if err == nil && len(text) > answerBytesMax {
+		err = errors.New("the store's answer is too long")
+	}
+	return text, errors.Join(err, resp.Body.Close())
+}
+
+// seen is the version that an answer tells of; n bytes are in it.
+func seen(h http.Header, n int64) version {
+	v := totalOf(h.Get("Content-Range"), n)
+	v.etag = h.Get("ETag")
+	v.modified, _ = http.ParseTime(h.Get("Last-Modified"))
+	return v
+}
+
+// totalOf is the version of an object of which n bytes or a range were answered.
+func totalOf(contentRange string, n int64) version {
+	if _, total, ok := strings.Cut(contentRange, "/"); ok {
+		n, _ = strconv.ParseInt(total, 10, 64) // 0, which is no size, when it cannot be read
+	}
+	return version{size: n}
+}
+
+// ranged is the answer to a request for the bytes from off.
+func ranged(resp *http.Response, off int64) (io.ReadCloser, version, error) {
+	v := seen(resp.Header, resp.ContentLength)
+	begins := off == 0 // as the whole does, which is an answer too
+	if resp.StatusCode == http.StatusPartialContent {
+		begins = strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", off))
+	}
+	if !begins {
+		return nil, v, errors.Join(errors.New("the store delivers other bytes than were asked for"), resp.Body.Close())
+	}
+	return resp.Body, v, nil
+}
+
+func byteRange(off, n int64) string { return fmt.Sprintf("bytes=%d-%d", off, off+n-1) }
+
+const userAgent = "cipherfold"
