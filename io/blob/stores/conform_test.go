@@ -19,8 +19,8 @@ func conform(t *testing.T, s *objects, prefix, query string) {
 	before := runtime.NumGoroutine()
 	fs := &FS{tune: impatient()}
 	p := &place{FS: fs, t: t, prefix: prefix, query: query}
-	for round, share := range []float64{0, 0.2} {
-		s.setFail(share)
+	for round, share := range [][2]float64{{}, {0.2, 0}, {0.1, 0.1}} {
+		s.inject(share[0], share[1])
 		for _, n := range []int{0, 1, 100_000, partBytes, 2*partBytes + 7} {
 			data := random(byte(n), n)
 			p.check("x", nil)
@@ -122,7 +122,7 @@ func conform(t *testing.T, s *objects, prefix, query string) {
 		}
 		s.remove("")
 	}
-	s.setFail(0)
+	s.inject(0, 0)
 	if err := fs.Close(); err != nil {
 		t.Error(err)
 	}

@@ -21,6 +21,7 @@ type objects struct {
 	generation int64
 	short      bool    // Google's takes only some of a part
 	fail       float64 // share of requests that is answered 503
+	lost       float64 // share of requests that is carried out and answered 503
 	random     *rand.Rand
 	requests   int
 }
@@ -55,21 +56,25 @@ func (s *objects) serve(t *testing.T, handle func(w http.ResponseWriter, r *http
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.requests++
-		if s.random.Float64() < s.fail {
+		switch x := s.random.Float64(); {
+		case x < s.fail:
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.WriteHeader(http.StatusServiceUnavailable)
-			return
+		case x < s.fail+s.lost:
+			handle(httptest.NewRecorder(), r)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		default:
+			handle(w, r)
 		}
-		handle(w, r)
 	}))
 	t.Cleanup(server.Close)
 	return server
 }
 
-func (s *objects) setFail(share float64) {
+func (s *objects) inject(fail, lost float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fail = share
+	s.fail, s.lost = fail, lost
 }
 
 // list returns keys and common prefixes below a prefix, in order.

@@ -182,7 +182,7 @@ func TestGoogle(t *testing.T) {
 	fs := &FS{tune: impatient()}
 	defer fs.Close()
 	p := &place{FS: fs, t: t, prefix: "gs://data/"}
-	s.setFail(0.1)
+	s.inject(0.1, 0.1)
 	p.put("short", random(3, partBytes+3*chunkBytes/2))
 	p.check("short", random(3, partBytes+3*chunkBytes/2))
 	if len(s.pending) == 0 {

@@ -104,7 +104,7 @@ func (c *googleClient) call(ctx context.Context, method, at string, header http.
 		return err
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return fmt.Errorf("the store's answer is not Google's: %w", err)
+		return fmt.Errorf("the store's answer is not Google's: %v", err)
 	}
 	return nil
 }

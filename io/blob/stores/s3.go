@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -146,7 +147,7 @@ func openS3(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
 		base = awshttp.NewBuildableClient()
 	}
 	transport := keepIdle(base.GetTransport())
-	c := &s3Client{at: at, region: region, bucket: u.Bucket, signer: v4.NewSigner(), do: (&patient{do: transport.RoundTrip, patience: t.patience}).Do,
+	c := &s3Client{at: at, region: region, bucket: u.Bucket, signer: v4.NewSigner(), now: time.Now, do: (&patient{do: transport.RoundTrip, patience: t.patience}).Do,
 		encryption: s.encryption, encryptionKey: s.encryptionKey}
 	if !s.anonymous {
 		c.credentials = cfg.Credentials

@@ -40,13 +40,8 @@ func TestWriteRead(t *testing.T) {
 
 func (p *place) delete(keys ...string) {
 	p.t.Helper()
-	u, _ := blob.ParseURL(p.name(""))
-	b, err := p.bucket(ctx, p.name(""), blob.URL{Scheme: u.Scheme, Bucket: u.Bucket, Query: u.Query}, openS3)
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	for _, key := range keys {
-		if err := b.client.delete(ctx, key); err != nil {
+		if err := p.s3().client.delete(ctx, key); err != nil {
 			p.t.Fatal(err)
 		}
 	}

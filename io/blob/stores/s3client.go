@@ -36,6 +36,7 @@ type s3Client struct {
 	credentials aws.CredentialsProvider // nil for anonymous requests
 	signer      *v4.Signer
 	do          func(*http.Request) (*http.Response, error)
+	now         func() time.Time
 	ahead       atomic.Int64 // how far the store's clock is ahead of ours, in nanoseconds
 
 	encryption, encryptionKey string
@@ -100,7 +101,7 @@ func (c *s3Client) request(ctx context.Context, method, key string, query url.Va
 	}
 	r := s3Refusal(resp.StatusCode, text)
 	if date, perr := http.ParseTime(resp.Header.Get("Date")); perr == nil && r.code == "RequestTimeTooSkewed" {
-		c.ahead.Store(int64(time.Until(date)))
+		c.ahead.Store(int64(date.Sub(c.now())))
 	}
 	return nil, r
 }
@@ -124,7 +125,7 @@ func (c *s3Client) sign(ctx context.Context, req *http.Request, body []byte) err
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", hash)
-	now := time.Now().Add(time.Duration(c.ahead.Load())).UTC()
+	now := c.now().Add(time.Duration(c.ahead.Load())).UTC()
 	return c.signer.SignHTTP(ctx, credentials, req, hash, "s3", c.region, now, func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 }
 
@@ -149,7 +150,7 @@ func (c *s3Client) call(ctx context.Context, method, key string, query url.Value
 	text = bytes.TrimSpace(text)
 	var root struct{ XMLName xml.Name }
 	if err := xml.Unmarshal(text, &root); err != nil {
-		return nil, fmt.Errorf("the store's answer is not S3's: %w", err)
+		return nil, fmt.Errorf("the store's answer is not S3's: %v", err)
 	}
 	if root.XMLName.Local == "Error" {
 		r := s3Refusal(http.StatusOK, text)
@@ -159,7 +160,7 @@ func (c *s3Client) call(ctx context.Context, method, key string, query url.Value
 		return nil, r
 	}
 	if err := xml.Unmarshal(text, out); err != nil {
-		return nil, fmt.Errorf("the store's answer is not S3's: %w", err)
+		return nil, fmt.Errorf("the store's answer is not S3's: %v", err)
 	}
 	return resp.Header, nil
 }
@@ -211,7 +212,7 @@ func (c *s3Client) list(ctx context.Context, prefix, token string, n int) (page,
 		if answer.EncodingType == "url" {
 			plain, err := url.QueryUnescape(s)
 			if err != nil {
-				failed = fmt.Errorf("the store's listing has the key %q: %w", s, err)
+				failed = fmt.Errorf("the store's listing has the key %q: %v", s, err)
 			}
 			return plain
 		}

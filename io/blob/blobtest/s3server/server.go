@@ -5,6 +5,7 @@ package s3server
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log"
@@ -26,6 +27,7 @@ type Server struct {
 	server  *http.Server
 	faults  atomic.Pointer[dice]
 	counts  counts
+	keys    atomic.Pointer[keys]
 }
 
 // Start serves a backend on a free port of this machine, without faults. The
@@ -100,8 +102,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve is the store, with the conditions of S3 that gofakes3 lacks.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if want := r.Header.Get("X-Amz-Content-Sha256"); len(want) == 2*sha256.Size { // and not UNSIGNED-PAYLOAD
+		r.Body = &signedBody{r.Body, sha256.New(), want}
+	}
 	var status int
-	switch {
+	switch k := s.keys.Load(); {
+	case k != nil && !k.authentic(r):
+		status = http.StatusForbidden
 	case r.Method == http.MethodGet && r.Header.Get("If-Match") != "":
 		if found, etag := s.head(r); found && etag != r.Header.Get("If-Match") {
 			status = http.StatusPreconditionFailed
@@ -117,6 +124,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
+	if status == http.StatusForbidden {
+		fmt.Fprint(w, "<Error><Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match the signature you provided.</Message></Error>")
+		return
+	}
 	fmt.Fprint(w, "<Error><Code>PreconditionFailed</Code><Message>At least one of the preconditions you specified did not hold.</Message></Error>")
 }
 
