@@ -129,7 +129,7 @@ func openAzure(_ context.Context, u blob.URL, t *tuning) (*bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bucket{client: &azureClient{c: c}, atEnd: transport.CloseIdleConnections}, nil
+	return &bucket{client: &azureClient{c: c}, server: serverName(strings.TrimSuffix(c.URL(), "/"+u.Bucket)), atEnd: transport.CloseIdleConnections}, nil
 }
 
 // client is one with the credentials that the environment has.

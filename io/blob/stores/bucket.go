@@ -17,6 +17,7 @@ type bucket struct {
 	store  *store
 	tune   *tuning
 	client client
+	server string      // which store of its kind it is in; "" for the one that names are of when nothing else is said
 	found  atomic.Bool // the bucket is known to exist
 	atEnd  func()      // frees what the client holds
 }

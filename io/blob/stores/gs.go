@@ -52,7 +52,7 @@ func openGS(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
 		}
 		base = &oauth2.Transport{Base: base, Source: credentials.TokenSource}
 	}
-	return &bucket{client: &googleClient{at: at, bucket: u.Bucket, do: base.RoundTrip}, atEnd: transport.CloseIdleConnections}, nil
+	return &bucket{client: &googleClient{at: at, bucket: u.Bucket, do: base.RoundTrip}, server: serverName(emulator), atEnd: transport.CloseIdleConnections}, nil
 }
 
 // googleAddress is where the store is, without a slash at its end: Google's, in

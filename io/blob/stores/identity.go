@@ -4,11 +4,7 @@ import (
 	"context"
 	"net"
 	"net/url"
-	"os"
 	"strings"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
@@ -26,11 +22,11 @@ func (s *FS) Identify(ctx context.Context, name string) (blob.Identity, error) {
 		id.Name = name
 		return id, err
 	}
-	return blob.Object(name, u, b.server(), func(ctx context.Context) (string, error) {
-		a, err := b.stat(ctx, u.Key)
+	return blob.Object(name, u, b.server, func(ctx context.Context) (string, error) {
+		o, err := b.stat(ctx, u.Key)
 		switch {
 		case err == nil:
-			return versionText(b.versionOf(a)), nil
+			return versionText(o.version), nil
 		case absent(err):
 			return "", nil
 		}
@@ -40,28 +36,12 @@ func (s *FS) Identify(ctx context.Context, name string) (blob.Identity, error) {
 
 var _ blob.Identifier = (*FS)(nil)
 
-// server is which store of its kind a bucket is in; "" for the one that its names are of when nothing else is said.
-func (b *bucket) server() string {
-	switch b.url.Scheme {
-	case "s3":
-		var c *s3.Client
-		if b.reads.As(&c) && c.Options().BaseEndpoint != nil {
-			return serverName(*c.Options().BaseEndpoint)
-		}
-	case "gs":
-		return serverName(os.Getenv("STORAGE_EMULATOR_HOST"))
-	case "azblob":
-		var c *container.Client
-		if b.reads.As(&c) {
-			return serverName(strings.TrimSuffix(c.URL(), "/"+b.url.Bucket))
-		}
-	}
-	return ""
-}
-
 // serverName is the host of an endpoint and what follows it, written in one way: without the scheme and its port, in lower case,
-// this machine by one name. All endpoints of Amazon lead to the same buckets.
+// this machine by one name; "" for none. All endpoints of Amazon lead to the same buckets.
 func serverName(endpoint string) string {
+	if endpoint == "" {
+		return ""
+	}
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "http://" + endpoint
 	}

@@ -152,7 +152,7 @@ func openS3(ctx context.Context, u blob.URL, t *tuning) (*bucket, error) {
 	if !s.anonymous {
 		c.credentials = cfg.Credentials
 	}
-	return &bucket{client: c, atEnd: transport.CloseIdleConnections}, nil
+	return &bucket{client: c, server: serverName(s.endpoint), atEnd: transport.CloseIdleConnections}, nil
 }
 
 // s3Endpoint is the endpoint that the environment or the profile sets, or "".
