@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"unicode"
+
+	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
 
 // Identity is the file, or the place for one, that a name leads to. Two names of one file have the same identity, however they
@@ -96,6 +98,18 @@ func (a Identity) SameObject(ctx context.Context, b Identity) (bool, error) {
 	}
 	y, err := b.version(ctx)
 	return err == nil && x == y, err
+}
+
+// fileKey is equal for the names of one file. Where the system does not tell it
+// is the path, on Windows without regard to case.
+func fileKey(name string, info os.FileInfo) string {
+	if key, ok := system.FileKey(name, info); ok {
+		return key
+	}
+	if runtime.GOOS == "windows" {
+		name = fold(name)
+	}
+	return "path:" + name
 }
 
 // linksMax bounds the symbolic links followed from one name, as systems do.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
 
 // Local is the file system of this machine; names are its paths. The zero
@@ -22,7 +24,7 @@ var _ Disk = Local{}
 
 func (l Local) withDefaults() Local {
 	if l.linkAnonymous == nil {
-		l.linkAnonymous = linkAnonymous
+		l.linkAnonymous = system.LinkAnonymous
 	}
 	if l.link == nil {
 		l.link = os.Link

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
 
 var ctx = context.Background()
@@ -80,7 +82,7 @@ func checkTemps(t *testing.T, l Local, dir, base string) {
 		t.Fatal(err)
 	}
 	want := 0
-	if f, err := openAnonymous(dir, 0o600); l.named || err != nil {
+	if f, err := system.OpenAnonymous(dir, 0o600); l.named || err != nil {
 		want = 1
 	} else if err := f.Close(); err != nil {
 		t.Fatal(err)

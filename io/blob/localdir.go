@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
 
 // CreateDir writes the files into a directory with a hidden temporary name beside the target. Commit gives it its
@@ -37,7 +39,7 @@ func (l Local) CreateDir(ctx context.Context, name string, opts CreateOptions) (
 		return nil, e
 	}
 	// Where nothing can be locked, nothing is considered stale.
-	u.lock, _ = lockDir(u.temp)
+	u.lock = lockDir(u.temp)
 	return u, nil
 }
 
@@ -54,7 +56,7 @@ func removeStale(parent, base string) {
 			continue
 		}
 		stale := filepath.Join(parent, e.Name())
-		if lock, err := lockDir(stale); err == nil && lock != nil {
+		if lock := lockDir(stale); lock != nil {
 			_ = os.RemoveAll(stale) // it is hidden; the next one may try again
 			_ = lock.Close()
 		}
@@ -138,7 +140,7 @@ func (u *localDir) place() error {
 	if err == nil || !u.overwrite {
 		return err
 	}
-	if exchange(u.temp, u.target) == nil {
+	if system.Exchange(u.temp, u.target) == nil {
 		return nil
 	}
 	old := filepath.Join(filepath.Dir(u.target), tempName(filepath.Base(u.target)))

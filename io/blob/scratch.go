@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
+
+	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
 
 // Scratch makes an anonymous file with O_TMPFILE. Where there is no such thing, it uses a hidden temporary name that
@@ -19,7 +21,7 @@ func (l Local) Scratch(ctx context.Context, dir string) (Scratch, error) {
 		dir = os.TempDir()
 	}
 	if !l.named {
-		if f, err := openAnonymous(dir, 0o600); err == nil {
+		if f, err := system.OpenAnonymous(dir, 0o600); err == nil {
 			return &localScratch{f: f, dir: dir}, nil
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"unicode/utf8"
+
+	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
 
 // tempMark is in the name of every temporary file: .NAME.cipherfold-tmp-RANDOM. Where files can be anonymous, a file
@@ -70,7 +72,7 @@ func (l Local) begin(name, target string, opts CreateOptions) (Upload, error) {
 	}
 	u := &localUpload{name: name, target: target, mode: mode, overwrite: opts.Overwrite, disk: l.withDefaults()}
 	if !l.named {
-		if f, err := openAnonymous(dir, mode); err == nil {
+		if f, err := system.OpenAnonymous(dir, mode); err == nil {
 			u.f = f
 			return u, nil
 		}

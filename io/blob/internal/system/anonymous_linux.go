@@ -1,4 +1,4 @@
-package blob
+package system
 
 import (
 	"errors"
@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openAnonymous makes a file without a name on the file system of dir, for writing and reading. Some file systems
+// OpenAnonymous makes a file without a name on the file system of dir, for writing and reading. Some file systems
 // cannot.
-func openAnonymous(dir string, mode fs.FileMode) (*os.File, error) {
+func OpenAnonymous(dir string, mode fs.FileMode) (*os.File, error) {
 	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, mode)
 }
 
-// linkAnonymous gives such a file its name, unless something has it.
-func linkAnonymous(f *os.File, name string) error {
+// LinkAnonymous gives such a file its name, unless something has it.
+func LinkAnonymous(f *os.File, name string) error {
 	// Any process may do so through /proc. Without it, a process needs the capability CAP_DAC_READ_SEARCH or Linux
 	// 6.10.
 	fd := int(f.Fd())
@@ -30,7 +30,7 @@ func linkAnonymous(f *os.File, name string) error {
 	return nil
 }
 
-// exchange swaps two names at once.
-func exchange(a, b string) error {
+// Exchange swaps two names at once.
+func Exchange(a, b string) error {
 	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
 }

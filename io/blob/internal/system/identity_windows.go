@@ -1,4 +1,4 @@
-package blob
+package system
 
 import (
 	"fmt"
@@ -7,22 +7,22 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// fileKey is equal for the names of one file: its volume and file id. Where these cannot be had it is the path, without regard
-// to case.
-func fileKey(name string, _ os.FileInfo) string {
+// FileKey is equal for the names of one file: its volume and file id. It returns
+// false when these are not known.
+func FileKey(name string, _ os.FileInfo) (string, bool) {
 	path, err := windows.UTF16PtrFromString(name)
 	if err != nil {
-		return "path:" + fold(name)
+		return "", false
 	}
 	h, err := windows.CreateFile(path, 0, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil,
 		windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
 	if err != nil {
-		return "path:" + fold(name)
+		return "", false
 	}
 	defer windows.CloseHandle(h)
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(h, &info); err != nil {
-		return "path:" + fold(name)
+		return "", false
 	}
-	return fmt.Sprintf("file:%d:%d:%d", info.VolumeSerialNumber, info.FileIndexHigh, info.FileIndexLow)
+	return fmt.Sprintf("file:%d:%d:%d", info.VolumeSerialNumber, info.FileIndexHigh, info.FileIndexLow), true
 }

@@ -1,5 +1,3 @@
-//go:build unix
-
 package blob
 
 import (
@@ -7,8 +5,11 @@ import (
 	"errors"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
+
+// ErrLocked is what an *Error of Lock may be about, for errors.Is.
+var ErrLocked = errors.New("is in use by another program")
 
 // Lock locks a file against every other Lock of it, until unlock is called or the process ends in any way. It makes
 // the file if there is none. A file that is locked already is refused at once with ErrLocked. File systems without
@@ -21,21 +22,30 @@ func (Local) Lock(ctx context.Context, name string) (unlock func() error, err er
 	if err != nil {
 		return nil, wrap(name, "lock", err)
 	}
-	for {
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
+	err = system.Lock(f)
 	switch {
 	case err == nil:
 		return f.Close, nil
-	case errors.Is(err, unix.EWOULDBLOCK):
+	case errors.Is(err, system.ErrInUse):
 		err = &Error{Path: name, Kind: ErrLocked, Err: err, Hint: "Wait until the other program is done."}
-	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.ENOLCK), errors.Is(err, errors.ErrUnsupported):
+	case errors.Is(err, errors.ErrUnsupported):
 		err = &Error{Path: name, Err: errors.ErrUnsupported, What: "cannot lock: the file system has no locks"}
 	default:
 		err = wrap(name, "lock", err)
 	}
 	return nil, errors.Join(err, f.Close())
+}
+
+// lockDir locks a directory until it is closed, or the process ends. It returns nil where it cannot: then the directory is
+// not considered stale.
+func lockDir(name string) *os.File {
+	d, err := os.Open(name)
+	if err != nil {
+		return nil
+	}
+	if system.Lock(d) != nil {
+		_ = d.Close()
+		return nil
+	}
+	return d
 }

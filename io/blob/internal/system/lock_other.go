@@ -1,0 +1,11 @@
+//go:build !unix
+
+package system
+
+import (
+	"errors"
+	"os"
+)
+
+// Lock locks nothing here.
+func Lock(*os.File) error { return errors.ErrUnsupported }
