@@ -59,7 +59,7 @@ func parseS3(q url.Values) (*s3Settings, error) {
 			s.options = append(s.options, config.WithSharedConfigProfile(value))
 		case "role":
 			if s.role = value; !strings.HasPrefix(value, "arn:") {
-				err = errors.New("it begins with arn:")
+				err = errors.New("it is an ARN, such as arn:aws:iam::ACCOUNT:role/NAME")
 			}
 		case "anonymous":
 			flag(&s.anonymous)

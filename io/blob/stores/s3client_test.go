@@ -89,7 +89,7 @@ func TestS3Address(t *testing.T) {
 		}
 	}
 	for query, cause := range map[string]string{
-		"endpoint=minio:9000": "begins with http", "role=me": "begins with arn:", "ssetype=rot13": "it is one of", "fips=perhaps": "perhaps", "profil=x": "unknown query parameter",
+		"endpoint=minio:9000": "begins with http", "role=me": "it is an ARN", "ssetype=rot13": "it is one of", "fips=perhaps": "perhaps", "profil=x": "unknown query parameter",
 		"request_checksum_calculation=never": "when_required", "anonymous=2": "invalid value",
 	} {
 		q, err := url.ParseQuery(query)
