@@ -188,7 +188,7 @@ func (c *console) attach(bars *mpb.Progress) {
 }
 
 func (c *console) Write(p []byte) (int, error) {
-	if text := render(string(p), asFlag); text != string(p) { // notes come from everywhere
+	if text := written(string(p), asFlag); text != string(p) { // notes come from everywhere
 		_, err := c.Write([]byte(text))
 		return len(p), err
 	}

@@ -8,8 +8,8 @@ import (
 // and a command as «run job.toml ‹resume›». Here these become what a person writes: flags on a command line, keys in a job file,
 // and lines to type.
 
-// render writes fields and commands. Within a command every field is a flag.
-func render(text string, field func(name string) string) string {
+// written writes fields and commands. Within a command every field is a flag.
+func written(text string, field func(name string) string) string {
 	if !strings.ContainsAny(text, "‹«") {
 		return text
 	}
@@ -70,7 +70,7 @@ func fieldOf(flag string) string { return "‹" + strings.ReplaceAll(flag, "-", 
 // say writes a message in the words of the command line, or in those of the job file that is being worked on.
 func (a *app) say(text string) string {
 	if a.jobFile {
-		return render(text, asKey)
+		return written(text, asKey)
 	}
-	return render(text, asFlag)
+	return written(text, asFlag)
 }

@@ -16,7 +16,7 @@ func TestRender(t *testing.T) {
 		"nothing":                      {"nothing", "nothing"},
 		"":                             {"", ""},
 	} {
-		if got := [2]string{render(text, asFlag), render(text, asKey)}; got != want {
+		if got := [2]string{written(text, asFlag), written(text, asKey)}; got != want {
 			t.Errorf("%s becomes\n%q, not\n%q", text, got, want)
 		}
 	}
