@@ -20,7 +20,7 @@ const (
 )
 
 // notDocuments are folders whose Markdown is data of tests.
-var notDocuments = []string{".git", "node_modules", "bench/testdata"}
+var notDocuments = []string{".git", "node_modules", "bench/render/testdata"}
 
 // Every Markdown document of the module keeps the rules.
 func TestDocuments(t *testing.T) {
@@ -79,7 +79,7 @@ func TestDocumentChecker(t *testing.T) {
 			"a.md":                   {Data: []byte(test.source)},
 			"b.md":                   {Data: []byte("# One, `two`: d!\n")},
 			"sub/code.go":            {Data: []byte("package sub // " + strings.Repeat("x", 200))},
-			"bench/testdata/gold.md": {Data: []byte("[b](nowhere.md)")},
+			"bench/render/testdata/gold.md": {Data: []byte("[b](nowhere.md)")},
 		}
 		violations, _, err := checkDocuments(module)
 		if err != nil {
