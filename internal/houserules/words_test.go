@@ -76,9 +76,9 @@ func TestDocumentChecker(t *testing.T) {
 	}
 	for _, test := range tests {
 		module := fstest.MapFS{
-			"a.md":                   {Data: []byte(test.source)},
-			"b.md":                   {Data: []byte("# One, `two`: d!\n")},
-			"sub/code.go":            {Data: []byte("package sub // " + strings.Repeat("x", 200))},
+			"a.md":                          {Data: []byte(test.source)},
+			"b.md":                          {Data: []byte("# One, `two`: d!\n")},
+			"sub/code.go":                   {Data: []byte("package sub // " + strings.Repeat("x", 200))},
 			"bench/render/testdata/gold.md": {Data: []byte("[b](nowhere.md)")},
 		}
 		violations, _, err := checkDocuments(module)
