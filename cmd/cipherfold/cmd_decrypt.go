@@ -41,7 +41,7 @@ func (o *decryptOptions) complete(_ *app, f *pflag.FlagSet, hint string) error {
 }
 
 func (o *decryptOptions) step(a *app) batch.Step {
-	return batch.Step{Decrypt: &o.Request, Overwrite: o.overwrite, Key: func(ctx context.Context) (keys.Key, error) { return o.key.read(ctx, a) }}
+	return batch.Step{Request: &o.Request, Overwrite: o.overwrite, Key: func(ctx context.Context) (keys.Key, error) { return o.key.read(ctx, a) }}
 }
 
 func (a *app) decryptCommand() *cobra.Command {

@@ -60,7 +60,7 @@ func (o *encryptOptions) complete(_ *app, f *pflag.FlagSet, hint string) error {
 }
 
 func (o *encryptOptions) step(a *app) batch.Step {
-	return batch.Step{Encrypt: &o.Request, Overwrite: o.overwrite, Key: func(ctx context.Context) (keys.Key, error) { return o.key.read(ctx, a) }}
+	return batch.Step{Request: &o.Request, Overwrite: o.overwrite, Key: func(ctx context.Context) (keys.Key, error) { return o.key.read(ctx, a) }}
 }
 
 func (a *app) encryptCommand() *cobra.Command {

@@ -68,7 +68,7 @@ func (o *fuseOptions) complete(a *app, f *pflag.FlagSet, hint string) error {
 }
 
 func (o *fuseOptions) step(*app) batch.Step {
-	return batch.Step{Fuse: &o.Request, Overwrite: o.overwrite}
+	return batch.Step{Request: &o.Request, Overwrite: o.overwrite}
 }
 
 func (a *app) fuseCommand() *cobra.Command {

@@ -31,11 +31,11 @@ and the steps that can begin are divided for N shards; what the shards of an unp
 			if err != nil {
 				return err
 			}
-			f, err := batch.Plan(cmd.Context(), j, shards)
+			e, err := j.Estimate(cmd.Context(), shards)
 			if err != nil {
 				return err
 			}
-			return a.print(f, func(w io.Writer) { writeForecast(w, f, args[0]) })
+			return a.print(e, func(w io.Writer) { writeEstimate(w, e, args[0]) })
 		},
 	}
 	a.unusedReceiptKeyFlag(cmd.Flags())
@@ -43,9 +43,9 @@ and the steps that can begin are divided for N shards; what the shards of an unp
 	return cmd
 }
 
-func writeForecast(w io.Writer, f *batch.Forecast, file string) {
+func writeEstimate(w io.Writer, e *batch.Estimate, file string) {
 	level := 0
-	for _, s := range f.Steps {
+	for _, s := range e.Steps {
 		if s.Level != level {
 			level = s.Level
 			fmt.Fprintf(w, "level %d\n", level)
@@ -85,10 +85,10 @@ func writeForecast(w io.Writer, f *batch.Forecast, file string) {
 		}
 	}
 	switch {
-	case f.Level == 0:
-		fmt.Fprintf(w, "the job is done (%s)\n", f.Dir)
-	case f.Shards > 0:
-		fmt.Fprintf(w, "next: cipherfold shard %s I/%d for I = 1 to %d, in any order; then: cipherfold merge %s\n", file, f.Shards, f.Shards, file)
+	case e.Level == 0:
+		fmt.Fprintf(w, "the job is done (%s)\n", e.Dir)
+	case e.Shards > 0:
+		fmt.Fprintf(w, "next: cipherfold shard %s I/%d for I = 1 to %d, in any order; then: cipherfold merge %s\n", file, e.Shards, e.Shards, file)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cipherfold/cipherfold/engine/batch"
+	"github.com/cipherfold/cipherfold/engine/batch/jobfile"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
 )
@@ -38,21 +39,21 @@ func registerStep(verb string, options func() stepOptions) { steps[verb] = optio
 
 // readJob reads a job file.
 func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
-	text, err := receipt.ReadFile(cmd.Context(), a.options(false).Files(), name, batch.FileBytesMax)
+	text, err := receipt.ReadFile(cmd.Context(), a.options(false).Files(), name, jobfile.BytesMax)
 	if err != nil {
 		return nil, err
 	}
 	j := &batch.Job{File: name}
 	overwrite := false
 	head := a.jobFlags(cmd, j, &overwrite)
-	schemas := map[string]batch.Schema{"job": schemaOf(head)}
+	schemas := map[string]jobfile.Schema{"job": schemaOf(head)}
 	for verb, options := range steps {
 		flags := pflag.NewFlagSet(verb, pflag.ContinueOnError)
 		options().AddFlags(flags)
 		schemas[verb] = schemaOf(flags)
 	}
 	a.jobFile = true
-	file, err := batch.ParseFile(name, text, schemas, os.LookupEnv)
+	file, err := jobfile.Parse(name, text, batch.Verbs(), schemas, os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
@@ -117,17 +118,17 @@ type unheeded struct{ pflag.Value }
 func (unheeded) Set(string) error { return nil }
 
 // schemaOf are the keys that set flags.
-func schemaOf(flags *pflag.FlagSet) batch.Schema {
-	s := batch.Schema{}
+func schemaOf(flags *pflag.FlagSet) jobfile.Schema {
+	s := jobfile.Schema{}
 	flags.VisitAll(func(f *pflag.Flag) {
-		kind := batch.Text
+		kind := jobfile.Text
 		switch typ := f.Value.Type(); {
 		case typ == "bool":
-			kind = batch.Bool
+			kind = jobfile.Bool
 		case strings.HasPrefix(typ, "int"):
-			kind = batch.Number
+			kind = jobfile.Number
 		case typ == "stringArray", typ == "stringSlice", f.Name == "by":
-			kind = batch.List
+			kind = jobfile.List
 		}
 		s[keyOf(f.Name)] = kind
 	})
@@ -140,7 +141,7 @@ func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
 var noParameters = []string{"overwrite", "passphrase-file"}
 
 // setFlags sets flags by the keys of a table, and returns what was set.
-func setFlags(flags *pflag.FlagSet, t *batch.Table) (map[string]receipt.Values, error) {
+func setFlags(flags *pflag.FlagSet, t *jobfile.Table) (map[string]receipt.Values, error) {
 	parameters := map[string]receipt.Values{}
 	for key, v := range t.Keys {
 		f := flags.Lookup(strings.ReplaceAll(key, "_", "-"))
@@ -162,7 +163,7 @@ func setFlags(flags *pflag.FlagSet, t *batch.Table) (map[string]receipt.Values, 
 }
 
 // readStep reads a step from its table.
-func (a *app) readStep(t *batch.Table) (*batch.Step, error) {
+func (a *app) readStep(t *jobfile.Table) (*batch.Step, error) {
 	options := steps[t.Name]()
 	flags := pflag.NewFlagSet(t.Name, pflag.ContinueOnError)
 	options.AddFlags(flags)

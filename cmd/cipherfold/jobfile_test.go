@@ -2,10 +2,21 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/engine/batch"
 )
+
+// Every verb that can be a step of a job has options, and the other way round.
+func TestStepsHaveOptions(t *testing.T) {
+	if have, want := slices.Sorted(maps.Keys(steps)), slices.Sorted(slices.Values(batch.Verbs())); !slices.Equal(have, want) {
+		t.Errorf("there are options of %q, and steps of %q", have, want)
+	}
+}
 
 // What is wrong with a step is told in the words of the job file, with its line, also when only the work shows it; what can
 // be known before leaves no job directory.

@@ -9,7 +9,7 @@
 //	parts/       results of finished parts of steps under way
 //	receipt.json the signed receipt, when all is done
 //
-// A step is cut into parts: ranges of rows, so large that a part takes seconds. A part is written to a file that gets its
+// A step is divided into parts: ranges of rows, so large that a part takes seconds. A part is written to a file that gets its
 // name when it is complete and on disk, and then goes into the journal with its digest. When all parts are there they are
 // put together into the step's output, which is noted in the journal before and after it gets its name.
 //

@@ -4,145 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"path"
-	"reflect"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
+	"github.com/cipherfold/cipherfold/engine/enginetest"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
-	"github.com/cipherfold/cipherfold/io/column"
 )
 
 var ctx = context.Background()
-
-// someSchemas have keys of every kind.
-var someSchemas = map[string]Schema{
-	"job":     {"name": Text, "dir": Text, "part_rows": Number},
-	"encrypt": {"in": List, "out": Text, "id": List, "layout": Text, "max_adds": Number, "overwrite": Bool},
-	"fuse":    {"in": List, "out": Text, "by": List},
-	"decrypt": {"in": Text, "out": Text, "overwrite": Bool},
-}
-
-// someEnv is an environment of one variable.
-func someEnv(name string) (string, bool) { return "2026-11-22", name == "DATE" }
-
-// bounded fails when f allocates more than `most` bytes, whatever of it was freed.
-func bounded(t *testing.T, most uint64, f func()) {
-	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > most {
-		t.Fatalf("%d bytes were allocated, more than %d", n, most)
-	}
-}
-
-// refusal fails unless an error is one about bad input, which names the file and says what to do.
-func refusal(t *testing.T, err error, file string) {
-	t.Helper()
-	var bad *column.InputError
-	if !errors.As(err, &bad) || bad.File != file || bad.Hint == "" {
-		t.Fatalf("%v is no refusal of %s with a hint", err, file)
-	}
-}
-
-// document is a job file as TOML would have it.
-func (f *File) document() map[string]any {
-	table := func(t Table) map[string]any {
-		out := map[string]any{}
-		for key, v := range t.Keys {
-			switch someSchemas[t.Name][key] {
-			case List:
-				out[key] = []string(v.Values)
-			case Text:
-				out[key] = v.Values[0]
-			case Number:
-				n, _ := strconv.ParseInt(v.Values[0], 10, 64)
-				out[key] = n
-			case Bool:
-				out[key] = v.Values[0] == "true"
-			}
-		}
-		return out
-	}
-	doc := map[string]any{"version": 1, "job": table(f.Job)}
-	for _, s := range f.Steps {
-		steps, _ := doc[s.Name].([]map[string]any)
-		doc[s.Name] = append(steps, table(s))
-	}
-	return doc
-}
-
-// values are the values of a table without their lines.
-func (t *Table) values() map[string]receipt.Values {
-	out := map[string]receipt.Values{}
-	for key, v := range t.Keys {
-		out[key] = v.Values
-	}
-	return out
-}
-
-// FuzzFile reads job files. What is accepted means the same when it is written anew; what is not is a *job.UsageError that
-// says in which line of which file.
-func FuzzFile(f *testing.F) {
-	const good = "version = 1\n[job]\nname = \"n\"\ndir = 'd'\npart_rows = 7\n"
-	for _, text := range []string{
-		good + "[[encrypt]]\nin = [\"a-${DATE}.csv\", \"b\"]\nid = \"id\"\nmax_adds = 1_000\noverwrite = true\n[[fuse]]\nin = \"*.cf\"\nby = []\n[[decrypt]]\nin = \"x\"\n",
-		good + "[[fuse]]\n[[fuse]] # again\nin = '''a\nb'''\n[[encrypt]]\n\"out\" = \"\\u00e9\"\n",
-		good + "[fuse]\nin = \"a\"\n", good, "version = 2\n", "[job]\n[[job]]\n", good + "[[fuse]]\nin = \"${HOME}\"\n", good + "[[fuse]]\nin = \"${DATE\"\n",
-		good + "fuse = [{in = \"a\"}, {in = [\"b\"], out = \"c\"}]\n", "version = 1\njob = {name = \"x\"}\nencrypt = [[]]\n", good + "[[fuse]]\nin = [1, [2]]\nby = 1.5\n",
-		"a.b.c = 1979-05-27T07:32:00Z", strings.Repeat("[", 1000), "version = 1\n" + strings.Repeat("[[fuse]]\n", 300), "\ufeffversion = 1", "version = 0x1\r\n[job]\r\n[[fuse]]\r\n",
-	} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		if len(text) > 1<<16 {
-			return
-		}
-		bounded(t, 16<<20+1000*uint64(len(text)), func() {
-			file, err := ParseFile("job.toml", []byte(text), someSchemas, someEnv)
-			if err != nil {
-				var bad *job.UsageError
-				if !errors.As(err, &bad) || !strings.HasPrefix(bad.Cause, "job.toml") {
-					t.Fatalf("%v is no refusal of the file", err)
-				}
-				return
-			}
-			lines := 1 + strings.Count(text, "\n")
-			for _, s := range append([]Table{file.Job}, file.Steps...) {
-				for key, v := range s.Keys {
-					if v.Line < 0 || v.Line > lines || s.Line < 0 || s.Line > lines {
-						t.Errorf("%s in line %d, the table in line %d of %d", key, v.Line, s.Line, lines)
-					}
-				}
-			}
-			var again bytes.Buffer
-			if err := toml.NewEncoder(&again).Encode(file.document()); err != nil {
-				t.Fatal(err)
-			}
-			other, err := ParseFile("job.toml", again.Bytes(), someSchemas, someEnv)
-			if err != nil {
-				t.Fatalf("written anew it is refused: %v\n%s", err, again.Bytes())
-			}
-			same := func(a, b Table) bool { return a.Name == b.Name && reflect.DeepEqual(a.values(), b.values()) }
-			if !same(file.Job, other.Job) || !slices.EqualFunc(file.Steps, other.Steps, same) {
-				t.Fatalf("written anew it means something else:\n%s", again.Bytes())
-			}
-		})
-	})
-}
 
 // somePlan is a plan of three steps.
 func somePlan() *PlanFile {
@@ -198,7 +74,7 @@ func someJournal(t testing.TB, plan string) []byte {
 	var out []byte
 	for _, e := range []entry{
 		{Event: began, Time: at, Plan: plan}, {Event: keyed, Time: at, Step: "encrypt-1", Key: "k"}, {Event: working, Time: at, Step: "encrypt-1"},
-		{Event: made, Time: at, Step: "encrypt-1", Part: &part, Cut: "c", File: file, Report: report}, {Event: writing, Time: at, Step: "encrypt-1", File: file},
+		{Event: made, Time: at, Step: "encrypt-1", Part: &part, Partition: "c", File: file, Report: report}, {Event: writing, Time: at, Step: "encrypt-1", File: file},
 		{Event: done, Time: at, Step: "encrypt-1", Outputs: []receipt.File{*file}, Report: report}, {Event: finished, Time: at},
 	} {
 		out = append(out, line(t, e)...)
@@ -222,7 +98,7 @@ func FuzzJournal(f *testing.F) {
 		if seal {
 			data = sealLines(data)
 		}
-		bounded(t, 16<<20+1000*uint64(len(data)), func() {
+		enginetest.Bounded(t, 16<<20+1000*len(data), func() {
 			disk, _ := planned(t)
 			name := path.Join("d", journalName)
 			disk.Put(name, data)
@@ -233,7 +109,7 @@ func FuzzJournal(f *testing.F) {
 			}()
 			entries, valid, err := readJournal(ctx, disk, name)
 			if err != nil {
-				refusal(t, err, name)
+				enginetest.Refusal(t, err, name)
 				return
 			}
 			if valid > int64(len(data)) || valid > 0 && data[valid-1] != '\n' || bytes.Count(data[:valid], []byte("\n")) != len(entries) {
@@ -255,7 +131,7 @@ func FuzzJournal(f *testing.F) {
 			}
 			s, err := readState(ctx, disk, "d")
 			if err != nil {
-				refusal(t, err, name)
+				enginetest.Refusal(t, err, name)
 				return
 			}
 			if s.valid != valid || s.began != (len(entries) > 0) || s.level() < 0 || s.level() > 3 {
@@ -276,12 +152,12 @@ func FuzzPlan(f *testing.F) {
 	f.Add([]byte(`{"version":1}`))
 	f.Add([]byte(`{"version":1,"steps":[{"name":"a","level":-9},{"parameters":{"":[]}}],"inputs":[null]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		bounded(t, 16<<20+1000*uint64(len(data)), func() {
+		enginetest.Bounded(t, 16<<20+1000*len(data), func() {
 			disk := &blobtest.Mem{}
 			disk.Put("p", data)
 			p, err := readPlan(ctx, disk, "p")
 			if err != nil {
-				refusal(t, err, "p")
+				enginetest.Refusal(t, err, "p")
 				return
 			}
 			digest := p.digest
@@ -309,68 +185,108 @@ func FuzzPlan(f *testing.F) {
 	})
 }
 
-// FuzzCut reads the files that say how a step is divided. The parts of one that is accepted are all rows, once.
-func FuzzCut(f *testing.F) {
+// divided is a partition of a verb without findings.
+func divided(rows, align, bytes, partBytes, partsMax, partRows int64, shards int) *partition {
+	d := &job.Division{Rows: rows, Align: align, RowsBytes: bytes, PartBytes: partBytes, PartsMax: partsMax}
+	return newPartition(verbNamed("fuse"), d, partRows, shards)
+}
+
+// FuzzPartition reads the files that say how a step is divided, as one of every verb. The parts of one that is accepted are
+// all rows, once.
+func FuzzPartition(f *testing.F) {
 	for _, text := range []string{
 		`{"rows":10,"part_rows":3,"shards":2,"encrypt":{}}`, `{"rows":0,"part_rows":1,"decrypt":{}}`, `{"rows":9223372036854775807,"part_rows":9223372036854775806}`,
 		`{"rows":9223372036854775807,"part_rows":1}`, `{"rows":-1,"part_rows":1}`, `{"rows":1,"part_rows":0}`, `{"rows":1048577,"part_rows":1}`, `{"rows":1e3}`, `{`,
+		`{"rows":1,"part_rows":1,"decrypt":{"whole":true,"key":{"fingerprint":"k"}}}`, `{"rows":1,"part_rows":1,"decrypt":null}`,
 	} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		bounded(t, 256<<20+1000*uint64(len(data)), func() {
-			disk := &blobtest.Mem{}
-			disk.Put("c", data)
-			c, err := readCut(ctx, disk, "c")
-			if err != nil {
-				refusal(t, err, "c")
-				return
-			}
-			at := int64(0)
-			ranges := c.ranges()
-			for _, r := range ranges {
-				if r.From != at || r.To < at || r.To == at && c.Rows > 0 || r.To-at > c.PartRows {
-					t.Fatalf("%+v: part %+v after %d", c, r, at)
-				}
-				at = r.To
-			}
-			if at != c.Rows || len(ranges) == 0 || len(ranges) > partsMax {
-				t.Fatalf("%+v: %d parts with %d rows", c, len(ranges), at)
-			}
-			text, err := json.Marshal(c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			disk.Put("d", text)
-			again, err := readCut(ctx, disk, "d")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if other, err := json.Marshal(again); err != nil || !bytes.Equal(text, other) {
-				t.Fatalf("%s, written anew %s, %v", text, other, err)
-			}
-		})
+		for i := range verbs {
+			enginetest.Bounded(t, 256<<20+1000*len(data), func() { partitionOf(t, &verbs[i], data) })
+		}
 	})
 }
 
-// However many rows there are and whatever the user wishes, there are not too many parts, and a cut can be read again.
-func TestCutsHaveBounds(t *testing.T) {
+// partitionOf reads what may be the partition of a step of a verb.
+func partitionOf(t *testing.T, v *verb, data []byte) {
+	disk := &blobtest.Mem{}
+	disk.Put("p", data)
+	p, err := readPartition(ctx, disk, v, "p")
+	if err != nil {
+		enginetest.Refusal(t, err, "p")
+		return
+	}
+	if (p.found != nil) != (v.found != nil) {
+		t.Fatalf("%s: %+v", v.name, p)
+	}
+	at := int64(0)
+	ranges := p.ranges()
+	for _, r := range ranges {
+		if r.From != at || r.To < at || r.To == at && p.Rows > 0 || r.To-at > p.PartRows {
+			t.Fatalf("%+v: part %+v after %d", p, r, at)
+		}
+		at = r.To
+	}
+	if at != p.Rows || len(ranges) == 0 || len(ranges) > partsMax {
+		t.Fatalf("%+v: %d parts with %d rows", p, len(ranges), at)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.Put("q", text)
+	again, err := readPartition(ctx, disk, v, "q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, err := json.Marshal(again); err != nil || !bytes.Equal(text, other) || again.key() != p.key() || again.once() != p.once() {
+		t.Fatalf("%s, written anew %s, %v", text, other, err)
+	}
+}
+
+// What the last version wrote beside the parts of jobs that are under way is read, and written by the byte.
+func TestPartitionsOfTheLastVersion(t *testing.T) {
+	for _, x := range []struct{ verb, text, key string }{
+		{"encrypt", `{"rows":400,"part_rows":100,"shards":2,"encrypt":{"key":{"fingerprint":"7f42","scheme":"paillier","variant":"djn","bits":2048},` +
+			`"inputs":[{"file":"a.csv","rows":400}],"records":400,"measures":["x","y"],"bounds":[65535,255],"columns":1,"ciphertext_bytes":512,` +
+			`"max_adds":1048576,"block_records":1,"preparation":[{"on":"y","step":"unit","value":"kg"},{"on":"y","step":"missing","value":"zero"}]}}`, "7f42"},
+		{"fuse", `{"rows":60,"part_rows":10}`, ""},
+		{"decrypt", `{"rows":3,"part_rows":1,"shards":3,"decrypt":{"key":{"fingerprint":"b2","scheme":"paillier","variant":"djn","bits":512},"rows":3,` +
+			`"records":3,"columns":1,"ciphertext_bytes":128}}`, "b2"},
+		{"decrypt", `{"rows":3,"part_rows":3,"shards":3,"decrypt":{"key":{"fingerprint":"b2","scheme":"paillier","variant":"djn","bits":512},"rows":3,` +
+			`"records":3,"columns":1,"ciphertext_bytes":128,"whole":true}}`, "b2"},
+	} {
+		p, err := parsePartition(verbNamed(x.verb), []byte(x.text+"\n"))
+		if err != nil {
+			t.Errorf("%s: %v", x.text, err)
+			continue
+		}
+		if text, err := json.Marshal(p); err != nil || string(text) != x.text || p.key() != x.key || p.once() != strings.Contains(x.text, "whole") {
+			t.Errorf("%s became %s, key %q, once %v, %v", x.text, text, p.key(), p.once(), err)
+		}
+	}
+}
+
+// However many rows there are and whatever the user wishes, there are not too many parts, and a partition can be read again.
+func TestPartitionsHaveBounds(t *testing.T) {
 	const most = 1<<63 - 1
+	const few = 128 // parts, that are all open at a time
 	for _, rows := range []int64{0, 1, 2, partsMax, partsMax + 1, 1 << 40, 1 << 62} {
 		for _, partRows := range []int64{0, 1, 7, 1 << 30, most} {
 			for _, align := range []int64{1, 48} {
 				for _, shards := range []int{0, 1, 100, 1000, ShardsMax} {
-					if c := newCut(rows, align, 512, fusePartBytes, partRows, shards, fusePartsMax); len(c.ranges()) > fusePartsMax {
-						t.Errorf("%d rows, parts of %d, %d together, %d shards: %d parts of a fusion", rows, partRows, align, shards, len(c.ranges()))
+					if p := divided(rows, align, 512, 4<<30, few, partRows, shards); len(p.ranges()) > few {
+						t.Errorf("%d rows, parts of %d, %d together, %d shards: %d parts of a fusion", rows, partRows, align, shards, len(p.ranges()))
 					}
-					c := newCut(rows, align, 512, partBytes, partRows, shards, partsMax)
-					text, err := json.Marshal(c)
+					p := divided(rows, align, 512, 64<<20, partsMax, partRows, shards)
+					text, err := json.Marshal(p)
 					if err != nil {
 						t.Fatal(err)
 					}
 					disk := &blobtest.Mem{}
-					disk.Put("c", text)
-					if _, err := readCut(ctx, disk, "c"); err != nil || c.PartRows%align != 0 {
+					disk.Put("p", text)
+					if _, err := readPartition(ctx, disk, p.verb, "p"); err != nil || p.PartRows%align != 0 {
 						t.Errorf("%d rows, parts of %d, %d together, %d shards: %s, %v", rows, partRows, align, shards, text, err)
 					}
 				}
@@ -385,14 +301,14 @@ func TestShardsAreEven(t *testing.T) {
 		for _, align := range []int64{1, 36} {
 			for _, partRows := range []int64{0, 36, 5000} {
 				for _, n := range []int{1, 3, 16, 100} {
-					c, alone := newCut(rows, align, 512, partBytes, partRows, n, partsMax), newCut(rows, align, 512, partBytes, partRows, 0, partsMax)
-					ranges := c.ranges()
+					p, alone := divided(rows, align, 512, 64<<20, partsMax, partRows, n), divided(rows, align, 512, 64<<20, partsMax, partRows, 0)
+					ranges := p.ranges()
 					per, load := len(ranges)/n+1, make([]int64, n)
 					for k, r := range ranges {
 						load[shardOf(k, len(ranges), n)-1] += r.To - r.From
 					}
-					if most := slices.Max(load); most > rows/int64(n)+int64(per)*align || c.PartRows > alone.PartRows {
-						t.Errorf("%d rows, %d together, parts of %d, %d shards: parts of %d, alone %d; at most %d rows in a shard", rows, align, partRows, n, c.PartRows, alone.PartRows, most)
+					if most := slices.Max(load); most > rows/int64(n)+int64(per)*align || p.PartRows > alone.PartRows {
+						t.Errorf("%d rows, %d together, parts of %d, %d shards: parts of %d, alone %d; at most %d rows in a shard", rows, align, partRows, n, p.PartRows, alone.PartRows, most)
 					}
 				}
 			}
@@ -409,35 +325,6 @@ func TestShardOf(t *testing.T) {
 					t.Errorf("part %d of %d is that of shard %d of %d", part, parts, i, n)
 				}
 			}
-		}
-	}
-}
-
-// A job file of millions of brackets, of keys in keys or of steps is refused or read at once.
-func TestLargeFiles(t *testing.T) {
-	const head = "version = 1\n[job]\n"
-	for name, text := range map[string]string{
-		"lists in lists":   head + "name = " + strings.Repeat("[", FileBytesMax-100),
-		"tables in tables": head + "name = " + strings.Repeat("{a=", 1<<20),
-		"keys in keys":     head + strings.Repeat("a.", 1<<20) + "a = 1",
-		"heads in heads":   head + "[" + strings.Repeat("'a'.", 1<<18) + "a]",
-		"after a string":   head + `a = ["""\""]"""", 'x\', "\"", "]]]" ] # ]` + "\na" + strings.Repeat(".a", 100),
-		"too long":         head + strings.Repeat("#", FileBytesMax),
-	} {
-		var bad *job.UsageError
-		_, err := ParseFile("job.toml", []byte(text), someSchemas, someEnv)
-		if !errors.As(err, &bad) || !strings.HasPrefix(bad.Cause, "job.toml: ") || !strings.Contains(bad.Cause, "nested more than") && name != "too long" {
-			t.Errorf("%s: %.200v", name, err)
-		}
-	}
-	const steps = 20000
-	file, err := ParseFile("job.toml", []byte(head+strings.Repeat("[[fuse]]\nin = \"a\"\n", steps)), someSchemas, someEnv)
-	if err != nil || len(file.Steps) != steps {
-		t.Fatal(err)
-	}
-	for i, s := range file.Steps {
-		if s.Line != 3+2*i || s.Keys["in"].Line != 4+2*i {
-			t.Fatalf("step %d in line %d, in in line %d", i, s.Line, s.Keys["in"].Line)
 		}
 	}
 }

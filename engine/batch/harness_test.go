@@ -67,17 +67,17 @@ func newJob(disk blob.Disk, partRows int64) *batch.Job {
 	for _, owner := range []string{"a", "b"} {
 		for _, layout := range []string{slots.Records, slots.Blocks} {
 			out := fmt.Sprintf("%s.%s.cf.parquet", owner, layout)
-			j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {out}, "layout": {layout}}, Encrypt: &encrypt.Request{
+			j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {out}, "layout": {layout}}, Request: &encrypt.Request{
 				Spec: dataset.Spec{In: []string{"in/" + owner + "*.csv"}, IDs: []string{"id", "ward"}, Measures: []slots.Measure{{Name: "x"}, {Name: "y", Decimals: 1, Bound: 1000}}}, Out: out, Layout: layout, MaxAdds: 1 << 10,
 			}})
 		}
 	}
 	fuse := func(layout, out string, by ...string) {
-		j.Steps = append(j.Steps, batch.Step{Parameters: map[string]receipt.Values{"out": {out}, "by": by}, Fuse: &fuse.Request{
+		j.Steps = append(j.Steps, batch.Step{Parameters: map[string]receipt.Values{"out": {out}, "by": by}, Request: &fuse.Request{
 			In: []string{"*." + layout + ".cf.parquet"}, Out: out, By: by,
 		}})
 		result := strings.TrimSuffix(out, ".fused.parquet") + ".csv"
-		j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {result}}, Decrypt: &decrypt.Request{In: out, Out: result}})
+		j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {result}}, Request: &decrypt.Request{In: out, Out: result}})
 	}
 	fuse(slots.Blocks, "blocks.fused.parquet")
 	fuse(slots.Records, "records.fused.parquet")

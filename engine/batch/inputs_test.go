@@ -46,8 +46,8 @@ func encrypted(t *testing.T, names ...string) *blobtest.Mem {
 func totalJob(disk *blobtest.Mem, out string, in ...string) *batch.Job {
 	key := func(context.Context) (keys.Key, error) { return keys.Of(testKey()), nil }
 	return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
-		{Overwrite: true, Fuse: &fuse.Request{In: in, Out: out, By: []string{}}},
-		{Overwrite: true, Key: key, Decrypt: &decrypt.Request{In: out, Out: "sum.csv"}},
+		{Overwrite: true, Request: &fuse.Request{In: in, Out: out, By: []string{}}},
+		{Overwrite: true, Key: key, Request: &decrypt.Request{In: out, Out: "sum.csv"}},
 	}}
 }
 
@@ -130,13 +130,19 @@ func TestOwnOutput(t *testing.T) {
 func TestImpossibleJobs(t *testing.T) {
 	for want, change := range map[string]func(*batch.Job){
 		"fuse-1 reads t/./fused.cf.parquet, which is its own output": func(j *batch.Job) {
-			j.Steps[0].Fuse.In = []string{"t/a.cf.parquet", "t/./fused.cf.parquet"}
+			j.Steps[0].Request.(*fuse.Request).In = []string{"t/a.cf.parquet", "t/./fused.cf.parquet"}
 		},
-		"fuse-1 reads t/*.cf.parquet, which is its own output":      func(j *batch.Job) { j.Steps[0].Fuse.Out, j.Steps[0].Fuse.RowsPerFile = "t", 5 },
-		"would write dir/journal into the job directory dir":        func(j *batch.Job) { j.Steps[1].Decrypt.Out = "dir/journal" },
-		"would write x/../dir/parts/a.csv into the job directory":   func(j *batch.Job) { j.Steps[1].Decrypt.Out = "x/../dir/parts/a.csv" },
-		"would write dir into the job directory dir":                func(j *batch.Job) { j.Steps[1].Decrypt.Out, j.Steps[1].Decrypt.RowsPerFile = "dir", 5 },
-		"fuse-1 and decrypt-1 write to the same file, t/../sum.csv": func(j *batch.Job) { j.Steps[0].Fuse.Out, j.Steps[1].Decrypt.Out = "sum.csv", "t/../sum.csv" },
+		"fuse-1 reads t/*.cf.parquet, which is its own output": func(j *batch.Job) {
+			j.Steps[0].Request.(*fuse.Request).Out, j.Steps[0].Request.(*fuse.Request).RowsPerFile = "t", 5
+		},
+		"would write dir/journal into the job directory dir":      func(j *batch.Job) { j.Steps[1].Request.(*decrypt.Request).Out = "dir/journal" },
+		"would write x/../dir/parts/a.csv into the job directory": func(j *batch.Job) { j.Steps[1].Request.(*decrypt.Request).Out = "x/../dir/parts/a.csv" },
+		"would write dir into the job directory dir": func(j *batch.Job) {
+			j.Steps[1].Request.(*decrypt.Request).Out, j.Steps[1].Request.(*decrypt.Request).RowsPerFile = "dir", 5
+		},
+		"fuse-1 and decrypt-1 write to the same file, t/../sum.csv": func(j *batch.Job) {
+			j.Steps[0].Request.(*fuse.Request).Out, j.Steps[1].Request.(*decrypt.Request).Out = "sum.csv", "t/../sum.csv"
+		},
 	} {
 		disk := encrypted(t, "t/a.cf.parquet", "t/b.cf.parquet")
 		before := fmt.Sprint(disk.Names())
@@ -173,7 +179,7 @@ func TestOutputsInStores(t *testing.T) {
 		{"d*", "./dir", true},
 	} {
 		j := &batch.Job{Steps: []batch.Step{
-			{Encrypt: &encrypt.Request{Spec: dataset.Spec{In: []string{"a.csv"}}, Out: x.out}}, {Fuse: &fuse.Request{In: []string{x.in}, Out: "fused.cf.parquet"}},
+			{Request: &encrypt.Request{Spec: dataset.Spec{In: []string{"a.csv"}}, Out: x.out}}, {Request: &fuse.Request{In: []string{x.in}, Out: "fused.cf.parquet"}},
 		}}
 		in, _ := j.Files() // that are made by no step
 		if reads := len(in) == 1; reads != x.reads {
@@ -202,7 +208,7 @@ func TestSideFiles(t *testing.T) {
 	newJob := func() *batch.Job {
 		return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", PartRows: 5, Options: options, Steps: []batch.Step{{
 			Key:     func(context.Context) (keys.Key, error) { return keys.Of(testKey()), nil },
-			Encrypt: &encrypt.Request{Spec: dataset.Spec{In: []string{"in.vcf"}, IDs: []string{"chrom", "pos", "ref", "alt"}, VCF: dataset.VCF{Samples: "samples.txt"}, TokenKey: "token.json", Measures: []slots.Measure{{Name: "AC", Bound: 100}}}, Out: "out.cf.parquet", TokenSamples: true},
+			Request: &encrypt.Request{Spec: dataset.Spec{In: []string{"in.vcf"}, IDs: []string{"chrom", "pos", "ref", "alt"}, VCF: dataset.VCF{Samples: "samples.txt"}, TokenKey: "token.json", Measures: []slots.Measure{{Name: "AC", Bound: 100}}}, Out: "out.cf.parquet", TokenSamples: true},
 		}}}
 	}
 	if _, err := batch.Shard(ctx, newJob(), 1, 2); err != nil {
@@ -274,7 +280,7 @@ func TestWrongKeys(t *testing.T) {
 		disk := encrypted(t, "a.cf.parquet", "b.cf.parquet")
 		newJob := func() *batch.Job {
 			j := totalJob(disk, "fused.cf.parquet", "?.cf.parquet")
-			j.Steps[0].Fuse.By, j.PartRows = nil, 1
+			j.Steps[0].Request.(*fuse.Request).By, j.PartRows = nil, 1
 			return j
 		}
 		j := newJob()
@@ -339,8 +345,8 @@ func TestDirectoriesAreMadeAgain(t *testing.T) {
 	newJob := func(disk blob.Disk) *batch.Job {
 		key := func(context.Context) (keys.Key, error) { return keys.Of(testKey()), nil }
 		return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
-			{Key: key, Encrypt: &encrypt.Request{Spec: dataset.Spec{In: []string{"in/a.csv"}, IDs: []string{"id"}, Measures: []slots.Measure{{Name: "x", Bound: 1000}}}, Out: "parts", RowsPerFile: 5}},
-			{Key: key, Decrypt: &decrypt.Request{In: "parts", Out: "x.csv"}},
+			{Key: key, Request: &encrypt.Request{Spec: dataset.Spec{In: []string{"in/a.csv"}, IDs: []string{"id"}, Measures: []slots.Measure{{Name: "x", Bound: 1000}}}, Out: "parts", RowsPerFile: 5}},
+			{Key: key, Request: &decrypt.Request{In: "parts", Out: "x.csv"}},
 		}}
 	}
 	again := 0

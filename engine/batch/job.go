@@ -6,9 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/cipherfold/cipherfold/engine/decrypt"
-	"github.com/cipherfold/cipherfold/engine/encrypt"
-	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/receipt"
@@ -33,17 +30,16 @@ type Job struct {
 	PartRows int64
 }
 
-// Step is one verb's worth of a job: exactly one of Encrypt, Fuse and Decrypt is set, without Options and Key.
+// Step is one verb's worth of a job.
 type Step struct {
-	Encrypt *encrypt.Request
-	Fuse    *fuse.Request
-	Decrypt *decrypt.Request
+	// Request is a pointer to the request of a verb's room, such as *encrypt.Request, without Options and Key.
+	Request Request
 
 	// Parameters are what was asked for, by the names of the verb's flags. A change of them makes it another job.
 	Parameters map[string]receipt.Values
 	Told       map[string]receipt.Values // those that the receipt tells
 
-	// Key reads the key of an encryption or decryption. It is called when the step needs it.
+	// Key reads the key of a step that needs one. It is called when the step needs it.
 	Key func(ctx context.Context) (keys.Key, error)
 
 	Overwrite bool // replace outputs that exist
@@ -51,82 +47,17 @@ type Step struct {
 }
 
 // Verb is the step's verb.
-func (s Step) Verb() string {
-	switch {
-	case s.Encrypt != nil:
-		return "encrypt"
-	case s.Fuse != nil:
-		return "fuse"
-	}
-	return "decrypt"
-}
+func (s Step) Verb() string { return verbOf(s.Request).name }
 
-// patterns are the files that the step reads, as they were given.
-func (s Step) patterns() []string {
-	switch {
-	case s.Encrypt != nil:
-		e := s.Encrypt
-		return slices.Concat(e.In, e.Universe, e.Constants, e.DisjointFrom, e.Privacy.Groups)
-	case s.Fuse != nil:
-		return s.Fuse.In
-	}
-	return []string{s.Decrypt.In}
-}
-
-// samples is the file of a list of samples that the step reads, if there is one of that name: otherwise it is the list.
-func (s Step) samples() string {
-	if s.Encrypt == nil {
-		return ""
-	}
-	return s.Encrypt.VCF.Samples
-}
-
-// weights are those of a fusion.
-func (s Step) weights() []fuse.Weight {
-	if s.Fuse == nil {
-		return nil
-	}
-	return s.Fuse.Weights
-}
-
-// tokenKey is the file of the key of tokens, or "".
-func (s Step) tokenKey() string {
-	if s.Encrypt == nil {
-		return ""
-	}
-	return s.Encrypt.TokenKey
-}
-
-func (s Step) out() string {
-	switch {
-	case s.Encrypt != nil:
-		return s.Encrypt.Out
-	case s.Fuse != nil:
-		return s.Fuse.Out
-	}
-	return s.Decrypt.Out
-}
-
-// rowsPerFile is how many records a file of the output has, or 0 when it is one file.
-func (s Step) rowsPerFile() int64 {
-	switch {
-	case s.Encrypt != nil:
-		return s.Encrypt.RowsPerFile
-	case s.Fuse != nil:
-		return s.Fuse.RowsPerFile
-	case s.Decrypt != nil:
-		return s.Decrypt.RowsPerFile
-	}
-	return 0
-}
+func (s Step) files() job.StepFiles { return s.Request.Files() }
 
 // Files are the patterns of all inputs that are not made by the job itself, and all outputs.
 func (j *Job) Files() (in, out []string) {
 	for _, s := range j.Steps {
-		out = append(out, s.out())
+		out = append(out, s.files().Out)
 	}
 	for _, s := range j.Steps {
-		for _, pattern := range s.patterns() {
+		for _, pattern := range s.files().In {
 			if !slices.ContainsFunc(out, func(o string) bool { return stands(pattern, o) }) {
 				in = append(in, pattern)
 			}

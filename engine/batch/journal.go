@@ -18,14 +18,14 @@ import (
 
 // An entry is a line of a journal: a CRC-32C of the rest of the line in 8 hex digits, a blank, and the entry in JSON.
 type entry struct {
-	Event event         `json:"event"`
-	Time  time.Time     `json:"time"`
-	Plan  string        `json:"plan,omitempty"` // of began: digest of the job.json that the journal belongs to
-	Step  string        `json:"step,omitempty"`
-	Key   string        `json:"key,omitempty"`  // fingerprint
-	Part  *int          `json:"part,omitempty"` // from 0
-	Cut   string        `json:"cut,omitempty"`  // digest of the cut that the part is of
-	File  *receipt.File `json:"file,omitempty"`
+	Event     event         `json:"event"`
+	Time      time.Time     `json:"time"`
+	Plan      string        `json:"plan,omitempty"` // of began: digest of the job.json that the journal belongs to
+	Step      string        `json:"step,omitempty"`
+	Key       string        `json:"key,omitempty"`  // fingerprint
+	Part      *int          `json:"part,omitempty"` // from 0
+	Partition string        `json:"cut,omitempty"`  // digest of the partition that the part is of
+	File      *receipt.File `json:"file,omitempty"`
 	// Of done, the outputs; of part and done, what was done for it.
 	Outputs []receipt.File `json:"outputs,omitempty"`
 	Report  *job.Report    `json:"report,omitempty"`

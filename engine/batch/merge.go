@@ -44,14 +44,14 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 		if p.Level != m.Level || s.done {
 			continue
 		}
-		if s.cut == nil {
+		if s.partition == nil {
 			return nil, column.Refuse(j.Dir, "%s has no part yet", p.Name).WithHint("Run the shards first: «shard %s 1/N» to N/N", j.File)
 		}
 		if _, err := w.dropDamaged(ctx, s, s.all()); err != nil {
 			return nil, err
 		}
 		if missing := s.missing(); len(missing) > 0 {
-			return nil, w.lacking(p.Name, s.cut, missing)
+			return nil, w.lacking(p.Name, s.partition, missing)
 		}
 	}
 	if err := w.sign(ctx); err != nil {
@@ -66,13 +66,13 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 		if p.Level != m.Level || s.done {
 			continue
 		}
-		v, err := w.verb(ctx, k)
+		x, err := w.execution(ctx, k)
 		if err == nil {
 			err = w.removeTemporary(ctx, k)
 		}
 		if err == nil {
-			m.Parts += len(s.cut.ranges())
-			err = w.join(ctx, v, p.Name)
+			m.Parts += len(s.partition.ranges())
+			err = w.join(ctx, x, p.Name)
 		}
 		if err != nil {
 			return nil, w.stopped(p.Name, err)
@@ -100,15 +100,15 @@ func (w *work) begun(level int) bool {
 }
 
 // lacking says which shards have not done their parts.
-func (w *work) lacking(name string, c *cut, missing []int) error {
-	parts := len(c.ranges())
+func (w *work) lacking(name string, p *partition, missing []int) error {
+	parts := len(p.ranges())
 	e := column.Refuse(w.job.Dir, "%s lacks %d of %d parts", name, len(missing), parts)
-	if c.Shards == 0 {
+	if p.Shards == 0 {
 		return e.WithHint("Go on with: «run %s ‹resume›»", w.job.File)
 	}
 	var shards []string
 	for _, part := range missing {
-		s := fmt.Sprintf("%d/%d", shardOf(part, parts, c.Shards), c.Shards)
+		s := fmt.Sprintf("%d/%d", shardOf(part, parts, p.Shards), p.Shards)
 		if !slices.Contains(shards, s) {
 			shards = append(shards, s)
 		}

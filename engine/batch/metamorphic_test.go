@@ -127,16 +127,16 @@ func (w way) job(disk blob.Disk, a attempt, memory int64) *batch.Job {
 		if e.RowsPerFile == 0 {
 			e.Out += ".cf.parquet"
 		}
-		step(batch.Step{Encrypt: e}, e.Out)
+		step(batch.Step{Request: e}, e.Out)
 		level = append(level, e.Out)
 	}
 	for n := 0; len(level) > 1; n++ {
 		some := level[:min(w.FanIn, len(level))]
 		out := fmt.Sprintf("f%d.cf.parquet", n)
-		step(batch.Step{Fuse: &fuse.Request{In: some, Out: out}}, out)
+		step(batch.Step{Request: &fuse.Request{In: some, Out: out}}, out)
 		level = append(level[len(some):], out)
 	}
-	step(batch.Step{Decrypt: &decrypt.Request{In: level[0], Out: "sums.csv"}}, "sums.csv")
+	step(batch.Step{Request: &decrypt.Request{In: level[0], Out: "sums.csv"}}, "sums.csv")
 	return j
 }
 

@@ -7,50 +7,47 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path"
 
-	"github.com/cipherfold/cipherfold/engine/decrypt"
-	"github.com/cipherfold/cipherfold/engine/encrypt"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// cut is how a step is divided into parts: what a survey of its inputs found. All parts, and all shards, have it in common:
-// it is kept in a file beside the parts, which whoever comes first writes and nobody replaces.
-type cut struct {
-	Rows     int64 `json:"rows"`             // records to encrypt, rows to fuse or decrypt
-	PartRows int64 `json:"part_rows"`        // of each part but the last
-	Shards   int   `json:"shards,omitempty"` // that the parts are meant for
+// partition is how a step is divided into parts, and what a survey of its inputs found. All parts, and all shards, have it
+// in common: it is kept in a file beside the parts, which whoever comes first writes and nobody replaces.
+//
+// The file is one object of JSON. What the survey found has the verb's name in it.
+type partition struct {
+	Rows     int64 // of all parts together
+	PartRows int64 // of each part but the last
+	Shards   int   // that the parts are meant for; 0: none
 
-	Encrypt *encrypt.SurveyResult `json:"encrypt,omitempty"`
-	Decrypt *decrypt.SurveyResult `json:"decrypt,omitempty"`
-
-	digest string // SHA-256 of the file; parts that were made by another cut do not count
+	verb   *verb
+	found  job.Findings // nil: none
+	digest string       // SHA-256 of the file; parts that were made by another partition do not count
 }
 
-// How many ciphertexts a part is of, in bytes: some seconds' work. The parts of a fusion are read once more when they are put
-// together, so that it is divided only where it takes long, or among shards.
-const (
-	partBytes     = 64 << 20
-	fusePartBytes = 4 << 30
-)
-
-// How many parts a step may have: each is a file, and those of a fusion are all open when they are merged.
-const (
-	partsMax     = 1 << 20
-	fusePartsMax = 128
-)
+// partsMax is how many parts a step may have at most: each is a file.
+const partsMax = 1 << 20
 
 // ShardsMax is how many shards a level may be divided among.
 const ShardsMax = 1 << 20
 
-// newCut divides rows, of which `align` stay together and have so many bytes of ciphertext, into parts of about `most` bytes,
-// at most `limit` parts. partRows is what the user wishes, or 0. Shards get as many parts of one size each as is possible.
-func newCut(rows, align, bytes, most, partRows int64, shards int, limit int64) *cut {
+// newPartition divides a step. partRows is what the user wishes, or 0. Shards get as many parts of one size each as is
+// possible.
+func newPartition(v *verb, d *job.Division, partRows int64, shards int) *partition {
+	p := &partition{Rows: d.Rows, PartRows: d.Align, Shards: shards, verb: v, found: d.Found}
+	if p.once() {
+		p.PartRows = max(1, d.Rows)
+		return p
+	}
+	rows, align, limit := d.Rows, d.Align, min(d.PartsMax, partsMax)
 	if partRows == 0 {
-		partRows = max(1, most/max(1, bytes)) * align
+		partRows = max(1, d.PartBytes/max(1, d.RowsBytes)) * align
 	}
 	if n := int64(shards); n > 0 && rows > 0 {
 		units := (rows-1)/align + 1
@@ -59,15 +56,15 @@ func newCut(rows, align, bytes, most, partRows int64, shards int, limit int64) *
 		partRows = ((units-1)/parts + 1) * align
 	}
 	partRows = min(max(partRows, (rows+limit-1)/limit), max(1, rows))
-	partRows = (partRows + align - 1) / align * align
-	return &cut{Rows: rows, PartRows: partRows, Shards: shards}
+	p.PartRows = (partRows + align - 1) / align * align
+	return p
 }
 
 // ranges are the parts. There is one at least.
-func (c *cut) ranges() []job.Range {
+func (p *partition) ranges() []job.Range {
 	var out []job.Range
-	for from := int64(0); from < c.Rows; {
-		to := from + min(c.PartRows, c.Rows-from)
+	for from := int64(0); from < p.Rows; {
+		to := from + min(p.PartRows, p.Rows-from)
 		out = append(out, job.Range{From: from, To: to})
 		from = to
 	}
@@ -77,60 +74,106 @@ func (c *cut) ranges() []job.Range {
 	return out
 }
 
-// key is the fingerprint of the key that the step was cut for; "" of a fusion.
-func (c *cut) key() string {
-	switch {
-	case c == nil:
-	case c.Encrypt != nil:
-		return c.Encrypt.Key.Fingerprint
-	case c.Decrypt != nil:
-		return c.Decrypt.Key.Fingerprint
+// key is the fingerprint of the key that the step was divided for; "" of a verb without key.
+func (p *partition) key() string {
+	if p == nil || p.found == nil {
+		return ""
 	}
-	return ""
+	return p.found.KeyFingerprint()
 }
 
-// whole says that the step's one part must not be made twice: each time a budget is charged.
-func (c *cut) whole() bool { return c.Decrypt != nil && c.Decrypt.Whole }
+// once says that the step's one part must not be made twice: each time a budget is charged.
+func (p *partition) once() bool { return p.found != nil && p.found.Once() }
 
 // shardOf is the shard, from 1 to n, that a part belongs to. Shards have consecutive parts.
 func shardOf(part, parts, n int) int { return int(int64(part)*int64(n)/int64(parts)) + 1 }
 
-func cutName(dir, step string) string { return path.Join(dir, partsName, step+".json") }
+// MarshalJSON writes the file.
+func (p *partition) MarshalJSON() ([]byte, error) {
+	text := fmt.Appendf(nil, `{"rows":%d,"part_rows":%d`, p.Rows, p.PartRows)
+	if p.Shards != 0 {
+		text = fmt.Appendf(text, `,"shards":%d`, p.Shards)
+	}
+	if p.found != nil {
+		found, err := json.Marshal(p.found)
+		if err != nil {
+			return nil, err
+		}
+		text = fmt.Appendf(text, `,"%s":%s`, p.verb.name, found)
+	}
+	return append(text, '}'), nil
+}
 
-const cutBytesMax = 64 << 20
+// parsePartition reads the file of a step of a verb.
+func parsePartition(v *verb, data []byte) (*partition, error) {
+	p := &partition{verb: v}
+	members, err := strictjson.Members(data)
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range members {
+		var to any
+		switch {
+		case name == "rows":
+			to = &p.Rows
+		case name == "part_rows":
+			to = &p.PartRows
+		case name == "shards":
+			to = &p.Shards
+		case name == v.name && v.found != nil:
+			p.found = v.found()
+			to = p.found
+		default:
+			return nil, fmt.Errorf("unknown field %s", column.Quote(name))
+		}
+		if bytes.Equal(text, []byte("null")) {
+			return nil, fmt.Errorf("%s is null", name)
+		}
+		if err := strictjson.Decode(text, to); err != nil {
+			return nil, err
+		}
+	}
+	if v.found != nil && p.found == nil {
+		return nil, errors.New("it lacks what the survey found")
+	}
+	if p.Rows < 0 || p.PartRows < 1 || (p.Rows-1)/p.PartRows >= partsMax {
+		return nil, errors.New("sizes of parts that cannot be")
+	}
+	return p, nil
+}
 
-// readCut reads a step's cut; nil when there is none.
-func readCut(ctx context.Context, disk blob.Disk, name string) (*cut, error) {
-	data, err := receipt.ReadFile(ctx, disk, name, cutBytesMax)
+func partitionName(dir, step string) string { return path.Join(dir, partsName, step+".json") }
+
+const partitionBytesMax = 64 << 20
+
+// readPartition reads the partition of a step of a verb; nil when there is none.
+func readPartition(ctx context.Context, disk blob.Disk, v *verb, name string) (*partition, error) {
+	data, err := receipt.ReadFile(ctx, disk, name, partitionBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	c := &cut{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil || c.Rows < 0 || c.PartRows < 1 || (c.Rows-1)/c.PartRows >= partsMax {
-		return nil, column.Refuse(name, "the file is damaged: %w", errors.Join(err, errSizes)).WithHint(hintAnew)
+	p, err := parsePartition(v, data)
+	if err != nil {
+		return nil, column.Refuse(name, "the file is damaged: %w", err).WithHint(hintAnew)
 	}
 	sum := sha256.Sum256(data)
-	c.digest = hex.EncodeToString(sum[:])
-	return c, nil
+	p.digest = hex.EncodeToString(sum[:])
+	return p, nil
 }
 
-var errSizes = errors.New("sizes of parts that cannot be")
-
-// settle makes a cut the step's, unless another program was faster; then its cut is taken.
-func (w *work) settle(ctx context.Context, step string, c *cut) error {
-	text, err := json.Marshal(c)
+// settle makes a partition the step's, unless another program was faster; then that one's is taken.
+func (w *work) settle(ctx context.Context, step string, p *partition) error {
+	text, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
 	if err := w.disk.MakeDir(ctx, path.Join(w.job.Dir, partsName)); err != nil {
 		return err
 	}
-	name := cutName(w.job.Dir, step)
+	name := partitionName(w.job.Dir, step)
 	u, err := w.disk.Create(ctx, name, blob.CreateOptions{})
 	if err == nil {
 		defer u.Abort()
@@ -142,12 +185,12 @@ func (w *work) settle(ctx context.Context, step string, c *cut) error {
 		return err
 	}
 	s := w.state.steps[step]
-	s.cut, err = readCut(ctx, w.disk, name)
-	if err == nil && s.cut == nil {
+	s.partition, err = readPartition(ctx, w.disk, p.verb, name)
+	if err == nil && s.partition == nil {
 		err = column.Refuse(name, "the file is gone").WithHint("Run the same command again.")
 	}
 	if err != nil {
 		return err
 	}
-	return w.rightKey(step, s.cut)
+	return w.rightKey(step, s.partition)
 }

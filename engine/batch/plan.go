@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cipherfold/cipherfold/engine/batch/jobfile"
 	"github.com/cipherfold/cipherfold/engine/dataset/ids"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
@@ -73,53 +74,54 @@ func (p *PlanFile) Levels() int {
 // left out if they may be.
 func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error) {
 	if len(j.Steps) == 0 {
-		return nil, &job.UsageError{Cause: "the job has no steps", Hint: "Write [[encrypt]], [[fuse]] or [[decrypt]]."}
+		return nil, &job.UsageError{Cause: "the job has no steps", Hint: jobfile.StepsHint(Verbs())}
 	}
-	names := j.names()
+	names, files := j.names(), make([]job.StepFiles, len(j.Steps))
 	for i, s := range j.Steps {
-		for k, other := range j.Steps[:i] {
-			if clean(s.out()) == clean(other.out()) {
-				return nil, j.refuse(i, "Give every output a name of its own.", "%s and %s write to the same file, %s", names[k], names[i], s.out())
+		files[i] = s.files()
+		for k, other := range files[:i] {
+			if job.CleanName(files[i].Out) == job.CleanName(other.Out) {
+				return nil, j.refuse(i, "Give every output a name of its own.", "%s and %s write to the same file, %s", names[k], names[i], files[i].Out)
 			}
 		}
 	}
 	steps := make([]PlannedStep, len(j.Steps))
 	for i, s := range j.Steps {
-		p := &steps[i]
-		*p = PlannedStep{Name: names[i], Verb: s.Verb(), Parameters: s.Parameters, Out: s.out(), lists: map[string]listing{}}
-		if insideDir(j.Dir, s.out()) {
-			return nil, j.refuse(i, "Give the output a place of its own: the directory is the job's.", "%s would write %s into the job directory %s", names[i], s.out(), j.Dir)
+		p, out := &steps[i], files[i].Out
+		*p = PlannedStep{Name: names[i], Verb: s.Verb(), Parameters: s.Parameters, Out: out, lists: map[string]listing{}}
+		if insideDir(j.Dir, out) {
+			return nil, j.refuse(i, "Give the output a place of its own: the directory is the job's.", "%s would write %s into the job directory %s", names[i], out, j.Dir)
 		}
-		for _, pattern := range s.patterns() {
-			if within(s.out(), pattern) {
+		for _, pattern := range files[i].In {
+			if within(out, pattern) {
 				return nil, j.refuse(i, "Give the output a name of its own.", "%s reads %s, which is its own output", names[i], pattern)
 			}
 			list := listing{}
-			for k, other := range j.Steps {
-				if k != i && stands(pattern, other.out()) {
+			for k, other := range files {
+				if k != i && stands(pattern, other.Out) {
 					list.made = append(list.made, names[k])
-					p.Inputs = append(p.Inputs, other.out())
+					p.Inputs = append(p.Inputs, other.Out)
 					p.After = append(p.After, names[k])
 				}
 			}
-			files, err := j.fs().List(ctx, pattern)
+			found, err := j.fs().List(ctx, pattern)
 			if err != nil && !((list.made != nil || mayBeGone) && (errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrNoMatch))) {
 				return nil, err
 			}
-			for _, file := range files {
-				if !slices.ContainsFunc(j.Steps, func(o Step) bool { return within(o.out(), file) }) {
+			for _, file := range found {
+				if !slices.ContainsFunc(files, func(o job.StepFiles) bool { return within(o.Out, file) }) {
 					list.files = append(list.files, file)
 				}
 			}
 			p.Inputs = append(p.Inputs, list.files...)
 			p.lists[pattern] = list
 		}
-		for _, w := range s.weights() {
-			if !mayBeGone && !slices.ContainsFunc(p.Inputs, func(in string) bool { return within(w.File, in) }) {
-				return nil, j.refuse(i, "Write the file as in in.", "a weight for %s, which is no input", w.File)
+		for _, n := range files[i].Named {
+			if !mayBeGone && !slices.ContainsFunc(p.Inputs, func(in string) bool { return within(n.File, in) }) {
+				return nil, j.refuse(i, "Write the file as in in.", "%s for %s, which is no input", n.What, n.File)
 			}
 		}
-		if name := s.samples(); name != "" {
+		for _, name := range files[i].Lists {
 			switch file, err := j.fs().Open(ctx, name); {
 			case err == nil:
 				file.Close()
@@ -140,10 +142,11 @@ func (j *Job) refuse(i int, hint, format string, args ...any) error {
 // tokenChecks reads the keys of tokens. Who merges may lack them, and another step's.
 func (j *Job) tokenChecks(ctx context.Context, steps []PlannedStep, mayLack bool) error {
 	for i, s := range j.Steps {
-		if s.tokenKey() == "" {
+		name := s.files().TokenKey
+		if name == "" {
 			continue
 		}
-		k, err := ids.ReadTokenKey(ctx, j.fs(), s.tokenKey())
+		k, err := ids.ReadTokenKey(ctx, j.fs(), name)
 		switch {
 		case err == nil:
 			steps[i].TokenCheck = k.Check()
@@ -169,7 +172,7 @@ func insideDir(dir, name string) bool {
 
 // within reports whether a file is an output, or in one that is a directory.
 func within(out, file string) bool {
-	return clean(out) == clean(file) || clean(out) == clean(blob.Dir(file))
+	return job.CleanName(out) == job.CleanName(file) || job.CleanName(out) == job.CleanName(blob.Dir(file))
 }
 
 // setLevels puts every step above those that it reads from.
@@ -200,7 +203,7 @@ func setLevels(steps []PlannedStep) error {
 // stands reports whether a pattern stands for an output, that need not be there: it is its name, or matches it, or is the
 // directory that it is in, itself or in partition folders.
 func stands(pattern, out string) bool {
-	p, o := clean(pattern), clean(out)
+	p, o := job.CleanName(pattern), job.CleanName(out)
 	if p == o {
 		return true
 	}
@@ -213,20 +216,11 @@ func stands(pattern, out string) bool {
 	if match, _ := path.Match(blob.Path(p), blob.Path(o)); match {
 		return blob.Matches(path.Base(blob.Path(p)), base)
 	}
-	dir := clean(blob.Dir(o))
+	dir := job.CleanName(blob.Dir(o))
 	for dir != p && strings.Contains(path.Base(blob.Path(dir)), "=") {
-		dir = clean(blob.Dir(dir))
+		dir = job.CleanName(blob.Dir(dir))
 	}
 	return dir == p && !blob.Hidden(base)
-}
-
-// clean is path.Clean for names that may be URLs, whose keys are taken as they are.
-func clean(name string) string {
-	if u, ok := blob.ParseURL(name); ok {
-		u.Key = strings.TrimSuffix(u.Key, "/")
-		return u.String()
-	}
-	return path.Clean(strings.ReplaceAll(name, `\`, "/"))
 }
 
 // externals are the inputs that no step makes, each once.

@@ -13,6 +13,9 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/batch"
+	"github.com/cipherfold/cipherfold/engine/decrypt"
+	"github.com/cipherfold/cipherfold/engine/encrypt"
+	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/receipt"
@@ -404,13 +407,15 @@ func TestLock(t *testing.T) {
 		j := newJob(blob.Local{}, 10)
 		j.Dir = filepath.Join(dir, "dir")
 		for i := range j.Steps {
-			switch s := &j.Steps[i]; {
-			case s.Encrypt != nil:
-				s.Encrypt.In[0], s.Encrypt.Out = filepath.Join(dir, s.Encrypt.In[0]), filepath.Join(dir, s.Encrypt.Out)
-			case s.Fuse != nil:
-				s.Fuse.In[0], s.Fuse.Out = filepath.Join(dir, s.Fuse.In[0]), filepath.Join(dir, s.Fuse.Out)
+			switch r := j.Steps[i].Request.(type) {
+			case *encrypt.Request:
+				r.In[0], r.Out = filepath.Join(dir, r.In[0]), filepath.Join(dir, r.Out)
+			case *fuse.Request:
+				r.In[0], r.Out = filepath.Join(dir, r.In[0]), filepath.Join(dir, r.Out)
+			case *decrypt.Request:
+				r.In, r.Out = filepath.Join(dir, r.In), filepath.Join(dir, r.Out)
 			default:
-				s.Decrypt.In, s.Decrypt.Out = filepath.Join(dir, s.Decrypt.In), filepath.Join(dir, s.Decrypt.Out)
+				t.Fatalf("step %d is a %T", i, r)
 			}
 		}
 		return j

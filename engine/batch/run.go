@@ -83,6 +83,15 @@ func Run(ctx context.Context, j *Job, resume bool) (*Summary, error) {
 	return w.summary(false), nil
 }
 
+// survey divides a step that nobody has divided.
+func (w *work) survey(ctx context.Context, x Execution, i, shards int) (*partition, error) {
+	d, err := x.Survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newPartition(verbOf(w.job.Steps[i].Request), d, w.job.PartRows, shards), nil
+}
+
 // do does what is left of a step.
 func (w *work) do(ctx context.Context, i int) error {
 	name := w.plan.Steps[i].Name
@@ -93,48 +102,48 @@ func (w *work) do(ctx context.Context, i int) error {
 	if err := w.note(entry{Event: working, Step: name}); err != nil {
 		return err
 	}
-	v, err := w.verbWithKey(ctx, i)
+	x, err := w.executionWithKey(ctx, i)
 	if err != nil {
 		return err
 	}
-	c := s.cut
-	if c == nil {
-		if c, err = v.survey(ctx, w.job.PartRows, 0); err != nil {
+	p := s.partition
+	if p == nil {
+		if p, err = w.survey(ctx, x, i, 0); err != nil {
 			return err
 		}
-		if err := w.rightKey(name, c); err != nil {
+		if err := w.rightKey(name, p); err != nil {
 			return err
 		}
 	}
-	if c.whole() {
+	if p.once() {
 		unlock, err := w.alone(ctx, name)
 		if err != nil {
 			return err
 		}
 		defer unlock()
 		s = w.state.steps[name]
-		if s.cut == nil {
-			if taken, err := w.takeOver(ctx, v, name); taken || err != nil {
+		if s.partition == nil {
+			if taken, err := w.takeOver(ctx, x, name); taken || err != nil {
 				return err
 			}
 		}
 	}
-	if len(c.ranges()) == 1 && s.cut == nil {
+	if len(p.ranges()) == 1 && s.partition == nil {
 		w.files.take()
-		report, err := v.whole(ctx, c)
+		report, err := x.Whole(ctx, p.found)
 		if err != nil {
 			return err
 		}
 		return w.note(entry{Event: done, Step: name, Outputs: w.files.take(), Report: report})
 	}
-	if s.cut == nil {
-		if err := w.settle(ctx, name, c); err != nil {
+	if s.partition == nil {
+		if err := w.settle(ctx, name, p); err != nil {
 			return err
 		}
 	}
 	const rounds = 3
 	for round := 1; ; round++ {
-		if err := w.parts(ctx, v, name, s.missing(), "", func(*job.Report) error { return nil }); err != nil {
+		if err := w.parts(ctx, x, i, s.missing(), "", func(*job.Report) error { return nil }); err != nil {
 			return err
 		}
 		damaged, err := w.dropDamaged(ctx, s, s.all())
@@ -149,21 +158,51 @@ func (w *work) do(ctx context.Context, i int) error {
 		}
 		w.log.Warn("parts were lost or damaged and are made again", "step", name, "first", damaged)
 	}
-	return w.join(ctx, v, name)
+	return w.join(ctx, x, name)
+}
+
+// parts makes parts of a step, in ascending order, notes each and calls then. attempt tells the files of one attempt from
+// those of another.
+func (w *work) parts(ctx context.Context, x Execution, i int, which []int, attempt string, then func(*job.Report) error) error {
+	if len(which) == 0 {
+		return nil
+	}
+	name := w.plan.Steps[i].Name
+	s := w.state.steps[name]
+	extension := w.job.Steps[i].files().PartExtension
+	all := s.partition.ranges()
+	ranges := make([]job.Range, len(which))
+	for i, k := range which {
+		ranges[i] = all[k]
+	}
+	number := func(r job.Range) int { return slices.Index(all, r) }
+	file := func(r job.Range) string {
+		return path.Join(partsName, fmt.Sprintf("%s.%06d%s%s", name, number(r), attempt, extension))
+	}
+	w.files.take()
+	return x.Parts(ctx, s.partition.found, ranges, func(r job.Range) string { return path.Join(w.job.Dir, file(r)) }, func(r job.Range, report *job.Report) error {
+		k := number(r)
+		f := w.files.take()[0]
+		f.Path = file(r)
+		if err := w.note(entry{Event: made, Step: name, Part: &k, Partition: s.partition.digest, File: &f, Report: report}); err != nil {
+			return err
+		}
+		return then(report)
+	})
 }
 
 // join puts a step's parts, all of which are there, together.
-func (w *work) join(ctx context.Context, v verb, name string) error {
+func (w *work) join(ctx context.Context, x Execution, name string) error {
 	s := w.state.steps[name]
 	var files []string
 	var reports []*job.Report
-	for k := range s.cut.ranges() {
+	for k := range s.partition.ranges() {
 		part := s.parts[k][0]
 		files = append(files, path.Join(w.job.Dir, part.file.Path))
 		reports = append(reports, part.report)
 	}
 	w.files.take()
-	report, err := v.join(ctx, s.cut, files)
+	report, err := x.Join(ctx, s.partition.found, files)
 	if err != nil {
 		return err
 	}
@@ -229,7 +268,7 @@ func (w *work) clear(ctx context.Context, name string) error {
 // system has no anonymous files. Those of directories go when the directory is written again.
 func (w *work) removeTemporary(ctx context.Context, i int) error {
 	out := w.plan.Steps[i].Out
-	if strings.Contains(out, "://") || w.job.Steps[i].rowsPerFile() > 0 {
+	if strings.Contains(out, "://") || w.job.Steps[i].files().RowsPerFile > 0 {
 		return nil
 	}
 	dir := path.Dir(out)

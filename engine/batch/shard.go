@@ -69,16 +69,16 @@ func Shard(ctx context.Context, j *Job, i, n int) (*ShardSummary, error) {
 func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *ShardSummary) error {
 	name := w.plan.Steps[k].Name
 	s := w.state.steps[name]
-	v, err := w.verbWithKey(ctx, k)
+	x, err := w.executionWithKey(ctx, k)
 	if err != nil {
 		return err
 	}
-	if s.cut == nil {
-		c, err := v.survey(ctx, w.job.PartRows, n)
+	if s.partition == nil {
+		p, err := w.survey(ctx, x, k, n)
 		if err != nil {
 			return err
 		}
-		if err := w.settle(ctx, name, c); err != nil {
+		if err := w.settle(ctx, name, p); err != nil {
 			return err
 		}
 		if err := w.reread(ctx); err != nil { // parts that others have noted meanwhile
@@ -86,14 +86,14 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 		}
 		s = w.state.steps[name]
 	}
-	parts := len(s.cut.ranges())
+	parts := len(s.partition.ranges())
 	var mine []int
 	for part := range parts {
 		if shardOf(part, parts, n) == i {
 			mine = append(mine, part)
 		}
 	}
-	if s.cut.whole() && len(mine) > 0 {
+	if s.partition.once() && len(mine) > 0 {
 		unlock, err := w.alone(ctx, name)
 		if err != nil {
 			return err
@@ -122,7 +122,7 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 	if err := w.note(entry{Event: working, Step: name}); err != nil {
 		return err
 	}
-	return w.parts(ctx, v, name, missing, attempt, func(report *job.Report) error {
+	return w.parts(ctx, x, k, missing, attempt, func(report *job.Report) error {
 		sum.Parts++
 		sum.Reports = append(sum.Reports, report)
 		if w.over(ctx, name) {

@@ -37,7 +37,7 @@ func TestShards(t *testing.T) {
 			t.Fatalf("level %d merged twice: %+v", level-1, again)
 		}
 		if level > 1 { // the next level, divided but not begun, does not change that
-			if _, err := batch.Plan(ctx, newJob(disk, 10), n); err != nil {
+			if _, err := newJob(disk, 10).Estimate(ctx, n); err != nil {
 				t.Fatal(err)
 			}
 			if again := merge(t, disk); again.Level != level-1 || again.Parts != 0 {

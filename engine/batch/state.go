@@ -34,15 +34,29 @@ type state struct {
 
 // stepState is how far a step has come.
 type stepState struct {
-	key     string // fingerprint of the one that it uses; "" as long as nobody has worked on it
-	cut     *cut
-	parts   map[int][]partState // those of several attempts, when shards were tried again
-	writing map[string]string   // digests of outputs that were about to get their names, by name
-	done    bool
-	outputs []receipt.File
-	report  *job.Report
+	key       string // fingerprint of the one that it uses; "" as long as nobody has worked on it
+	partition *partition
+	parts     map[int][]partState // those of several attempts, when shards were tried again
+	writing   map[string]string   // digests of outputs that were about to get their names, by name
+	done      bool
+	outputs   []receipt.File
+	report    *job.Report
 
 	began, ended time.Time // the first time that anybody worked on it, and when it was done
+}
+
+// all are the numbers of the parts of a step.
+func (s *stepState) all() []int {
+	out := make([]int, len(s.partition.ranges()))
+	for k := range out {
+		out[k] = k
+	}
+	return out
+}
+
+// missing are the parts of a step that no journal knows.
+func (s *stepState) missing() []int {
+	return slices.DeleteFunc(s.all(), func(k int) bool { return len(s.parts[k]) > 0 })
 }
 
 // partState is a part that is complete.
@@ -82,8 +96,13 @@ func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) 
 		return s, nil
 	}
 	s = newState(s.plan)
-	for name, step := range s.steps {
-		if step.cut, err = readCut(ctx, disk, cutName(dir, name)); err != nil {
+	for _, p := range s.plan.Steps {
+		v := verbNamed(p.Verb)
+		if v == nil {
+			return nil, column.Refuse(path.Join(dir, planName), "this program does not know the verb %s", column.Quote(p.Verb)).
+				WithHint("Use the cipherfold that began the job.")
+		}
+		if s.steps[p.Name].partition, err = readPartition(ctx, disk, v, partitionName(dir, p.Name)); err != nil {
 			return nil, err
 		}
 	}
@@ -144,7 +163,7 @@ func (s *state) apply(e entry) error {
 		if e.Part == nil || e.File == nil || e.Report == nil {
 			return fmt.Errorf("an entry without its content")
 		}
-		if step.cut != nil && step.cut.digest == e.Cut {
+		if step.partition != nil && step.partition.digest == e.Partition {
 			step.parts[*e.Part] = append(step.parts[*e.Part], partState{*e.File, e.Report})
 		}
 	case writing:
@@ -221,8 +240,8 @@ func Inspect(ctx context.Context, o job.Options, dir string) (*Status, error) {
 	for _, p := range s.plan.Steps {
 		x := s.steps[p.Name]
 		st := StepStatus{Name: p.Name, Out: p.Out, Done: x.done, Outputs: x.outputs, Report: x.report}
-		if x.cut != nil && !x.done {
-			st.Parts, st.Made = len(x.cut.ranges()), len(x.parts)
+		if x.partition != nil && !x.done {
+			st.Parts, st.Made = len(x.partition.ranges()), len(x.parts)
 		}
 		out.Steps = append(out.Steps, st)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cipherfold/cipherfold/engine/batch/jobfile"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -50,8 +51,8 @@ func (e *Stopped) Explain() job.Failure {
 func (w *work) stopped(name string, err error) error {
 	i := slices.IndexFunc(w.plan.Steps, func(p PlannedStep) bool { return p.Name == name })
 	s := &Stopped{Err: w.job.inStep(i, err), Step: name, Dir: w.job.Dir, Resume: w.resume}
-	if c := w.state.steps[name].cut; c != nil {
-		s.Parts, s.Done = len(c.ranges()), len(w.state.steps[name].parts)
+	if p := w.state.steps[name].partition; p != nil {
+		s.Parts, s.Done = len(p.ranges()), len(w.state.steps[name].parts)
 	}
 	return s
 }
@@ -61,7 +62,7 @@ func (j *Job) inStep(i int, err error) error {
 	s := j.Steps[i]
 	var request *job.UsageError
 	if errors.As(err, &request) {
-		return refuseLine(j.File, s.Line, request.Hint, "[[%s]]: %s", s.Verb(), err)
+		return jobfile.Refuse(j.File, s.Line, request.Hint, "[[%s]]: %s", s.Verb(), err)
 	}
 	return err
 }

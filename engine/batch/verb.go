@@ -2,147 +2,102 @@ package batch
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/cipherfold/cipherfold/engine/decrypt"
 	"github.com/cipherfold/cipherfold/engine/encrypt"
-	"github.com/cipherfold/cipherfold/engine/enctable"
 	"github.com/cipherfold/cipherfold/engine/fuse"
+	"github.com/cipherfold/cipherfold/engine/inspect"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 )
 
-// verb is a step being worked on.
-type verb interface {
-	// use sets the key. Only join does without.
-	use(k keys.Key)
-
-	// survey reads the inputs as far as needed to divide the step into parts.
-	survey(ctx context.Context, partRows int64, shards int) (*cut, error)
-
-	// parts does some parts, in ascending order, each into the file that name says, and calls done after each.
-	parts(ctx context.Context, c *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error
-
-	// extension is that of the files of parts.
-	extension() string
-
-	// join makes the output of the files of all parts, in their order.
-	join(ctx context.Context, c *cut, files []string) (*job.Report, error)
-
-	// whole makes the output at once.
-	whole(ctx context.Context, c *cut) (*job.Report, error)
+// verbs are the verbs that can be steps of a job, in the order of their tables in a job file. A new verb is a new row: its
+// room has a request that is a Request and a method that begins an Execution.
+var verbs = []verb{
+	row("encrypt", (*encrypt.Request).Begin, func() job.Findings { return new(encrypt.SurveyResult) }, func(one *inspect.Estimate) float64 { return one.Encrypt }),
+	row("fuse", (*fuse.Request).Begin, nil, func(one *inspect.Estimate) float64 { return one.Fold }),
+	row("decrypt", (*decrypt.Request).Begin, func() job.Findings { return new(decrypt.SurveyResult) }, func(one *inspect.Estimate) float64 { return one.Decrypt }),
 }
 
-type encryptVerb struct {
-	encrypt.Request
-	tableID string
-}
-
-func (v *encryptVerb) use(k keys.Key) { v.Key = k }
-
-func (v *encryptVerb) extension() string { return ".parquet" }
-
-func (v *encryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
-	s, err := encrypt.Survey(ctx, v.Request)
-	if err != nil {
-		return nil, err
+// Verbs are the names of the verbs that can be steps of a job, in the order of their tables in a job file.
+func Verbs() []string {
+	names := make([]string, len(verbs))
+	for i, v := range verbs {
+		names[i] = v.name
 	}
-	c := newCut(s.Records, s.BlockRecords, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards, partsMax)
-	c.Encrypt = s
-	return c, nil
+	return names
 }
 
-func (v *encryptVerb) parts(ctx context.Context, c *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
-	return encrypt.Parts(ctx, v.Request, c.Encrypt, v.tableID, ranges, name, done)
+// Request is what a step is asked for: a pointer to the request of a verb's room, without Options and Key.
+type Request interface {
+	Files() job.StepFiles
 }
 
-func (v *encryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
-	records, err := enctable.Join(ctx, v.Options, files, v.Out, v.RowsPerFile)
-	report := &job.Report{Out: v.Out, Records: records}
-	c.Encrypt.Complete(report)
-	return report, err
+// Execution is a step that is being worked on. The argument `found` is what Survey found, here or in another program that
+// wrote it down: a value of the type that the verb's row names, or nil.
+type Execution interface {
+	// Survey reads the inputs as far as needed to divide the step into parts.
+	Survey(ctx context.Context) (*job.Division, error)
+
+	// Parts does some parts, in ascending order, each into the file that name says, and calls done after each.
+	Parts(ctx context.Context, found job.Findings, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error
+
+	// Join makes the output of the files of all parts, in their order. It asks for no key.
+	Join(ctx context.Context, found job.Findings, files []string) (*job.Report, error)
+
+	// Whole makes the output at once.
+	Whole(ctx context.Context, found job.Findings) (*job.Report, error)
+
+	// Workload tells how much there is to do. It writes nothing and asks for no key.
+	Workload(ctx context.Context, known job.StepKnown) (*job.Workload, error)
 }
 
-func (v *encryptVerb) whole(ctx context.Context, c *cut) (report *job.Report, err error) {
-	all := job.Range{To: c.Rows}
-	err = v.parts(ctx, c, []job.Range{all}, func(job.Range) string { return v.Out }, func(_ job.Range, r *job.Report) error {
-		report = r
+// releasing is an execution whose output must not be made twice, which its findings say.
+type releasing interface {
+	// Written is the report of a step whose output has its name already.
+	Written(ctx context.Context) (*job.Report, error)
+}
+
+// verb is a row of the registry.
+type verb struct {
+	name  string
+	is    func(Request) bool // a request of this verb
+	begin func(r Request, o job.Options, tableID string, key func(context.Context) (keys.Key, error)) Execution
+	found func() job.Findings                 // to read what a survey found into; nil: surveys find nothing that is kept
+	rate  func(one *inspect.Estimate) float64 // ciphertexts per second of one core; nil: not known
+}
+
+// row makes a row of the types of a room. begin prepares a request to be done with the options given, as the table of the
+// id given; key reads the step's key, once.
+func row[R Request, E Execution](name string, begin func(R, job.Options, string, func(context.Context) (keys.Key, error)) E, found func() job.Findings, rate func(*inspect.Estimate) float64) verb {
+	return verb{
+		name: name,
+		is:   func(r Request) bool { _, ok := r.(R); return ok },
+		begin: func(r Request, o job.Options, tableID string, key func(context.Context) (keys.Key, error)) Execution {
+			return begin(r.(R), o, tableID, key)
+		},
+		found: found, rate: rate,
+	}
+}
+
+// verbOf is the verb of a request.
+func verbOf(r Request) *verb {
+	i := slices.IndexFunc(verbs, func(v verb) bool { return v.is(r) })
+	if i < 0 {
+		panic(fmt.Sprintf("batch: no verb has requests of type %T", r))
+	}
+	return &verbs[i]
+}
+
+// verbNamed is the verb of a name; nil when there is none.
+func verbNamed(name string) *verb {
+	i := slices.IndexFunc(verbs, func(v verb) bool { return v.name == name })
+	if i < 0 {
 		return nil
-	})
-	if err == nil {
-		c.Encrypt.Complete(report)
 	}
-	return report, err
-}
-
-type fuseVerb struct{ fuse.Request }
-
-func (v *fuseVerb) use(keys.Key) {}
-
-func (v *fuseVerb) extension() string { return ".run" }
-
-func (v *fuseVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
-	rows, bytes, err := fuse.Rows(ctx, v.Request)
-	if err != nil {
-		return nil, err
-	}
-	return newCut(rows, 1, bytes, fusePartBytes, partRows, shards, fusePartsMax), nil
-}
-
-func (v *fuseVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
-	for _, r := range ranges {
-		report, err := fuse.Part(ctx, v.Request, r, name(r))
-		if err != nil {
-			return err
-		}
-		if err := done(r, report); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (v *fuseVerb) join(ctx context.Context, _ *cut, files []string) (*job.Report, error) {
-	report, err := fuse.Join(ctx, v.Request, files)
-	if err == nil {
-		report.Ciphertexts = 0 // those of the inputs count, which the parts have
-	}
-	return report, err
-}
-
-func (v *fuseVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
-	return fuse.Run(ctx, v.Request)
-}
-
-type decryptVerb struct{ decrypt.Request }
-
-func (v *decryptVerb) use(k keys.Key) { v.Key = k }
-
-func (v *decryptVerb) extension() string { return ".parquet" }
-
-func (v *decryptVerb) survey(ctx context.Context, partRows int64, shards int) (*cut, error) {
-	s, err := decrypt.Survey(ctx, v.Request)
-	if err != nil {
-		return nil, err
-	}
-	c := newCut(s.Rows, 1, int64(s.Columns*s.CiphertextBytes), partBytes, partRows, shards, partsMax)
-	if s.Whole {
-		c.PartRows = max(1, s.Rows)
-	}
-	c.Decrypt = s
-	return c, nil
-}
-
-func (v *decryptVerb) parts(ctx context.Context, _ *cut, ranges []job.Range, name func(job.Range) string, done func(job.Range, *job.Report) error) error {
-	return decrypt.Parts(ctx, v.Request, ranges, name, done)
-}
-
-func (v *decryptVerb) join(ctx context.Context, c *cut, files []string) (*job.Report, error) {
-	records, err := decrypt.Join(ctx, v.Request, files)
-	return &job.Report{Out: v.Out, Records: records, Inputs: []job.InputReport{{File: v.In, Rows: c.Decrypt.Records}}}, err
-}
-
-func (v *decryptVerb) whole(ctx context.Context, _ *cut) (*job.Report, error) {
-	return decrypt.Run(ctx, v.Request)
+	return &verbs[i]
 }
 
 // addUp adds what was done for parts to the report of joining them.

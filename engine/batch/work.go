@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cipherfold/cipherfold/engine/decrypt"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/receipt"
@@ -183,7 +182,7 @@ func (w *work) sameTokenKeys(ctx context.Context) error {
 	}
 	for i, was := range w.plan.Steps {
 		if now := w.steps[i].TokenCheck; now != "" && now != was.TokenCheck {
-			return column.Refuse(w.job.Steps[i].tokenKey(), "the key changed: %s was begun with tokens of the check value %s, and this key's is %s", was.Name, was.TokenCheck, now).
+			return column.Refuse(w.job.Steps[i].files().TokenKey, "the key changed: %s was begun with tokens of the check value %s, and this key's is %s", was.Name, was.TokenCheck, now).
 				WithHint("Put the key back; or remove %s to run the job anew.", w.job.Dir)
 		}
 	}
@@ -211,7 +210,7 @@ func (w *work) canWrite(ctx context.Context, steps []PlannedStep) error {
 	for i, p := range steps {
 		var u interface{ Abort() error }
 		var err error
-		if opts := (blob.CreateOptions{Overwrite: w.job.Steps[i].Overwrite}); w.job.Steps[i].rowsPerFile() > 0 {
+		if opts := (blob.CreateOptions{Overwrite: w.job.Steps[i].Overwrite}); w.job.Steps[i].files().RowsPerFile > 0 {
 			u, err = blob.CreateDir(ctx, w.job.fs(), p.Out, opts)
 		} else {
 			u, err = w.job.fs().Create(ctx, p.Out, opts)
@@ -272,7 +271,7 @@ func (w *work) key(ctx context.Context, i int) (keys.Key, error) {
 		return keys.Key{}, err
 	}
 	s := w.state.steps[name]
-	if was := cmp.Or(s.cut.key(), s.key); was != "" && k.Public.Fingerprint() != was {
+	if was := cmp.Or(s.partition.key(), s.key); was != "" && k.Public.Fingerprint() != was {
 		return keys.Key{}, column.Refuse(k.File, "the key changed: %s was begun under key %.16s, and this is key %.16s", name, was, k.Public.Fingerprint()).
 			WithHint("Put the key back; or remove %s to run the job anew.", w.job.Dir)
 	}
@@ -280,10 +279,11 @@ func (w *work) key(ctx context.Context, i int) (keys.Key, error) {
 	return k, nil
 }
 
-// rightKey refuses a step's key that is not the one that its cut is for. The right one is noted in place of a wrong one.
-func (w *work) rightKey(name string, c *cut) error {
+// rightKey refuses a step's key that is not the one that its partition is for. The right one is noted in place of a wrong
+// one.
+func (w *work) rightKey(name string, p *partition) error {
 	k, ok := w.keys[name]
-	right := c.key()
+	right := p.key()
 	if !ok || right == "" || k.Public.Fingerprint() == right {
 		return nil
 	}
@@ -310,8 +310,8 @@ func (w *work) noteKeys() error {
 	return nil
 }
 
-// verb prepares a step to be worked on, but for its key.
-func (w *work) verb(ctx context.Context, i int) (verb, error) {
+// execution prepares a step to be worked on. Its key is read when it is asked for.
+func (w *work) execution(ctx context.Context, i int) (Execution, error) {
 	s, name := w.job.Steps[i], w.plan.Steps[i].Name
 	own, err := w.ownOutput(ctx, name)
 	if err != nil {
@@ -324,20 +324,8 @@ func (w *work) verb(ctx context.Context, i int) (verb, error) {
 	}
 	w.files.commit = func(f receipt.File) error { return w.note(entry{Event: writing, Step: name, File: &f}) }
 	w.files.list = func(pattern string) ([]string, error) { return w.listed(i, pattern) }
-	switch {
-	case s.Encrypt != nil:
-		e := *s.Encrypt
-		e.Options = o
-		return &encryptVerb{e, w.plan.tableID(name)}, nil
-	case s.Fuse != nil:
-		u := *s.Fuse
-		o.ScratchDir = cmp.Or(u.ScratchDir, o.ScratchDir)
-		u.Options = o
-		return &fuseVerb{u}, nil
-	}
-	d := *s.Decrypt
-	d.Options = o
-	return &decryptVerb{d}, nil
+	key := func(ctx context.Context) (keys.Key, error) { return w.key(ctx, i) }
+	return verbOf(s.Request).begin(s.Request, o, w.plan.tableID(name), key), nil
 }
 
 // listed are the files that a pattern of a step stands for: those that were there when the job began, and what the steps
@@ -360,19 +348,17 @@ func (w *work) listed(i int, pattern string) ([]string, error) {
 	return files, nil
 }
 
-// verbWithKey is verb for a step that is to compute.
-func (w *work) verbWithKey(ctx context.Context, i int) (verb, error) {
-	v, err := w.verb(ctx, i)
-	if err != nil || w.job.Steps[i].Key == nil {
-		return v, err
+// executionWithKey is execution for a step that is to compute: a wrong key is refused first.
+func (w *work) executionWithKey(ctx context.Context, i int) (Execution, error) {
+	x, err := w.execution(ctx, i)
+	if err == nil && w.job.Steps[i].Key != nil {
+		_, err = w.key(ctx, i)
 	}
-	k, err := w.key(ctx, i)
-	v.use(k)
-	return v, err
+	return x, err
 }
 
 // takeOver notes that a step is done whose output has its name, and which must not be made twice; it reports whether it was.
-func (w *work) takeOver(ctx context.Context, v verb, name string) (bool, error) {
+func (w *work) takeOver(ctx context.Context, x Execution, name string) (bool, error) {
 	var outputs []receipt.File
 	written := w.state.steps[name].writing
 	for _, file := range sortedKeys(written) {
@@ -385,11 +371,10 @@ func (w *work) takeOver(ctx context.Context, v verb, name string) (bool, error) 
 		}
 		outputs = append(outputs, f)
 	}
-	d, ok := v.(*decryptVerb)
-	if !ok || outputs == nil {
+	if outputs == nil {
 		return false, nil
 	}
-	report, err := decrypt.ReportWritten(ctx, d.Request)
+	report, err := x.(releasing).Written(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -399,7 +384,11 @@ func (w *work) takeOver(ctx context.Context, v verb, name string) (bool, error) 
 // ownOutput reports whether an output that is there was written by this job, which then ended before it noted that the
 // step is done.
 func (w *work) ownOutput(ctx context.Context, name string) (bool, error) {
-	for file, digest := range w.state.steps[name].writing {
+	s := w.state.steps[name]
+	if s.done { // and writes nothing any more
+		return false, nil
+	}
+	for file, digest := range s.writing {
 		f, err := receipt.Describe(ctx, w.files, file)
 		if errors.Is(err, blob.ErrNotFound) {
 			continue

@@ -83,7 +83,8 @@ var rooms = []room{
 	floor("inspect", verbRooms...),
 	floor("receipt", "job"),
 	{folder: "engine/observe", imports: []string{"engine", "io/*"}},
-	floor("batch", append(verbRooms, "analyze", "inspect", "receipt")...),
+	{folder: "engine/batch/jobfile", imports: []string{"engine/job", "engine/receipt", "io/column"}},
+	floor("batch", append(verbRooms, "analyze", "inspect", "receipt", "batch/jobfile")...),
 	floor("mpc", "job", "keys", "dataset", "dataset/ids", "slots", "privacy", "receipt", "observe"),
 	floor("federated", "job", "keys", "dataset", "dataset/ids", "slots", "privacy", "receipt", "observe"),
 

@@ -1,4 +1,5 @@
-package batch
+// Package jobfile reads job files, which say in TOML which verbs are the steps of a job.
+package jobfile
 
 import (
 	"errors"
@@ -16,25 +17,25 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// FileBytesMax is far above the size of any job file.
-const FileBytesMax = 4 << 20
+// BytesMax is far above the size of any job file.
+const BytesMax = 4 << 20
 
 // nestingMax is far above how deep anything is in a job file, by brackets or by dots. The TOML library takes memory for
 // the square of it, and stack.
 const nestingMax = 16
 
-// File is a job file: TOML with version = 1, a table [job], and for every step a table [[encrypt]], [[fuse]] or
-// [[decrypt]]. What the keys mean is not decided here, but by the flags of the verbs, which have the same names.
+// File is a job file: TOML with version = 1, a table [job], and for every step a table such as [[encrypt]], named as its
+// verb. What the keys mean is not decided here, but by the flags of the verbs, which have the same names.
 type File struct {
 	Name  string
 	Job   Table
-	Steps []Table // all encryptions, then all fusions, then all decryptions
+	Steps []Table // all of the first verb, then all of the next one
 }
 
 // Table is a table of a job file.
 type Table struct {
 	File string
-	Name string // job, encrypt, fuse or decrypt
+	Name string // job, or a verb
 	Line int    // 0: unknown
 	Keys map[string]Value
 }
@@ -62,14 +63,11 @@ func (k Kind) String() string {
 // Schema are the keys that a table may have.
 type Schema map[string]Kind
 
-// stepTables are the tables of steps, in the order of File.Steps.
-var stepTables = []string{"encrypt", "fuse", "decrypt"}
-
-// ParseFile reads a job file. Keys that the schema of their table lacks, and values of another kind, are refused with
-// their line. ${NAME} in a text stands for the environment variable NAME, which must be set. Errors are *job.UsageError.
-func ParseFile(name string, text []byte, schemas map[string]Schema, lookupEnv func(string) (string, bool)) (*File, error) {
+// Parse reads a job file whose steps are of the verbs given. Keys that the schema of their table lacks, and values of
+// another kind, are refused with their line. ${NAME} in a text stands for the environment variable NAME, which must be set. Errors are *job.UsageError.
+func Parse(name string, text []byte, verbs []string, schemas map[string]Schema, lookupEnv func(string) (string, bool)) (*File, error) {
 	p := &parser{name: name, text: string(text), schemas: schemas, lookupEnv: lookupEnv}
-	if len(text) > FileBytesMax {
+	if len(text) > BytesMax {
 		return nil, p.refuse(0, "Check the name of the file.", "%d bytes are too many for a job file", len(text))
 	}
 	if line := tooDeep(p.text); line > 0 {
@@ -84,8 +82,8 @@ func ParseFile(name string, text []byte, schemas map[string]Schema, lookupEnv fu
 		}
 		return nil, p.refuse(0, hint, "not TOML: %v", err)
 	}
-	known := append([]string{"version", "job"}, stepTables...)
-	for _, key := range sortedKeys(doc) {
+	known := append([]string{"version", "job"}, verbs...)
+	for _, key := range slices.Sorted(maps.Keys(doc)) {
 		if !slices.Contains(known, key) {
 			return nil, p.unknown(p.line("", 0, key), key, known)
 		}
@@ -102,7 +100,7 @@ func ParseFile(name string, text []byte, schemas map[string]Schema, lookupEnv fu
 	if f.Job, err = p.table("job", 1, head); err != nil {
 		return nil, err
 	}
-	for _, verb := range stepTables {
+	for _, verb := range verbs {
 		if doc[verb] == nil {
 			continue
 		}
@@ -119,9 +117,22 @@ func ParseFile(name string, text []byte, schemas map[string]Schema, lookupEnv fu
 		}
 	}
 	if len(f.Steps) == 0 {
-		return nil, p.refuse(0, "Write [[encrypt]], [[fuse]] or [[decrypt]].", "the job has no steps")
+		return nil, p.refuse(0, StepsHint(verbs), "the job has no steps")
 	}
 	return f, nil
+}
+
+// StepsHint says how to write a step of one of the verbs.
+func StepsHint(verbs []string) string {
+	tables := make([]string, len(verbs))
+	for i, verb := range verbs {
+		tables[i] = "[[" + verb + "]]"
+	}
+	text := strings.Join(tables, ", ")
+	if at := strings.LastIndex(text, ", "); at >= 0 {
+		text = text[:at] + " or " + text[at+2:]
+	}
+	return "Write " + text + "."
 }
 
 // tooDeep returns the line in which brackets, or keys of keys, go deeper than nestingMax; 0 when none does. It need not know
@@ -187,10 +198,11 @@ func (t *Table) Refuse(key, hint, format string, args ...any) error {
 	if v, ok := t.Keys[key]; ok {
 		line = v.Line
 	}
-	return refuseLine(t.File, line, hint, format, args...)
+	return Refuse(t.File, line, hint, format, args...)
 }
 
-func refuseLine(file string, line int, hint, format string, args ...any) error {
+// Refuse is an error about a line of a job file; 0 stands for no line.
+func Refuse(file string, line int, hint, format string, args ...any) error {
 	e := column.Refuse(file, format, args...).AtLine(int64(line))
 	return &job.UsageError{Cause: e.Error(), Hint: hint}
 }
@@ -203,7 +215,7 @@ type parser struct {
 }
 
 func (p *parser) refuse(line int, hint, format string, args ...any) error {
-	return refuseLine(p.name, line, hint, format, args...)
+	return Refuse(p.name, line, hint, format, args...)
 }
 
 func (p *parser) unknown(line int, key string, known []string) error {
@@ -222,7 +234,7 @@ func (p *parser) table(name string, n int, keys map[string]any) (Table, error) {
 		line := p.line(name, n, key)
 		kind, ok := schema[key]
 		if !ok {
-			return t, p.unknown(line, key, sortedKeys(schema))
+			return t, p.unknown(line, key, slices.Sorted(maps.Keys(schema)))
 		}
 		values, err := p.values(line, key, kind, keys[key])
 		if err != nil {
