@@ -387,7 +387,7 @@ func TestFullDisk(t *testing.T) {
 		if errors.As(err, &stopped) {
 			f = stopped.Explain()
 		}
-		if f.Kind != job.Failed || !errors.Is(err, blob.ErrDiskFull) || !strings.Contains(f.Hint, "Free some space") || stopped != nil && !strings.Contains(f.Hint, "cipherfold run job.toml ‹resume›") {
+		if f.Kind != job.Failed || !errors.Is(err, blob.ErrDiskFull) || !strings.Contains(f.Hint, "Free some space") || stopped != nil && !strings.Contains(f.Hint, "«run job.toml ‹resume›»") {
 			t.Errorf("%d bytes: %v: %+v", room, err, f)
 		}
 		failed++
