@@ -33,6 +33,8 @@ type Machine struct {
 	Features []string `json:"features"` // of the CPU, those that kernels use
 	Go       string   `json:"go"`
 	Commit   string   `json:"commit"` // that the program was built from; "-dirty" after it when files had been changed
+	// Off is what CIPHERFOLD_CPU switched off, so that the processor stands for a lesser one; Features are without it.
+	Off string `json:"off,omitempty"`
 	// MultiplyLimitPerNs is how many VPMADD52 instructions of 8 lanes one core executes in a nanosecond, measured in the
 	// same run; 0 when nothing measures it.
 	MultiplyLimitPerNs float64 `json:"multiply_limit_per_ns"`
@@ -42,12 +44,15 @@ type Machine struct {
 const (
 	OpEncrypt     = "encrypt"
 	OpDecrypt     = "decrypt"
-	OpFold        = "fold"        // ciphertext additions
-	OpMul64       = "mul64"       // ciphertexts times 64-bit numbers, one each
-	OpWeighted    = "weighted"    // terms of a sum weighted by signed 64-bit numbers
-	OpMontMul     = "montmul"     // residues
-	OpMontSqr     = "montsqr"     // residues
-	OpRerandomize = "rerandomize" // with full entropy
+	OpFold        = "fold"            // ciphertext additions
+	OpMul64       = "mul64"           // ciphertexts times 64-bit numbers, one each
+	OpWeighted    = "weighted"        // terms of a sum weighted by signed 64-bit numbers
+	OpMontMul     = "montmul"         // residues
+	OpMontSqr     = "montsqr"         // residues
+	OpSquareMul   = "squaremul"       // residues modulo the square of a number: as ciphertexts are multiplied
+	OpSquareSqr   = "squaresqr"       // likewise
+	OpRerandomize = "rerandomize"     // with full entropy, any ciphertext
+	OpOwn         = "rerandomize-own" // likewise, ciphertexts whose randomizers are powers of hs
 	OpKeygen      = "keygen"
 )
 
@@ -66,7 +71,8 @@ type Result struct {
 	// OpsPerS counts operations per second of a core's time, over the rounds of the run.
 	OpsPerS Spread `json:"ops_per_s"`
 	// Ratio to each peer, the median of the ratios of single rounds. A peer's name alone stands for the same operation
-	// done in the peer's plain way, for encryption the textbook's; the name with " djn" after it, for its DJN encryption.
+	// done in the peer's plain way, for encryption the textbook's; the name with " djn" after it, for its DJN encryption. Peers
+	// whose names end in " windows" do DJN encryption from tables, and nothing else.
 	Ratio map[string]float64 `json:"ratio"`
 	// OfLimit is the share of the machine's multiply limit that a kernel of VPMADD52 reaches; 0 where that says nothing.
 	OfLimit float64 `json:"of_limit"`
@@ -142,7 +148,7 @@ type Fusion struct {
 
 // The names that the format knows.
 var (
-	operations = []string{OpEncrypt, OpDecrypt, OpFold, OpMul64, OpWeighted, OpMontMul, OpMontSqr, OpRerandomize, OpKeygen}
+	operations = []string{OpEncrypt, OpDecrypt, OpFold, OpMul64, OpWeighted, OpMontMul, OpMontSqr, OpSquareMul, OpSquareSqr, OpRerandomize, OpOwn, OpKeygen}
 	Variants   = []string{string(paillier.Textbook), string(paillier.DJN), string(paillier.MHL)}
 	roles      = []string{"", RolePublic, RoleOwner}
 	Layouts    = []string{slots.Blocks, slots.Records}
@@ -249,12 +255,13 @@ func writeJSON(b *bytes.Buffer, v any) {
 }
 
 // KeySizes lists the sizes of keys in order.
-func (f *File) KeySizes() []int { return f.sizes(OpEncrypt) }
+func (f *File) KeySizes() []int { return f.Sizes(OpEncrypt) }
 
 // Moduli lists the lengths of the moduli of residues in order.
-func (f *File) Moduli() []int { return f.sizes(OpMontMul) }
+func (f *File) Moduli() []int { return f.Sizes(OpMontMul) }
 
-func (f *File) sizes(op string) []int {
+// Sizes lists the lengths in the results of an operation of ours, in order.
+func (f *File) Sizes(op string) []int {
 	var out []int
 	for _, r := range f.Results {
 		if r.Impl == Cipherfold && r.Op == op && !slices.Contains(out, r.Bits) {

@@ -1,23 +1,35 @@
 package bench
 
 import (
+	"fmt"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
+
+	"github.com/cipherfold/cipherfold/internal/cpu"
 )
 
 // ThisMachine describes where this process runs.
 func ThisMachine() Machine {
-	m := Machine{CPU: cpuid.CPU.BrandName, Cores: CoresUsed(0), Features: []string{}, Go: runtime.Version(), Commit: commit()}
-	for _, f := range []cpuid.FeatureID{cpuid.AVX512IFMA, cpuid.ADX, cpuid.BMI2, cpuid.AVX2} {
+	m := Machine{CPU: processor(), Cores: CoresUsed(0), Features: []string{}, Go: runtime.Version(), Commit: commit(), Off: cpu.Setting()}
+	for _, f := range []cpuid.FeatureID{cpuid.AVX512IFMA, cpuid.ADX, cpuid.BMI2, cpuid.AVX2, cpuid.FMA3} {
 		if cpuid.CPU.Has(f) {
 			m.Features = append(m.Features, strings.ToLower(f.String()))
 		}
 	}
 	return m
+}
+
+// processor names the processor, and its family where the maker gives it one, as hypervisors make up names.
+func processor() string {
+	name := cpuid.CPU.BrandName
+	if cpuid.CPU.Family != 0 {
+		name = strings.TrimSpace(fmt.Sprintf("%s (%s family %d model %d)", name, cpuid.CPU.VendorID, cpuid.CPU.Family, cpuid.CPU.Model))
+	}
+	return name
 }
 
 // WarnUnknownCommit says what to do about results that nobody can trace to a source.

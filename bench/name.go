@@ -56,6 +56,9 @@ func (f *File) Name(at time.Time) string {
 		for _, r := range f.Results {
 			add(r.Kernel)
 		}
+		for _, word := range strings.Split(f.Machine.Off, ",") {
+			add(word)
+		}
 		for _, bits := range f.KeySizes() {
 			add(strconv.Itoa(bits))
 		}

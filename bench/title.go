@@ -23,6 +23,12 @@ func OpTitle(op, variant, role string) string {
 		return "term of a 64-bit weighted sum"
 	case OpRerandomize:
 		return "re-randomize, " + VariantTitle(variant)
+	case OpOwn:
+		return "re-randomize own, " + VariantTitle(variant)
+	case OpSquareMul:
+		return "multiplication modulo N²"
+	case OpSquareSqr:
+		return "squaring modulo N²"
 	case OpKeygen:
 		return "make a key, " + VariantTitle(variant)
 	}

@@ -3,9 +3,11 @@ package kernelbench
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cipherfold/cipherfold/bench"
+	"github.com/cipherfold/cipherfold/bench/peers"
 )
 
 // contender is one operation by one implementation.
@@ -63,8 +65,10 @@ func baselines(op string) []baseline {
 	switch op {
 	case bench.OpEncrypt:
 		return []baseline{{bench.OpEncrypt, "textbook", ""}, {bench.OpEncrypt, "djn", " djn"}}
-	case bench.OpRerandomize:
+	case bench.OpRerandomize, bench.OpOwn:
 		return []baseline{{bench.OpEncrypt, "textbook", ""}} // r^N and one product
+	case bench.OpSquareMul, bench.OpSquareSqr:
+		return []baseline{{op, "", ""}}
 	case bench.OpWeighted:
 		return []baseline{{bench.OpMul64, "djn", ""}} // one power for each term
 	default:
@@ -73,6 +77,14 @@ func baselines(op string) []baseline {
 }
 
 type baseline struct{ op, variant, suffix string }
+
+// ratioName is the name of a ratio to this peer.
+func (c *contender) ratioName(b baseline) string {
+	if strings.HasSuffix(c.Impl, peers.WindowsSuffix) {
+		return c.Impl // it does nothing else
+	}
+	return c.Impl + b.suffix
+}
 
 // compare fills in the rates and ratios of all contenders of one key size.
 func compare(list []*contender) {
@@ -85,7 +97,7 @@ func compare(list []*contender) {
 		for _, b := range baselines(c.Op) {
 			for _, peer := range list {
 				if peer.Impl != bench.Cipherfold && peer.Op == b.op && peer.Variant == b.variant && peer.Bits == c.Bits {
-					c.Ratio[peer.Impl+b.suffix] = bench.Ratio(c.rates, peer.rates)
+					c.Ratio[peer.ratioName(b)] = bench.Ratio(c.rates, peer.rates)
 				}
 			}
 		}

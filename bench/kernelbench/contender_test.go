@@ -23,14 +23,18 @@ func TestCompare(t *testing.T) {
 		rated("gmp", bench.OpFold, "djn", 2048, 1000, 1000, 1000), rated("gmp", bench.OpMul64, "djn", 2048, 50, 50, 50),
 		rated("gmp", bench.OpDecrypt, "djn", 2048, 40, 40, 40), rated("gmp", bench.OpEncrypt, "textbook", 3072, 1, 1, 1),
 		rated("math/big", bench.OpEncrypt, "textbook", 2048, 5, 5, 5),
+		rated("gmp windows", bench.OpEncrypt, "djn", 3072, 50, 50, 50), rated("gmp", bench.OpSquareMul, "", 4096, 1000, 1000, 1000),
 	}
 	for _, test := range []struct {
 		ours *contender
 		want map[string]float64
 	}{
 		{rated(bench.Cipherfold, bench.OpEncrypt, "mhl", 2048, 100, 300, 200), map[string]float64{"gmp": 20, "gmp djn": 10, "math/big": 40}},
-		{rated(bench.Cipherfold, bench.OpEncrypt, "djn", 3072, 100, 300, 200), map[string]float64{"gmp": 200}},
+		{rated(bench.Cipherfold, bench.OpEncrypt, "djn", 3072, 100, 300, 200), map[string]float64{"gmp": 200, "gmp windows": 4}},
 		{rated(bench.Cipherfold, bench.OpRerandomize, "djn", 2048, 100, 300, 200), map[string]float64{"gmp": 20, "math/big": 40}},
+		{rated(bench.Cipherfold, bench.OpOwn, "djn", 2048, 100, 300, 200), map[string]float64{"gmp": 20, "math/big": 40}},
+		{rated(bench.Cipherfold, bench.OpSquareMul, "", 4096, 2000, 2000, 2000), map[string]float64{"gmp": 2}},
+		{rated(bench.Cipherfold, bench.OpSquareSqr, "", 4096, 2000, 2000, 2000), map[string]float64{}},
 		{rated(bench.Cipherfold, bench.OpFold, "djn", 2048, 9000, 7000, 8000), map[string]float64{"gmp": 8}},
 		{rated(bench.Cipherfold, bench.OpWeighted, "djn", 2048, 100, 100, 100), map[string]float64{"gmp": 2}},
 		{rated(bench.Cipherfold, bench.OpDecrypt, "mhl", 2048, 400, 400, 400), map[string]float64{"gmp": 10}},

@@ -42,6 +42,7 @@ func (o *Options) operations(ctx context.Context, bits int, kernels []bigmod.Imp
 		})
 	}
 	for _, kernel := range kernels {
+		list = append(list, squares(bits, kernel)...)
 		for _, variant := range []paillier.Variant{paillier.Textbook, paillier.DJN, paillier.MHL} {
 			s, err := newSubject(keys[variant], kernel.Name)
 			if err != nil {
@@ -50,7 +51,7 @@ func (o *Options) operations(ctx context.Context, bits int, kernels []bigmod.Imp
 			list = append(list, s.contenders()...)
 		}
 	}
-	theirs, free, err := peerContenders(keys[paillier.DJN], libraries)
+	theirs, free, err := peerContenders(keys[paillier.DJN], libraries, o.Peers)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,7 +62,7 @@ func (o *Options) operations(ctx context.Context, bits int, kernels []bigmod.Imp
 }
 
 func operationOrder(op string) int {
-	return slices.Index([]string{bench.OpEncrypt, bench.OpRerandomize, bench.OpFold, bench.OpMul64, bench.OpWeighted, bench.OpDecrypt, bench.OpKeygen}, op)
+	return slices.Index([]string{bench.OpEncrypt, bench.OpOwn, bench.OpRerandomize, bench.OpFold, bench.OpMul64, bench.OpWeighted, bench.OpDecrypt, bench.OpSquareMul, bench.OpSquareSqr, bench.OpKeygen}, op)
 }
 
 // subject is a key with workers of one kernel and a batch for them.
@@ -151,6 +152,11 @@ func (s *subject) contenders() []*contender {
 	add(bench.OpRerandomize, bench.RolePublic, batchMin, batchMax, func(rows int) (int, error) {
 		return rows, s.evaluator.Rerandomize(s.out[:rows*size], s.ct[:rows*size])
 	})
+	if s.pk.Variant() == paillier.DJN { // with MHL keys there is no other way
+		add(bench.OpOwn, bench.RolePublic, batchMin, batchMax, func(rows int) (int, error) {
+			return rows, s.evaluator.RerandomizeOf(s.out[:rows*size], s.ct[:rows*size], paillier.OwnRandomizers)
+		})
+	}
 	if s.pk.Variant() == paillier.MHL {
 		return list
 	}
@@ -173,14 +179,14 @@ func (s *subject) contenders() []*contender {
 	return list
 }
 
-// peerContenders are the operations of the peers, with a DJN key.
-func peerContenders(sk *paillier.SecretKey, libraries []peers.Library) (list []*contender, free func(), err error) {
+// peerContenders are the operations of the peers, with a DJN key; those that encrypt from tables only on demand.
+func peerContenders(sk *paillier.SecretKey, libraries []peers.Library, tables bool) (list []*contender, free func(), err error) {
 	key := peers.KeyOf(sk)
 	rows, err := peers.RandomRows(sk)
 	if err != nil {
 		return nil, nil, err
 	}
-	var workers []peers.Worker
+	var workers []interface{ Close() }
 	free = func() {
 		for _, w := range workers {
 			w.Close()
@@ -206,9 +212,11 @@ func peerContenders(sk *paillier.SecretKey, libraries []peers.Library) (list []*
 			{peers.Add, bench.OpFold, string(paillier.DJN), bench.RolePublic},
 			{peers.Mul64, bench.OpMul64, string(paillier.DJN), bench.RolePublic},
 			{peers.Decrypt, bench.OpDecrypt, string(paillier.DJN), bench.RoleOwner},
+			{peers.SquareMul, bench.OpSquareMul, "", ""},
+			{peers.SquareSqr, bench.OpSquareSqr, "", ""},
 		} {
 			list = append(list, &contender{
-				Result:  bench.Result{Impl: library.Name, Op: x.name, Variant: x.variant, Role: x.role, Bits: sk.Public().Bits(), Threads: 1},
+				Result:  bench.Result{Impl: library.Name, Op: x.name, Variant: x.variant, Role: x.role, Bits: sk.Public().Bits() * modulusFactor(x.name), Threads: 1},
 				rowsMin: 1, rowsMax: peerOpsMax,
 				run: func(n int) (int, error) {
 					w.Run(x.op, n)
@@ -217,5 +225,28 @@ func peerContenders(sk *paillier.SecretKey, libraries []peers.Library) (list []*
 			})
 		}
 	}
+	if !tables {
+		return list, free, nil
+	}
+	for _, peer := range peers.WindowsPeers() {
+		w := peer.New(key, rows)
+		workers = append(workers, w)
+		list = append(list, &contender{
+			Result:  bench.Result{Impl: peer.Name, Op: bench.OpEncrypt, Variant: string(paillier.DJN), Role: bench.RolePublic, Bits: sk.Public().Bits(), Threads: 1},
+			rowsMin: 1, rowsMax: peerOpsMax,
+			run: func(n int) (int, error) {
+				w.Encrypt(n)
+				return n, nil
+			},
+		})
+	}
 	return list, free, nil
+}
+
+// modulusFactor is the length of the modulus that results of an operation name, in that of N.
+func modulusFactor(op string) int {
+	if op == bench.OpSquareMul || op == bench.OpSquareSqr {
+		return 2
+	}
+	return 1
 }

@@ -7,7 +7,7 @@ package peers
 #include <gmp.h>
 #include <stdlib.h>
 
-enum { ENCRYPT_TEXTBOOK, ENCRYPT_DJN, ADD, MUL64, DECRYPT };
+enum { ENCRYPT_TEXTBOOK, ENCRYPT_DJN, ADD, MUL64, DECRYPT, SQUARE_MUL, SQUARE_SQR };
 enum { M, R, E, A, B, S, COLUMNS };
 enum { N, N2, HS, P, P2, P_EXP, P_FACTOR, Q, Q2, Q_EXP, Q_FACTOR, P_INVERSE, CONSTANTS };
 
@@ -83,7 +83,12 @@ static void gmp_run(gmp_worker *w, int op, int n) {
 			gmp_message(w, i);
 			break;
 		case ADD:
+		case SQUARE_MUL:
 			mpz_mul(w->t, w->in[A][i], w->in[B][i]);
+			mpz_tdiv_r(w->out[i], w->t, w->k[N2]);
+			break;
+		case SQUARE_SQR:
+			mpz_mul(w->t, w->in[A][i], w->in[A][i]);
 			mpz_tdiv_r(w->out[i], w->t, w->k[N2]);
 			break;
 		case MUL64:

@@ -35,8 +35,10 @@ func (w *bigWorker) one(op Op, i int) {
 		w.message(z, i, w.t.Exp(r.R[i], w.n, w.n2))
 	case EncryptDJN:
 		w.message(z, i, w.t.Exp(w.hs, r.E[i], w.n2))
-	case Add:
+	case Add, SquareMul:
 		w.u.QuoRem(w.t.Mul(r.A[i], r.B[i]), w.n2, z)
+	case SquareSqr:
+		w.u.QuoRem(w.t.Mul(r.A[i], r.A[i]), w.n2, z)
 	case Mul64:
 		z.Exp(r.A[i], r.S[i], w.n2)
 	case Decrypt:

@@ -8,7 +8,7 @@ package peers
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-enum { ENCRYPT_TEXTBOOK, ENCRYPT_DJN, ADD, MUL64, DECRYPT };
+enum { ENCRYPT_TEXTBOOK, ENCRYPT_DJN, ADD, MUL64, DECRYPT, SQUARE_MUL, SQUARE_SQR };
 enum { M, R, E, A, B, S, COLUMNS };
 enum { N, N2, HS, P, P2, P_EXP, P_FACTOR, Q, Q2, Q_EXP, Q_FACTOR, P_INVERSE, CONSTANTS };
 
@@ -98,6 +98,10 @@ static int bn_one(bn_worker *w, int op, int i) {
 		return BN_mod_exp_mont(w->t, w->k[HS], w->in[E][i], w->k[N2], w->ctx, w->n2) && bn_message(w, i);
 	case ADD:
 		return bn_mul(w, w->out[i], w->in[A][i], w->in[B][i]);
+	case SQUARE_MUL:
+		return BN_mod_mul_montgomery(w->out[i], w->in[A][i], w->in[B][i], w->n2, w->ctx);
+	case SQUARE_SQR:
+		return BN_mod_mul_montgomery(w->out[i], w->in[A][i], w->in[A][i], w->n2, w->ctx);
 	case MUL64:
 		return BN_mod_exp_mont(w->out[i], w->in[A][i], w->in[S][i], w->k[N2], w->ctx, w->n2);
 	case DECRYPT:

@@ -24,6 +24,8 @@ const (
 	Add                       // A·B mod N²
 	Mul64                     // A^S mod N²
 	Decrypt                   // the plaintext of A, modulo p² and q²
+	SquareMul                 // A·B mod N² without conversions: A·B·R⁻¹ where the library has Montgomery products for users
+	SquareSqr                 // A·A mod N², likewise
 )
 
 // Library is a peer.

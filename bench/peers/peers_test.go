@@ -48,6 +48,29 @@ func TestPeersAgreeWithUs(t *testing.T) {
 	}
 }
 
+// TestWindowsAgreeWithUs does the same for the peers that encrypt from a table.
+func TestWindowsAgreeWithUs(t *testing.T) {
+	for _, bits := range []int{1024, 1152} {
+		for _, peer := range peers.WindowsPeers() {
+			t.Run(fmt.Sprintf("%s/%d", peer.Name, bits), func(t *testing.T) {
+				c := newCase(t, paillier.DJN, bits)
+				ct := c.numbers(c.encrypt(c.in.M, c.in.E), c.pk.CiphertextSize())
+				w := peer.New(peers.KeyOf(c.sk), c.in)
+				defer w.Close()
+				w.Encrypt(rows + 1)
+				for i, x := range ct {
+					if got := w.Result(i); got.Cmp(x) != 0 {
+						t.Errorf("row %d: %x, we get %x", i, got, x)
+					}
+				}
+				if want := int64((bits/2+9)/10) << 10 * int64(bits/4); w.TableBytes() != want {
+					t.Errorf("a table of %d bytes, want %d", w.TableBytes(), want)
+				}
+			})
+		}
+	}
+}
+
 // expect runs an operation on all rows and one row more, and compares the results.
 func expect(t *testing.T, w peers.Worker, op peers.Op, want []*big.Int) {
 	t.Helper()

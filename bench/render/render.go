@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cipherfold/cipherfold/bench"
+	"github.com/cipherfold/cipherfold/bench/peers"
 )
 
 // ResultsDir is where raw results are kept, and Document what is rendered from them; relative to the module.
@@ -29,8 +30,8 @@ A test fails when the two disagree.
 * A ratio is the median of the ratios of single rounds.
 * Before anything counts, every kernel must decrypt what it encrypted, and every peer what we encrypted. Tests compare
   each peer's operations with ours, number by number.
-* Peers work as their users do: one ciphertext at a time, without tables of powers, and in variable time where that is
-  faster. Our code computes in batches and is written to be constant time in secrets.
+* Peers work as their users do: one ciphertext at a time, without tables of powers unless they are named so, and in
+  variable time where that is faster. Our code computes in batches and is written to be constant time in secrets.
 
 [docs/benchmarks-method.md](docs/benchmarks-method.md) has the details and the command lines.
 
@@ -58,7 +59,10 @@ func Markdown(results fs.FS) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		title := "Kernels"
+		title := "Kernels: " + classOf(f).title()
+		if f.Machine.Off != "" {
+			title += ", on a processor that has more"
+		}
 		switch {
 		case len(f.Stores) > 0:
 			title = "Object store: a fusion while requests fail"
@@ -72,6 +76,9 @@ func Markdown(results fs.FS) ([]byte, error) {
 		_, at, _ := bench.ParseName(name)
 		fmt.Fprintf(&b, "\n## %s\n\n", title)
 		m := f.Machine
+		if m.Off != "" {
+			fmt.Fprintf(&b, "This processor stands for a lesser one: CIPHERFOLD_CPU=%s has switched off what that does not have.\n\n", m.Off)
+		}
 		fmt.Fprintf(&b, "%s, %s used (%s), %s, commit %s, %s-%s-%s.\nRaw: [%s](%s/%s).\n", m.CPU, plural(m.Cores, "core"), strings.Join(m.Features, ", "),
 			m.Go, m.Commit, at[:4], at[4:6], at[6:8], name, ResultsDir, name)
 		Print(&b, f)
@@ -125,6 +132,47 @@ func Print(w io.Writer, f *bench.File) {
 		printOperations(w, f, bits)
 	}
 	printResidues(w, f)
+	printSquares(w, f)
+}
+
+// printSquares writes the arithmetic modulo squares, ours and the peers'.
+func printSquares(w io.Writer, f *bench.File) {
+	var names []string
+	for _, r := range f.Results {
+		if r.Op == bench.OpSquareMul && r.Impl != bench.Cipherfold {
+			names = appendNew(names, r.Impl)
+		}
+	}
+	t := &table{header: []string{">modulus N², bits", "by", ">multiplications /s", ">ns each", ">squarings /s", ">ns each"}}
+	for _, p := range names {
+		t.header = append(t.header, ">multiplication × "+peerTitle(p), ">squaring × "+peerTitle(p))
+	}
+	for _, bits := range f.Sizes(bench.OpSquareMul) {
+		for _, mul := range f.Results {
+			if mul.Op != bench.OpSquareMul || mul.Bits != bits {
+				continue
+			}
+			for _, sqr := range f.Results {
+				if sqr.Op != bench.OpSquareSqr || sqr.Bits != bits || sqr.Kernel != mul.Kernel || sqr.Impl != mul.Impl {
+					continue
+				}
+				by := peerTitle(mul.Impl)
+				if mul.Impl == bench.Cipherfold {
+					by = mul.Kernel
+				}
+				row := []string{fmt.Sprint(bits), by, quantity(mul.OpsPerS.Median), quantity(1e9 / mul.OpsPerS.Median), quantity(sqr.OpsPerS.Median), quantity(1e9 / sqr.OpsPerS.Median)}
+				for _, p := range names {
+					row = append(row, factor(mul.Ratio[p]), factor(sqr.Ratio[p]))
+				}
+				t.add(row...)
+			}
+		}
+	}
+	if len(t.rows) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\n### Multiplication modulo N², as ciphertexts are multiplied, one core\n\n")
+	t.write(w)
 }
 
 // printOperations writes the operations with keys of one size, ours and the peers'.
@@ -143,7 +191,7 @@ func printOperations(w io.Writer, f *bench.File, bits int) {
 		t.header = append(t.header, ">× "+peerTitle(p))
 	}
 	for _, r := range f.Results {
-		if r.Bits != bits || r.Op == bench.OpMontMul || r.Op == bench.OpMontSqr {
+		if r.Bits != bits || slices.Contains([]string{bench.OpMontMul, bench.OpMontSqr, bench.OpSquareMul, bench.OpSquareSqr}, r.Op) {
 			continue
 		}
 		by := peerTitle(r.Impl)
@@ -269,5 +317,6 @@ func plural(n int, noun string) string {
 // peerTitle names a peer, or a key of ratios, in words.
 func peerTitle(name string) string {
 	title := strings.NewReplacer("gmp", "GMP", "openssl", "OpenSSL").Replace(name)
+	title = strings.Replace(title, peers.WindowsSuffix, "'s DJN from a table", 1)
 	return strings.Replace(title, " djn", "'s DJN", 1)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/cipherfold/cipherfold/bench"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -142,5 +144,35 @@ func TestNumbers(t *testing.T) {
 	}
 	if got := percent(0.934); got != "93.4%" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestClasses: the goals are those of the class of the fastest kernel that was measured.
+func TestClasses(t *testing.T) {
+	for _, test := range []struct {
+		kernels []string
+		class   class
+		goals   int
+	}{{[]string{"ifma", "adx"}, classIFMA, 9}, {[]string{"fma", "adx"}, classFMA, 9}, {[]string{"adx"}, classADX, 3}, {[]string{"generic"}, classPortable, 2}, {nil, classPortable, 0}} {
+		f := new(bench.File)
+		for _, k := range test.kernels {
+			for _, op := range []string{bench.OpEncrypt, bench.OpDecrypt, bench.OpMul64, bench.OpFold} {
+				f.Results = append(f.Results, bench.Result{Impl: bench.Cipherfold, Kernel: k, Op: op, Variant: "djn", Role: bench.RolePublic, Bits: 2048})
+			}
+		}
+		if got := kernelGoals(f); classOf(f) != test.class || len(got) != test.goals {
+			t.Errorf("%v: class %s with %d goals, want %s with %d", test.kernels, classOf(f), len(got), test.class, test.goals)
+		}
+	}
+}
+
+// TestOwnGoal compares the re-randomization of own ciphertexts with that of any by adx.
+func TestOwnGoal(t *testing.T) {
+	rate := func(kernel, op string, median float64) bench.Result {
+		return bench.Result{Impl: bench.Cipherfold, Kernel: kernel, Op: op, Variant: "djn", Role: bench.RolePublic, Bits: 2048, OpsPerS: bench.Spread{Min: median, Median: median, Max: median}}
+	}
+	f := &bench.File{Results: []bench.Result{rate("fma", bench.OpOwn, 1300), rate("fma", bench.OpRerandomize, 400), rate("adx", bench.OpOwn, 500), rate("adx", bench.OpRerandomize, 100)}}
+	if g := ownGoals(f); len(g) != 1 || g[0].reached != 13 || g[0].verdict() != "yes" {
+		t.Errorf("%+v", g)
 	}
 }
