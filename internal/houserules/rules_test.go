@@ -88,7 +88,7 @@ var rooms = []room{
 	floor("mpc", "job", "keys", "dataset", "dataset/ids", "slots", "privacy", "receipt", "observe"),
 	floor("federated", "job", "keys", "dataset", "dataset/ids", "slots", "privacy", "receipt", "observe"),
 
-	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "engine/*/*", "internal/knownanswer", "internal/strictjson"}},
+	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "engine/*/*", "internal/cpu", "internal/knownanswer", "internal/strictjson"}},
 	{folder: "cmd/*", imports: []string{"engine/*", "engine/*/*", "kernels/paillier", "io/ctfile", "io/blob/stores", "bench"}},
 	{folder: "interop/cmd/*", imports: []string{"io/*"}}, // writes samples for other readers
 	{folder: "internal/cpu", foreign: []string{"github.com/klauspost/cpuid/v2"}},
