@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // nightly is a job of all verbs and both layouts.
@@ -193,7 +194,7 @@ func (k *killer) run(p *place, args ...string) {
 // killed.
 func TestKills(t *testing.T) {
 	t.Parallel()
-	kills := 10
+	kills := thoroughtest.Pick(4, 10)
 	if s := os.Getenv("CIPHERFOLD_KILLS"); s != "" {
 		var err error
 		if kills, err = strconv.Atoi(s); err != nil {
@@ -207,7 +208,7 @@ func TestKills(t *testing.T) {
 	wantNames, wantResults := undisturbed.night()
 	k := &killer{random: rand.New(rand.NewPCG(5, 5))}
 	inShards, nights := 0, 0
-	for ; k.killed < kills; nights++ {
+	for ; k.killed < kills || nights < 2; nights++ { // at least once each way
 		p, before := newNight(t), k.killed
 		receipt := p.path("jobs/nightly/receipt.json")
 		if nights%2 == 0 {

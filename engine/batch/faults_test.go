@@ -5,33 +5,26 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"os"
 	"path"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
-
-// thorough asks for every operation where otherwise a sample is tried.
-var thorough = os.Getenv("CIPHERFOLD_THOROUGH") != ""
 
 // smallRows is enough for several parts in every step of a small job.
 const smallRows = 30
 
 // sample steps through the operations of a job: every one of them, or some.
 func sample(random *rand.Rand, at int64) int64 {
-	if thorough {
+	if thoroughtest.AtLeast(thoroughtest.Exhaustive) {
 		return at + 1
 	}
-	step := int64(120)
-	if testing.Short() { // for the race detector, which slows everything down, and one run has all the goroutines
-		step = 300
-	}
-	return at + 1 + random.Int64N(step)
+	return at + 1 + random.Int64N(thoroughtest.Pick[int64](400, 120))
 }
 
 // Every operation on the disk fails once, in one of several ways: the job succeeds, or fails with an error that says why

@@ -22,6 +22,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/receipt"
 	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/internal/leaktest"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -30,10 +31,7 @@ import (
 // people is so many records that their sums do not fit into the smallest memory that a fusion works with; fewer will do where
 // everything takes long.
 func people() int {
-	if testing.Short() {
-		return 500
-	}
-	return 6500
+	return thoroughtest.Pick(500, 6500)
 }
 
 // A way is one way to get the sums of all people: everything that must not matter.
@@ -160,20 +158,17 @@ func leastMemory(t *testing.T, threads int) int64 {
 
 // Threads, the size of parts and of files, how many tables are fused at a time, the memory, the layout, the kernel, the order
 // of the rows and where the job is stopped and goes on: the decrypted bytes are the same, and they are right. The ways are
-// chosen at random: CIPHERFOLD_SEED sets the seed, which is told, and CIPHERFOLD_THOROUGH asks for many ways.
+// chosen at random: CIPHERFOLD_SEED sets the seed, which is told, and an exhaustive run takes many ways.
 func TestMetamorphic(t *testing.T) {
-	seed, ways := uint64(1), 5
+	seed, ways := uint64(1), thoroughtest.Pick(2, 5)
 	if s := os.Getenv("CIPHERFOLD_SEED"); s != "" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
-	switch {
-	case thorough:
+	if thoroughtest.AtLeast(thoroughtest.Exhaustive) {
 		ways = 150
-	case testing.Short():
-		ways = 2
 	}
 	t.Logf("CIPHERFOLD_SEED=%d, %d ways", seed, ways)
 	var kernels []string
@@ -239,7 +234,7 @@ func TestMetamorphic(t *testing.T) {
 			t.Fatalf("way %d, %+v: %d files are left open", n, w, open)
 		}
 	}
-	if !testing.Short() && (stopped == 0 || spilled == 0) {
+	if thoroughtest.AtLeast(thoroughtest.Thorough) && (stopped == 0 || spilled == 0) {
 		t.Errorf("%d stops, %d bytes spilled: the ways are too alike", stopped, spilled)
 	}
 	t.Logf("%d stops, %d bytes spilled, kernels %q", stopped, spilled, kernels)

@@ -19,6 +19,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -374,10 +375,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	used := 1<<30 - room
 	failed := 0
-	steps := 12
-	if testing.Short() {
-		steps = 3
-	}
+	steps := thoroughtest.Pick(3, 12)
 	for room := 500; room < used; room += used / steps {
 		disk := newDisk(smallRows)
 		left := room

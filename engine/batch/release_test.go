@@ -12,6 +12,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/privacy"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 )
@@ -92,7 +93,7 @@ func TestReleasesAtATime(t *testing.T) {
 func TestReleasesAreTakenOver(t *testing.T) {
 	for _, rowsPerFile := range []int64{0, 1} {
 		taken, start := 0, encrypted(t, "a.cf.parquet")
-		for at := int64(1); ; at++ {
+		for at := int64(1); ; at += thoroughtest.Pick[int64](3, 1) {
 			disk := clone(start)
 			budget := newBudget(t)
 			faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: blobtest.CrashAfter}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
@@ -62,10 +63,7 @@ func TestVerifyRefusesEveryChangedByteOfTheReceipt(t *testing.T) {
 			t.Errorf("%s of byte %d of %d: accepted", what, i, len(data))
 		}
 	}
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
+	step := thoroughtest.Pick(7, 1)
 	for i := 0; i < len(data); i += step {
 		for _, mask := range masks {
 			try("change", i, flipped(data, i, mask))
@@ -91,10 +89,7 @@ func TestVerifyRefusesEveryChangedByteOfTheReceipt(t *testing.T) {
 func TestVerifyRefusesEveryChangedByteOfAFile(t *testing.T) {
 	p := newPlace(t)
 	data := p.encrypt()
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
+	step := thoroughtest.Pick(7, 1)
 	for _, name := range []string{"a.csv", "a.cf.parquet"} {
 		good := p.read(name)
 		for i := 0; i < len(good); i += step {

@@ -275,7 +275,7 @@ func excerpt(t testing.TB, name string, comma rune) [][]string {
 func TestInterruption(t *testing.T) {
 	b := newBench(t, paillier.DJN)
 	rows := [][]string{{"g", "x"}}
-	for i := range 3000 {
+	for i := range 20_000 { // long enough for whoever interrupts
 		rows = append(rows, []string{strconv.Itoa(i), strconv.Itoa(i)})
 	}
 	in := b.table("a.csv", rows)

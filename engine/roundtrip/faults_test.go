@@ -22,6 +22,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/internal/leaktest"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -135,10 +136,7 @@ func chores(t testing.TB, disk blob.Disk, prefix string, rows int) []chore {
 // succeeds, with the same result, or fails with an error that names the file; then there is no output, and no other file,
 // handle or goroutine is left.
 func TestFaultsOfEveryVerb(t *testing.T) {
-	step := int64(1)
-	if testing.Short() {
-		step = 5
-	}
+	step := thoroughtest.Pick[int64](7, 1)
 	disk := &blobtest.Mem{}
 	all := chores(t, disk, "", 12)
 	before := disk.Names()
@@ -228,10 +226,6 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	before := files()
 	random := rand.New(rand.NewPCG(1, 2))
-	tries := 8
-	if testing.Short() {
-		tries = 2
-	}
 	o := job.Options{FS: disk, Disk: disk, Threads: 3}
 	for _, c := range all {
 		outcomes := map[string]int{}
@@ -263,7 +257,7 @@ func TestNothingIsLeft(t *testing.T) {
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
 		attempt(canceled, o, "cancelled before")
-		for range tries {
+		for range thoroughtest.Pick(2, 8) {
 			ctx, cancel := context.WithCancel(t.Context())
 			timer := time.AfterFunc(time.Duration(random.Int64N(int64(took))), cancel)
 			attempt(ctx, o, "cancelled")
@@ -284,7 +278,7 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 // A fusion whose sums do not fit into memory goes through runs in a temporary file: its operations fail, are cut short or come
-// late, too, and so do those on its inputs and output. CIPHERFOLD_THOROUGH asks for every operation where otherwise a sample
+// late, too, and so do those on its inputs and output. An exhaustive run tries every operation where otherwise a sample
 // is tried.
 func TestFaultsOfSpilling(t *testing.T) {
 	b := newBench(t, paillier.MHL)
@@ -320,7 +314,7 @@ func TestFaultsOfSpilling(t *testing.T) {
 	for mode, name := range map[blobtest.Mode]string{blobtest.Fail: "failed", blobtest.Short: "cut short", blobtest.Delay: "late"} {
 		succeeded, refused := 0, 0
 		for at := int64(1); ; at++ {
-			if os.Getenv("CIPHERFOLD_THOROUGH") == "" {
+			if !thoroughtest.AtLeast(thoroughtest.Exhaustive) {
 				at += random.Int64N(60)
 			}
 			leaks := leaktest.Take()

@@ -20,6 +20,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -32,7 +33,7 @@ func testKey(t testing.TB, variant paillier.Variant) *paillier.SecretKey {
 	keysMu.Lock()
 	defer keysMu.Unlock()
 	if keyOf[variant] == nil {
-		k, err := paillier.GenerateKey(context.Background(), rand.Reader, variant, 1024, true)
+		k, err := paillier.GenerateKey(context.Background(), rand.Reader, variant, thoroughtest.Pick(512, 1024), true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
@@ -65,19 +66,20 @@ func TestFuseInParts(t *testing.T) {
 	rows := func(n int, sorted bool) []stockRow {
 		list := make([]stockRow, n)
 		for i := range list {
-			list[i] = stockRow{random.Int64N(2000), random.IntN(256)}
+			list[i] = stockRow{random.Int64N(thoroughtest.Pick[int64](700, 2000)), random.IntN(256)}
 		}
 		if sorted {
 			return sortedRows(list)
 		}
 		return list
 	}
-	records := []string{x.write(b, "x1", rows(3000, false)), x.write(b, "x2", rows(2500, true)), y.write(b, "y1", rows(1500, false))}
+	n := thoroughtest.Pick(1000, 3000)
+	records := []string{x.write(b, "x1", rows(n, false)), x.write(b, "x2", rows(n*5/6, true)), y.write(b, "y1", rows(n/2, false))}
 	e := encrypt.Request{Spec: dataset.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=100")}, Layout: slots.Blocks, MaxAdds: 5000, Key: keys.Of(b.key)}
 	var blocks []string
 	for owner := range 3 {
 		table := [][]string{{"id", "v"}}
-		for i := range 701 {
+		for i := range thoroughtest.Pick(251, 701) {
 			table = append(table, []string{fmt.Sprintf("p%03d", i), fmt.Sprint((i*(owner+3))%100 - 50)})
 		}
 		blocks = append(blocks, b.encrypt(b.table(fmt.Sprintf("b%d.csv", owner), table), e))

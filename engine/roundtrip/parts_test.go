@@ -17,6 +17,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
@@ -85,10 +86,10 @@ func TestPartsAreTheWhole(t *testing.T) {
 	b := newBench(t, paillier.DJN)
 	rows := [][]string{{"id", "x", "y"}}
 	list := [][]string{{"id"}}
-	for i := range 700 {
+	for i := range thoroughtest.Pick(210, 700) {
 		rows = append(rows, []string{fmt.Sprint(i), fmt.Sprint(i * i % 997), []string{"1.5", "-2.25", "NA"}[i%3]})
 	}
-	for i := range 1500 {
+	for i := range thoroughtest.Pick(450, 1500) {
 		list = append(list, []string{fmt.Sprint(i - 100)})
 	}
 	in, universe := b.table("in.csv", rows), b.table("universe.csv", list)

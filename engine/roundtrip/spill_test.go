@@ -20,6 +20,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -165,7 +166,7 @@ func TestFusionByGroupIsTheSameWhateverTheWay(t *testing.T) {
 		{"sorted", smallMemory, 1, false}, {"sorted", smallMemory, 2, false}, {"crossed", smallMemory, 2, false}, {"crossed", 1 << 30, 3, false},
 		{"half", smallMemory, 2, true}, {"half", 1 << 30, 3, false},
 	}
-	if testing.Short() {
+	if !thoroughtest.AtLeast(thoroughtest.Thorough) {
 		id = []way{id[0], id[2], id[6]}
 	}
 	for _, x := range []struct {

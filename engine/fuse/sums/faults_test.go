@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	mrand "math/rand/v2"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/internal/leaktest"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 )
@@ -49,7 +49,7 @@ func (w *world) spill(rows []row, disk blob.Disk) (*result, int, error) {
 }
 
 // Operations on the file of runs fail, are cut short or take longer: the sums are right, or there is an error that names the
-// directory and says what happened, and no file is open and no goroutine runs. CIPHERFOLD_THOROUGH asks for every operation where otherwise a
+// directory and says what happened, and no file is open and no goroutine runs. An exhaustive run tries every operation where otherwise a
 // sample is tried.
 func TestFaultsOfRuns(t *testing.T) {
 	w := newWorld(t, 1)
@@ -59,8 +59,8 @@ func TestFaultsOfRuns(t *testing.T) {
 	for mode, name := range map[blobtest.Mode]string{blobtest.Fail: "failed", blobtest.Short: "cut short", blobtest.Delay: "late"} {
 		succeeded, refused := 0, 0
 		for at := int64(1); ; at++ {
-			if os.Getenv("CIPHERFOLD_THOROUGH") == "" {
-				at += random.Int64N(400)
+			if !thoroughtest.AtLeast(thoroughtest.Exhaustive) {
+				at += random.Int64N(thoroughtest.Pick[int64](800, 400))
 			}
 			disk := &blobtest.Mem{}
 			faulty := &blobtest.Faulty{FS: disk, FailAt: at, Mode: mode}
