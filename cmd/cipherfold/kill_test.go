@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -159,6 +160,7 @@ type killer struct {
 	random *rand.Rand
 	within time.Duration // of their start
 	killed int
+	limit  int // of kills; programs that start later are left alone
 }
 
 // run runs a program, again whenever it was killed, until it ends by itself, which must be well.
@@ -174,7 +176,7 @@ func (k *killer) run(p *place, args ...string) {
 		var err error
 		select {
 		case err = <-ended:
-		case <-time.After(time.Duration(k.random.Int64N(int64(within)))):
+		case <-k.moment(within):
 			_ = cmd.Process.Kill() // it may be over just now
 			err = <-ended
 		}
@@ -187,6 +189,14 @@ func (k *killer) run(p *place, args ...string) {
 		}
 		k.killed++
 	}
+}
+
+// moment comes at random within a time, or never when the limit is reached.
+func (k *killer) moment(within time.Duration) <-chan time.Time {
+	if k.killed >= k.limit {
+		return nil
+	}
+	return time.After(time.Duration(k.random.Int64N(int64(within))))
 }
 
 // The job is killed at random moments and resumed until it is done, again and again: as one run, and as shards that are
@@ -210,6 +220,7 @@ func TestKills(t *testing.T) {
 	inShards, nights := 0, 0
 	for ; k.killed < kills || nights < 2; nights++ { // at least once each way
 		p, before := newNight(t), k.killed
+		k.limit = before + thoroughtest.Pick(3, math.MaxInt32)
 		receipt := p.path("jobs/nightly/receipt.json")
 		if nights%2 == 0 {
 			k.within = took / 2
