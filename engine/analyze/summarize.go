@@ -66,7 +66,7 @@ func Summarize(ctx context.Context, s Summary) (*job.Report, error) {
 	if err := t.read(ctx); err != nil {
 		return nil, err
 	}
-	schema := stats.Schema(x.IdFields, statistics)
+	schema := stats.Schema(x.IDFields, statistics)
 	out, err := format.Create(ctx, s.FS, s.Out, schema, column.WriteOptions{Overwrite: s.Overwrite})
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func plus(a, b codec.Int) (codec.Int, bool) {
 
 // write writes the ids from..to.
 func (t *summing) write(ctx context.Context, out column.Writer, schema *arrow.Schema, statistics []stats.Statistic, from, to int) error {
-	keys := ids.NewKeyBuilder(t.IdFields)
+	keys := ids.NewKeyBuilder(t.IDFields)
 	for n := from; n < to; n++ {
 		if err := keys.Append(t.index.Key(int32(n))); err != nil {
 			return err

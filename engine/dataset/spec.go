@@ -49,7 +49,7 @@ type Table struct {
 	Spec
 	Src      Source
 	Tuples   [][]slots.Quantity
-	IdFields []arrow.Field
+	IDFields []arrow.Field
 }
 
 // Check refuses what is wrong before any file is opened.
@@ -113,7 +113,7 @@ func (e Spec) Open(ctx context.Context, o job.Options, n Needs) (*Table, error) 
 	if err := slots.CheckResultNames(e.IDs, e.Measures, e.Squares, products); err != nil {
 		return nil, err
 	}
-	if t.IdFields, err = e.idFieldsOf(src.Files[0], schema); err != nil {
+	if t.IDFields, err = e.idFieldsOf(src.Files[0], schema); err != nil {
 		return nil, err
 	}
 	t.Spec = e

@@ -71,7 +71,7 @@ func Run(ctx context.Context, e Request) (*job.Report, error) {
 	defer r.Close()
 	feed := x.feed(r, r.Range(math.MaxInt64))
 	if f, ok := feed.(*sourceFeed); ok && x.onceOnly() {
-		f.unique = ids.NewDuplicateFinder(x.Memory / 8)
+		f.unique = ids.NewDuplicateFinder(x.request.Memory / 8)
 	}
 	defer func() { feed.close() }()
 	all, err := x.withGroups(ctx, feed)
@@ -80,9 +80,9 @@ func Run(ctx context.Context, e Request) (*job.Report, error) {
 	}
 	feed = all
 	progress := &engine.Progress{}
-	progress.Total.Store(x.expected)
-	defer x.Watch("encrypt", progress)()
-	report, err := x.write(ctx, x.Out, feed, progress)
+	progress.Total.Store(x.request.expected)
+	defer x.request.Watch("encrypt", progress)()
+	report, err := x.write(ctx, x.request.Out, feed, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +92,9 @@ func Run(ctx context.Context, e Request) (*job.Report, error) {
 	}
 	switch {
 	case rows == 0:
-		x.Log.Warn("the source has no rows: all values are missing", "file", x.src.Files[0])
+		x.request.Log.Warn("the source has no rows: all values are missing", "file", x.src.Files[0])
 	case x.unlisted == rows:
-		x.Log.Warn("no row of the source is in the universe: all values are missing", "file", x.src.Files[0])
+		x.request.Log.Warn("no row of the source is in the universe: all values are missing", "file", x.src.Files[0])
 	}
 	report.Unlisted, report.Preparation, report.Filled = x.unlisted, x.table.Preparation, x.src.Filled()
 	if x.src.Vcf.Tally.Records > 0 {
@@ -106,7 +106,7 @@ func Run(ctx context.Context, e Request) (*job.Report, error) {
 
 // encryption is an encryption under way.
 type encryption struct {
-	Request
+	request  Request
 	src      dataset.Source
 	tuples   [][]slots.Quantity
 	idFields []arrow.Field
@@ -130,11 +130,11 @@ func (e Request) open(ctx context.Context) (*encryption, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := x.Key.UseKernel(x.Kernel); err != nil {
+	if err := x.request.Key.UseKernel(x.request.Kernel); err != nil {
 		return nil, err
 	}
-	x.AnnounceKey(x.Key.Public)
-	if x.tables, err = x.Key.PlanPowers(x.Options, x.TableCache); err != nil {
+	x.request.AnnounceKey(x.request.Key.Public)
+	if x.tables, err = x.request.Key.PlanPowers(x.request.Options, x.request.TableCache); err != nil {
 		return nil, err
 	}
 	return x, nil
@@ -159,7 +159,7 @@ func (e Request) openSource(ctx context.Context) (*encryption, error) {
 	if err := e.declaredBounds(); err != nil {
 		return nil, err
 	}
-	x := &encryption{Request: e, src: t.Src, tuples: t.Tuples, idFields: t.IdFields}
+	x := &encryption{request: e, src: t.Src, tuples: t.Tuples, idFields: t.IDFields}
 	if x.samples, err = e.sampleTokens(ctx, t.Src); err != nil {
 		return nil, err
 	}
@@ -168,21 +168,21 @@ func (e Request) openSource(ctx context.Context) (*encryption, error) {
 
 // layOut decides the layout of the table, once every measure has a bound.
 func (x *encryption) layOut() error {
-	pk := x.Key.Public
+	pk := x.request.Key.Public
 	x.table = enctable.NewFooter(pk)
-	x.table.Layout, x.table.MaxAdds, x.table.AddsUsed, x.table.IDs, x.table.Source = x.Layout, x.MaxAdds, 1, x.IDs, x.Source
+	x.table.Layout, x.table.MaxAdds, x.table.AddsUsed, x.table.IDs, x.table.Source = x.request.Layout, x.request.MaxAdds, 1, x.request.IDs, x.request.Source
 	x.table.Randomizers = string(pk.Randomizers())
-	x.table.Preparation, x.table.Samples = x.src.Steps(x.Measures), x.samples
+	x.table.Preparation, x.table.Samples = x.src.Steps(x.request.Measures), x.samples
 	if err := x.planNoise(); err != nil {
 		return err
 	}
-	if err := slots.LayOut(&x.table, pk.Bits(), x.Measures, x.tuples, x.noise.Tails()); err != nil {
+	if err := slots.LayOut(&x.table, pk.Bits(), x.request.Measures, x.tuples, x.noise.Tails()); err != nil {
 		return err
 	}
 	if err := x.noise.SetLimits(&x.table); err != nil {
 		return err
 	}
-	x.table.Noise = x.noise.Note(x.IDs)
+	x.table.Noise = x.noise.Note(x.request.IDs)
 	var err error
 	x.plan, err = slots.NewPlan(&x.table, pk.NWords())
 	return err
@@ -190,20 +190,20 @@ func (x *encryption) layOut() error {
 
 // onceOnly says whether an id may come only once in the source.
 func (x *encryption) onceOnly() bool {
-	return x.Layout == slots.Blocks || x.Duplicates == slots.DuplicatesRefuse
+	return x.request.Layout == slots.Blocks || x.request.Duplicates == slots.DuplicatesRefuse
 }
 
 // write encrypts what the feed delivers into a table of the given name, and advances the progress.
 func (x *encryption) write(ctx context.Context, name string, feed feed, progress *engine.Progress) (*job.Report, error) {
 	start := time.Now()
-	rowsPerFile := x.RowsPerFile
-	if name != x.Out { // a part that is going to be joined
+	rowsPerFile := x.request.RowsPerFile
+	if name != x.request.Out { // a part that is going to be joined
 		rowsPerFile = 0
 	}
 	if x.noise != nil && x.noise.Request.Noise == privacy.NoiseShare {
 		x.table.Noise.List = x.list
 	}
-	out, err := enctable.Create(ctx, x.Options, name, rowsPerFile, x.table, x.idFields)
+	out, err := enctable.Create(ctx, x.request.Options, name, rowsPerFile, x.table, x.idFields)
 	if err != nil {
 		return nil, err
 	}
@@ -211,16 +211,16 @@ func (x *encryption) write(ctx context.Context, name string, feed feed, progress
 	if err := x.tables.Fill(ctx); err != nil {
 		return nil, err
 	}
-	s := encryptStage{e: &x.Request, plan: x.plan, noise: x.noise, columns: len(x.table.Columns), missing: make([]atomic.Int64, len(x.Measures)), progress: progress}
+	s := encryptStage{e: &x.request, plan: x.plan, noise: x.noise, columns: len(x.table.Columns), missing: make([]atomic.Int64, len(x.request.Measures)), progress: progress}
 	for _, t := range x.tuples {
 		s.quantities = append(s.quantities, t...)
 	}
 	stats, err := engine.Run(ctx, engine.Pipeline[chunk, enctable.Rows]{
 		Source: engine.Source[chunk]{Name: "read", Next: feed.next},
-		Stage:  engine.Stage[chunk, enctable.Rows]{Name: "encrypt", Workers: x.Threads, New: s.worker, Discard: chunk.release},
+		Stage:  engine.Stage[chunk, enctable.Rows]{Name: "encrypt", Workers: x.request.Threads, New: s.worker, Discard: chunk.release},
 		Sink: engine.Sink[enctable.Rows]{Name: "write", Discard: enctable.Rows.Release, Put: func(ctx context.Context, y enctable.Rows) error {
 			defer y.Release()
-			return enctable.WriteRows(ctx, out, y, x.plan.Records, x.Layout == slots.Blocks)
+			return enctable.WriteRows(ctx, out, y, x.plan.Records, x.request.Layout == slots.Blocks)
 		}},
 	})
 	if err == nil {
@@ -229,7 +229,7 @@ func (x *encryption) write(ctx context.Context, name string, feed feed, progress
 	if err != nil {
 		return nil, job.UnwrapStage(err)
 	}
-	pk := x.Key.Public
+	pk := x.request.Key.Public
 	report := &job.Report{Out: name, Kernel: pk.Kernel(), Key: job.DescribeKey(pk), Inputs: x.src.Rows.Files, Missing: map[string]int64{}}
 	report.Records = s.records.Load()
 	out.Table().Rows = report.Records
@@ -242,8 +242,8 @@ func (x *encryption) write(ctx context.Context, name string, feed feed, progress
 	var making []engine.StageStats
 	report.Tables, making = x.tables.Report(ctx)
 	report.Ciphertexts = s.ciphertexts.Load()
-	report.Values = report.Records * int64(len(x.Measures))
-	for i, m := range x.Measures {
+	report.Values = report.Records * int64(len(x.request.Measures))
+	for i, m := range x.request.Measures {
 		report.Measures = append(report.Measures, m.Name)
 		report.Missing[m.Name] += s.missing[i].Load()
 	}
@@ -286,7 +286,7 @@ func (e *Request) check() error {
 
 // findBounds is the first pass, over the measures that were declared without max.
 func (x *encryption) findBounds(ctx context.Context) error {
-	search := x.searchBounds()
+	search := x.request.searchBounds()
 	if len(search.find) == 0 {
 		return nil
 	}
@@ -296,7 +296,7 @@ func (x *encryption) findBounds(ctx context.Context) error {
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
-	defer x.Watch("find bounds", progress)()
+	defer x.request.Watch("find bounds", progress)()
 	err = column.Each(ctx, r, func(b column.Batch) error {
 		progress.Done.Add(b.NumRows())
 		return search.add(b, 0)
@@ -304,7 +304,7 @@ func (x *encryption) findBounds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.expected = progress.Done.Load()
+	x.request.expected = progress.Done.Load()
 	search.settle()
 	return nil
 }

@@ -47,10 +47,10 @@ type records struct {
 }
 
 func (x *encryption) openRecords(ctx context.Context) (*records, error) {
-	if len(x.Universe) > 0 {
+	if len(x.request.Universe) > 0 {
 		return x.openAligned(ctx)
 	}
-	r, err := x.src.Open(ctx, x.Columns())
+	r, err := x.src.Open(ctx, x.request.Columns())
 	if err != nil {
 		return nil, err
 	}
@@ -63,12 +63,12 @@ func (x *encryption) feed(r *records, s *dataset.RowRange) feed {
 	if r.aligned != nil {
 		return &alignedFeed{reader: chunks, measures: r.aligned, at: int(s.Row)}
 	}
-	return &sourceFeed{e: &x.Request, reader: chunks}
+	return &sourceFeed{e: &x.request, reader: chunks}
 }
 
 // chunkRecords is how many records are encrypted together: whole rows of the table.
 func (x *encryption) chunkRecords() int {
-	return x.plan.Records * enctable.BatchRows(len(x.plan.Columns), x.Key.Public.CiphertextSize())
+	return x.plan.Records * enctable.BatchRows(len(x.plan.Columns), x.request.Key.Public.CiphertextSize())
 }
 
 func (f *sourceFeed) next(ctx context.Context) (chunk, error) {

@@ -51,7 +51,7 @@ func (e *Request) declaredBounds() error {
 
 // planNoise decides on the noise of an encryption, once every measure has a bound. No value may depend on other records.
 func (x *encryption) planNoise() error {
-	p := x.Privacy
+	p := x.request.Privacy
 	if !p.Wanted() {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (x *encryption) planNoise() error {
 		}
 	}
 	probe := x.table
-	if err := slots.LayOut(&probe, x.Key.Public.Bits(), x.Measures, x.tuples, nil); err != nil {
+	if err := slots.LayOut(&probe, x.request.Key.Public.Bits(), x.request.Measures, x.tuples, nil); err != nil {
 		return err
 	}
 	var err error
@@ -72,8 +72,8 @@ func (x *encryption) planNoise() error {
 // chargeFor enters an encryption that is about to be committed into its budget, and reports on its noise.
 func (x *encryption) chargeFor(ctx context.Context) (*job.PrivacyReport, error) {
 	r := x.noise.Report(1)
-	if r == nil || x.Privacy.Budget == "" {
+	if r == nil || x.request.Privacy.Budget == "" {
 		return r, nil
 	}
-	return r, privacy.Charge(ctx, r, x.Privacy.Budget, x.noise, &x.table, x.Out)
+	return r, privacy.Charge(ctx, r, x.request.Privacy.Budget, x.noise, &x.table, x.request.Out)
 }

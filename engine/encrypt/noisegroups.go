@@ -31,10 +31,10 @@ type noiseGroups struct {
 
 // withGroups puts the groups of the request behind a feed; without any, it returns the feed.
 func (x *encryption) withGroups(ctx context.Context, f feed) (feed, error) {
-	if x.noise == nil || x.Privacy.Groups == nil {
+	if x.noise == nil || x.request.Privacy.Groups == nil {
 		return f, nil
 	}
-	list, err := x.idList(ctx, x.Privacy.Groups)
+	list, err := x.idList(ctx, x.request.Privacy.Groups)
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +52,13 @@ func (x *encryption) withGroups(ctx context.Context, f feed) (feed, error) {
 				WithHint("Write the groups in the format of the source.")
 		}
 	}
-	g := &noiseGroups{feed: f, ids: len(x.IDs), index: engine.NewGroups(engine.NewBudget(x.Memory / 4)), blank: len(x.Measures)}
-	if err := g.readList(ctx, list, x.IDs); err != nil {
+	g := &noiseGroups{feed: f, ids: len(x.request.IDs), index: engine.NewGroups(engine.NewBudget(x.request.Memory / 4)), blank: len(x.request.Measures)}
+	if err := g.readList(ctx, list, x.request.IDs); err != nil {
 		g.index.Free()
 		return nil, err
 	}
 	x.list = digestOf(g.index)
-	r, err := list.Open(ctx, x.IDs)
+	r, err := list.Open(ctx, x.request.IDs)
 	if err != nil {
 		g.index.Free()
 		return nil, err

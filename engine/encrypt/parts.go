@@ -61,14 +61,14 @@ func Survey(ctx context.Context, e Request) (*SurveyResult, error) {
 		return nil, err
 	}
 	s := &SurveyResult{
-		Key: job.DescribeKey(x.Key.Public), Inputs: x.src.Rows.Files, Records: records, Columns: len(x.table.Columns),
-		CiphertextBytes: x.Key.Public.CiphertextSize(), MaxAdds: x.MaxAdds, BlockRecords: int64(x.plan.Records), Unlisted: x.unlisted,
+		Key: job.DescribeKey(x.request.Key.Public), Inputs: x.src.Rows.Files, Records: records, Columns: len(x.table.Columns),
+		CiphertextBytes: x.request.Key.Public.CiphertextSize(), MaxAdds: x.request.MaxAdds, BlockRecords: int64(x.plan.Records), Unlisted: x.unlisted,
 	}
 	s.Filled, s.Preparation = x.src.Filled(), x.table.Preparation
 	if x.src.Vcf.Tally.Records > 0 {
 		s.Variants = &x.src.Vcf.Tally
 	}
-	for _, m := range x.Measures {
+	for _, m := range x.request.Measures {
 		s.Measures, s.Bounds = append(s.Measures, m.Name), append(s.Bounds, m.Bound)
 	}
 	return s, nil
@@ -76,22 +76,22 @@ func Survey(ctx context.Context, e Request) (*SurveyResult, error) {
 
 // survey returns how many records there are, and settles the bounds.
 func (x *encryption) survey(ctx context.Context) (int64, error) {
-	search := x.searchBounds()
-	columns := x.IDs[:1] // to count rows, any column will do
+	search := x.request.searchBounds()
+	columns := x.request.IDs[:1] // to count rows, any column will do
 	check := func(column.Batch) error { return nil }
 	finish := func() error { return nil }
 	listed := int64(-1)
 	switch {
-	case len(x.Universe) > 0:
-		u, err := x.openUniverse(ctx, engine.NewBudget(x.Memory))
+	case len(x.request.Universe) > 0:
+		u, err := x.openUniverse(ctx, engine.NewBudget(x.request.Memory))
 		if err != nil {
 			return 0, err
 		}
 		defer u.ids.Free()
 		listed = int64(u.ids.Len())
-		columns = x.IDs
+		columns = x.request.IDs
 		check = func(b column.Batch) error {
-			if err := ids.CheckPresent(b, len(x.IDs)); err != nil {
+			if err := ids.CheckPresent(b, len(x.request.IDs)); err != nil {
 				return err
 			}
 			for i := range int(b.NumRows()) {
@@ -104,13 +104,13 @@ func (x *encryption) survey(ctx context.Context) (int64, error) {
 			return nil
 		}
 	case x.onceOnly():
-		f := &sourceFeed{e: &x.Request, unique: ids.NewDuplicateFinder(x.Memory / 8)}
+		f := &sourceFeed{e: &x.request, unique: ids.NewDuplicateFinder(x.request.Memory / 8)}
 		defer f.unique.Close()
-		columns = x.IDs
+		columns = x.request.IDs
 		check, finish = f.note, f.finish
 	}
 	wanted := append(slices.Clone(columns), search.columns()...)
-	for _, m := range x.Measures {
+	for _, m := range x.request.Measures {
 		if m.Prepare.Missing != "" && !slices.Contains(wanted, m.Name) { // to count what is filled
 			wanted = append(wanted, m.Name)
 		}
@@ -121,7 +121,7 @@ func (x *encryption) survey(ctx context.Context) (int64, error) {
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
-	defer x.Watch("survey", progress)()
+	defer x.request.Watch("survey", progress)()
 	err = column.Each(ctx, r, func(b column.Batch) error {
 		progress.Done.Add(b.NumRows())
 		if err := check(b); err != nil {
@@ -164,7 +164,7 @@ func Parts(ctx context.Context, e Request, s *SurveyResult, jobID string, parts 
 	for _, part := range parts {
 		progress.Total.Add(part.To - part.From)
 	}
-	defer x.Watch("encrypt", progress)()
+	defer x.request.Watch("encrypt", progress)()
 	for _, part := range parts {
 		if err := r.Skip(ctx, part.From); err != nil {
 			return err
@@ -215,18 +215,18 @@ func (x *encryption) atEnd(ctx context.Context, r *records, part job.Range, s *S
 
 // follow takes over what a survey decided.
 func (x *encryption) follow(s *SurveyResult) error {
-	if got := x.Key.Public.Fingerprint(); got != s.Key.Fingerprint {
-		return column.Refuse(x.Key.File, "this is key %s, the encryption began under key %s", job.ShortFingerprint(got), job.ShortFingerprint(s.Key.Fingerprint)).
+	if got := x.request.Key.Public.Fingerprint(); got != s.Key.Fingerprint {
+		return column.Refuse(x.request.Key.File, "this is key %s, the encryption began under key %s", job.ShortFingerprint(got), job.ShortFingerprint(s.Key.Fingerprint)).
 			WithHint("Use the key that it began with, or begin anew.")
 	}
-	if len(x.Measures) != len(s.Measures) || len(s.Bounds) != len(s.Measures) {
-		return x.changed("it has %d measures where there were %d", len(x.Measures), len(s.Measures))
+	if len(x.request.Measures) != len(s.Measures) || len(s.Bounds) != len(s.Measures) {
+		return x.changed("it has %d measures where there were %d", len(x.request.Measures), len(s.Measures))
 	}
-	for i := range x.Measures {
-		if x.Measures[i].Name != s.Measures[i] {
-			return x.changed("measure %d is %s where it was %s", i+1, column.Quote(x.Measures[i].Name), column.Quote(s.Measures[i]))
+	for i := range x.request.Measures {
+		if x.request.Measures[i].Name != s.Measures[i] {
+			return x.changed("measure %d is %s where it was %s", i+1, column.Quote(x.request.Measures[i].Name), column.Quote(s.Measures[i]))
 		}
-		x.Measures[i].Bound = s.Bounds[i]
+		x.request.Measures[i].Bound = s.Bounds[i]
 	}
 	if err := x.layOut(); err != nil {
 		return err

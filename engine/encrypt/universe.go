@@ -18,7 +18,7 @@ import (
 //
 // The universe's ids are indexed and the source's values held in memory, 9 bytes for each measure of each record.
 func (x *encryption) openAligned(ctx context.Context) (*records, error) {
-	budget := engine.NewBudget(x.Memory)
+	budget := engine.NewBudget(x.request.Memory)
 	if err := budget.Keep(keys.PowersBudget, x.tables.Bytes()); err != nil {
 		return nil, err
 	}
@@ -28,18 +28,18 @@ func (x *encryption) openAligned(ctx context.Context) (*records, error) {
 	}
 	defer u.ids.Free()
 	n := u.ids.Len()
-	x.expected = int64(n)
-	if err := budget.Keep("the values of the source", int64(n)*9*int64(len(x.Measures))); err != nil {
+	x.request.expected = int64(n)
+	if err := budget.Keep("the values of the source", int64(n)*9*int64(len(x.request.Measures))); err != nil {
 		return nil, err
 	}
-	aligned := make([]slots.Scaled, len(x.Measures))
+	aligned := make([]slots.Scaled, len(x.request.Measures))
 	for i := range aligned {
 		aligned[i] = slots.NewScaled(n)
 	}
 	if err := x.align(ctx, u, aligned); err != nil {
 		return nil, err
 	}
-	r, err := u.source.Open(ctx, x.IDs)
+	r, err := u.source.Open(ctx, x.request.IDs)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +57,12 @@ type universe struct {
 
 // openUniverse numbers the ids of the universe, whose columns become those of the table.
 func (x *encryption) openUniverse(ctx context.Context, budget *engine.Budget) (*universe, error) {
-	list, err := x.idList(ctx, x.Universe)
+	list, err := x.idList(ctx, x.request.Universe)
 	if err != nil {
 		return nil, err
 	}
-	u := &universe{e: &x.Request, source: list, ids: engine.NewGroups(budget)}
-	if x.idFields, err = x.indexUniverse(ctx, list, u.ids); err != nil {
+	u := &universe{e: &x.request, source: list, ids: engine.NewGroups(budget)}
+	if x.idFields, err = x.request.indexUniverse(ctx, list, u.ids); err != nil {
 		u.ids.Free()
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (x *encryption) openUniverse(ctx context.Context, budget *engine.Budget) (*
 
 // idList is a list of ids, which are made of its columns as those of the source are.
 func (x *encryption) idList(ctx context.Context, patterns []string) (dataset.Source, error) {
-	list, err := dataset.List(ctx, x.Options, patterns, x.Nulls)
+	list, err := dataset.List(ctx, x.request.Options, patterns, x.request.Nulls)
 	if err != nil {
 		return list, err
 	}
@@ -137,22 +137,22 @@ func (e *Request) indexUniverse(ctx context.Context, universe dataset.Source, gr
 
 // align reads the source and puts every value in its place.
 func (x *encryption) align(ctx context.Context, u *universe, aligned []slots.Scaled) error {
-	r, err := x.src.Open(ctx, x.Columns())
+	r, err := x.src.Open(ctx, x.request.Columns())
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	progress := &engine.Progress{}
-	defer x.Watch("align", progress)()
-	idColumns := len(x.IDs)
-	values := make([]slots.Scaled, len(x.Measures))
+	defer x.request.Watch("align", progress)()
+	idColumns := len(x.request.IDs)
+	values := make([]slots.Scaled, len(x.request.Measures))
 	x.unlisted = 0
 	return column.Each(ctx, r, func(b column.Batch) error {
 		if err := ids.CheckPresent(b, idColumns); err != nil {
 			return err
 		}
 		for m := range values {
-			if err := slots.ScaleColumn(&values[m], b, idColumns+m, x.Measures[m]); err != nil {
+			if err := slots.ScaleColumn(&values[m], b, idColumns+m, x.request.Measures[m]); err != nil {
 				return err
 			}
 		}

@@ -179,14 +179,14 @@ func disjoint(inputs []enctable.Input) ([]string, error) {
 // unmatched counts the ids that are not in every input: how many, and not which. It reads ids only, and holds them in memory.
 func (f *fusion) unmatched(ctx context.Context) (int64, error) {
 	idColumns := f.inputs[0].Table.IDs
-	index := engine.NewGroups(engine.NewBudget(f.Memory))
+	index := engine.NewGroups(engine.NewBudget(f.request.Memory))
 	defer index.Free()
 	var inputs, last []int32 // per id: in how many inputs it is, and 1 + the last of these
 	progress := &engine.Progress{}
 	for _, in := range f.inputs {
 		progress.Total.Add(in.Table.Rows)
 	}
-	defer f.Watch("count unmatched", progress)()
+	defer f.request.Watch("count unmatched", progress)()
 	for i, in := range f.inputs {
 		if err := comparable(f.inputs[0], in); err != nil {
 			return 0, err

@@ -21,7 +21,7 @@ func (f *fusion) aligned(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].IDs)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, m.table, f.inputs[0].IDs)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -59,16 +59,16 @@ func (f *fusion) foldBlocks(ctx context.Context, m *merger, r job.Range, put fun
 	rows := enctable.BatchRows(len(m.table.Columns), f.pk.CiphertextSize())
 	readers := make([]column.Reader, len(f.inputs))
 	for i := range f.inputs {
-		if readers[i], err = f.open(ctx, rowRange{i, r.From, r.To}, column.ReadOptions{Threads: f.Threads, BatchRows: rows}); err != nil {
+		if readers[i], err = f.open(ctx, rowRange{i, r.From, r.To}, column.ReadOptions{Threads: f.request.Threads, BatchRows: rows}); err != nil {
 			return stats, err
 		}
 		defer readers[i].Close()
 	}
-	defer f.Watch("fuse", &f.progress)()
+	defer f.request.Watch("fuse", &f.progress)()
 	f.progress.Total.Store(min(m.table.Rows, (r.To-r.From)*int64(m.table.BlockRecords)))
 	return engine.Run(ctx, engine.Pipeline[lockstep, enctable.Rows]{
 		Source: engine.Source[lockstep]{Name: "read", Next: func(ctx context.Context) (lockstep, error) { return f.readLockstep(ctx, readers) }},
-		Stage: engine.Stage[lockstep, enctable.Rows]{Name: "fold", Workers: f.Threads, Discard: lockstep.release, New: func(int) (engine.Work[lockstep, enctable.Rows], error) {
+		Stage: engine.Stage[lockstep, enctable.Rows]{Name: "fold", Workers: f.request.Threads, Discard: lockstep.release, New: func(int) (engine.Work[lockstep, enctable.Rows], error) {
 			evaluator := f.pk.NewEvaluator()
 			return func(ctx context.Context, l lockstep) (enctable.Rows, error) {
 				return f.foldAligned(ctx, evaluator, m, l)

@@ -35,7 +35,7 @@ func (f *fusion) alignedPart(ctx context.Context, part job.Range, out string) (e
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	file, err := sums.CreateFile(ctx, f.Disk, out, shape, d)
+	file, err := sums.CreateFile(ctx, f.request.Disk, out, shape, d)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -73,12 +73,12 @@ func (f *fusion) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 		return engine.Stats{}, err
 	}
 	defer closeRuns(files)
-	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, m.table, f.inputs[0].IDs)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, m.table, f.inputs[0].IDs)
 	if err != nil {
 		return engine.Stats{}, err
 	}
 	defer out.Close()
-	defer f.Watch("merge", &f.progress)()
+	defer f.request.Watch("merge", &f.progress)()
 	f.progress.Total.Store(m.table.Rows)
 	first := f.inputs[0]
 	ids, err := f.reader(ctx, first, enctable.BatchRows(len(m.table.Columns), f.pk.CiphertextSize()), first.Table.IDs...)

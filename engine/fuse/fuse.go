@@ -103,7 +103,7 @@ func (f *fusion) kind() fusionKind {
 	switch {
 	case f.inputs[0].Table.Layout == slots.Records:
 		return byKey
-	case f.wantsTotal():
+	case f.request.wantsTotal():
 		return oneTotal
 	}
 	return byBlock
@@ -145,7 +145,7 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 		return nil, err
 	}
 	u.AnnounceKey(pk)
-	f := &fusion{Request: u, pk: pk, inputs: inputs, randomizers: fuseRandomizers(inputs), report: &job.Report{Out: u.Out, Kernel: pk.Kernel(), Key: job.DescribeKey(pk)}}
+	f := &fusion{request: u, pk: pk, inputs: inputs, randomizers: fuseRandomizers(inputs), report: &job.Report{Out: u.Out, Kernel: pk.Kernel(), Key: job.DescribeKey(pk)}}
 	f.refresh = u.Rerandomize == "always" || u.Rerandomize == "auto" && len(u.Weights) > 0
 	if u.Unmatched && (inputs[0].Table.Layout == slots.Blocks || u.By != nil) {
 		return nil, job.Misuse("In blocks all inputs have the same ids; a group or a total has none.", "‹count_unmatched› is for records fused by id")
@@ -226,7 +226,7 @@ func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 
 // fusion is a fusion under way.
 type fusion struct {
-	Request
+	request     Request
 	pk          *paillier.PublicKey
 	inputs      []enctable.Input
 	refresh     bool                 // re-randomise the result
@@ -258,7 +258,7 @@ func headroom(t *ctfile.Table, inputs []enctable.Input, adds int64, what string)
 
 // reader opens an input with the named columns, none meaning all, in batches of `rows` rows.
 func (f *fusion) reader(ctx context.Context, in enctable.Input, rows int, columns ...string) (column.Reader, error) {
-	return in.Set.Open(ctx, f.Options, rows, columns...)
+	return in.Set.Open(ctx, f.request.Options, rows, columns...)
 }
 
 // jobID names the result: the same for the same fusion, unless that makes random numbers.
@@ -271,7 +271,7 @@ func (f *fusion) jobID() string {
 		inputs = append(inputs, fmt.Sprintf("%s*%d", in.Table.JobID, in.Weight))
 	}
 	slices.Sort(inputs)
-	digest := sha256.Sum256(fmt.Appendf(nil, "%q by %q from %d", inputs, f.By, f.MinGroup))
+	digest := sha256.Sum256(fmt.Appendf(nil, "%q by %q from %d", inputs, f.request.By, f.request.MinGroup))
 	return hex.EncodeToString(digest[:8])
 }
 

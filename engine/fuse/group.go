@@ -36,7 +36,7 @@ func (f *fusion) grouped(ctx context.Context) (engine.Stats, error) {
 		return engine.Stats{}, err
 	}
 	defer out.Close()
-	sources, stats, err := g.collect(ctx, g.ranges(job.Range{From: 0, To: f.rows()}))
+	sources, stats, err := g.collect(ctx, g.fusion.ranges(job.Range{From: 0, To: f.rows()}))
 	if err != nil {
 		return stats, err
 	}
@@ -51,7 +51,7 @@ func joinStats(a, b engine.Stats) engine.Stats {
 
 // groupFusion is a fusion by group under way.
 type groupFusion struct {
-	*fusion
+	fusion  *fusion
 	m       *merger
 	fields  []arrow.Field // of the columns of --by
 	weights []int64       // different ones
@@ -65,15 +65,15 @@ type groupFusion struct {
 
 // newGrouping decides what the footers alone decide.
 func (f *fusion) newGrouping() (*groupFusion, error) {
-	if f.By == nil {
-		f.By = f.inputs[0].Table.IDs
+	if f.request.By == nil {
+		f.request.By = f.inputs[0].Table.IDs
 	}
 	m, err := merge(f.inputs)
 	if err != nil {
 		return nil, err
 	}
 	g := &groupFusion{fusion: f, m: m}
-	for _, name := range f.By {
+	for _, name := range f.request.By {
 		i := slices.Index(m.table.IDs, name)
 		if i < 0 && len(m.table.IDs) == 0 {
 			return nil, column.Refuse(f.inputs[0].File, "there are no ids to group by: the records were added up before").
@@ -90,11 +90,11 @@ func (f *fusion) newGrouping() (*groupFusion, error) {
 			g.weights = append(g.weights, in.Weight)
 		}
 		total = codec.SaturatingAdd(total, codec.SaturatingMul(in.Adds(), in.Table.Rows))
-		if f.MinGroup <= 1 && in.Table.Rows > 0 && in.Adds() > m.table.MaxAdds {
+		if f.request.MinGroup <= 1 && in.Table.Rows > 0 && in.Adds() > m.table.MaxAdds {
 			return nil, headroom(&m.table, f.inputs, in.Adds(), "a group")
 		}
 	}
-	if len(f.By) == 0 && f.records() >= f.MinGroup {
+	if len(f.request.By) == 0 && f.records() >= f.request.MinGroup {
 		if err := headroom(&m.table, f.inputs, total, "a group"); err != nil {
 			return nil, err
 		}
@@ -105,7 +105,7 @@ func (f *fusion) newGrouping() (*groupFusion, error) {
 		return nil, err
 	}
 	g.pool = g.memory.pool
-	g.runs = sums.NewRuns(g.shape, f.Disk, f.scratchDir(), g.pool)
+	g.runs = sums.NewRuns(g.shape, f.request.Disk, f.scratchDir(), g.pool)
 	return g, nil
 }
 
@@ -114,18 +114,18 @@ func (g *groupFusion) close() { _ = g.runs.Close() }
 // create begins the result.
 func (g *groupFusion) create(ctx context.Context) (enctable.Writer, error) {
 	t := g.m.table
-	t.IDs, t.Rows, t.AddsUsed, t.JobID = g.By, 0, 0, g.jobID()
-	return enctable.Create(ctx, g.Options, g.Out, g.RowsPerFile, t, g.fields)
+	t.IDs, t.Rows, t.AddsUsed, t.JobID = g.fusion.request.By, 0, 0, g.fusion.jobID()
+	return enctable.Create(ctx, g.fusion.request.Options, g.fusion.request.Out, g.fusion.request.RowsPerFile, t, g.fields)
 }
 
 // over says that a group has more additions than fit, and will not be dropped for being small.
 func (g *groupFusion) over(records, adds int64) bool {
-	return adds > g.m.table.MaxAdds && records >= g.MinGroup
+	return adds > g.m.table.MaxAdds && records >= g.fusion.request.MinGroup
 }
 
 // keep notes a group that is complete, and says whether it is large enough.
 func (g *groupFusion) keep(records, _ int64) bool {
-	if records < g.MinGroup {
+	if records < g.fusion.request.MinGroup {
 		g.small++
 		return false
 	}
@@ -137,7 +137,7 @@ func (g *groupFusion) keep(records, _ int64) bool {
 func (g *groupFusion) refuseOver(b column.Batch, idColumns []arrow.Array, row int, adds int64) error {
 	what, name := "the total", ""
 	if len(idColumns) > 0 {
-		what, name = "group "+ids.Text(idColumns, row), g.By[0]
+		what, name = "group "+ids.Text(idColumns, row), g.fusion.request.By[0]
 	}
 	e := b.Refuse(row, name, "no headroom: with this row %s takes %d additions or more, a weight counting as many, and the slots have room for %d", what, adds, g.m.table.MaxAdds)
 	if adds > slots.MaxAddsLimit {
@@ -158,16 +158,16 @@ func (g *groupFusion) slotColumns(i int) []int {
 		out[slot] = -1
 	}
 	for c, at := range g.m.columns[i] {
-		out[g.slot(g.inputs[i].Weight, c)] = at
+		out[g.slot(g.fusion.inputs[i].Weight, c)] = at
 	}
 	return out
 }
 
 // keyColumns returns the columns of --by of a batch of an input that begins with its ids.
 func (g *groupFusion) keyColumns(b column.Batch, i int) []arrow.Array {
-	by := make([]arrow.Array, len(g.By))
-	for k, name := range g.By {
-		by[k] = b.Column(slices.Index(g.inputs[i].Table.IDs, name))
+	by := make([]arrow.Array, len(g.fusion.request.By))
+	for k, name := range g.fusion.request.By {
+		by[k] = b.Column(slices.Index(g.fusion.inputs[i].Table.IDs, name))
 	}
 	return by
 }
@@ -179,7 +179,7 @@ func (g *groupFusion) appendKeys(keys *sums.Keys, b column.Batch, by []arrow.Arr
 		keys.Data = ids.AppendKey(keys.Data, by, i)
 		keys.End()
 		if n := len(keys.Data) - before; n > sums.KeyBytesMax {
-			return b.Refuse(i, g.By[0], "an id of %d bytes; to be grouped by, ids may have %d", n, sums.KeyBytesMax).
+			return b.Refuse(i, g.fusion.request.By[0], "an id of %d bytes; to be grouped by, ids may have %d", n, sums.KeyBytesMax).
 				WithHint("Group by a shorter column.")
 		}
 	}
@@ -188,8 +188,8 @@ func (g *groupFusion) appendKeys(keys *sums.Keys, b column.Batch, by []arrow.Arr
 
 // rowsOf are the rows of a batch of an input as sums has them. columns are those of slotColumns.
 func (g *groupFusion) rowsOf(keys *sums.Keys, b column.Batch, i int, columns []int) *sums.Rows {
-	r := &sums.Rows{Keys: keys, Adds: g.inputs[i].Adds(), Sums: make([][]byte, g.shape.Slots), Size: g.pk.CiphertextSize()}
-	ids := len(g.inputs[i].Table.IDs)
+	r := &sums.Rows{Keys: keys, Adds: g.fusion.inputs[i].Adds(), Sums: make([][]byte, g.shape.Slots), Size: g.fusion.pk.CiphertextSize()}
+	ids := len(g.fusion.inputs[i].Table.IDs)
 	for slot, at := range columns {
 		if at >= 0 {
 			r.Sums[slot] = columnBytes(b, ids, at)
@@ -202,7 +202,7 @@ func (g *groupFusion) rowsOf(keys *sums.Keys, b column.Batch, i int, columns []i
 func (g *groupFusion) place(err error, b column.Batch, i int, columns []int) error {
 	var bad *sums.SumError
 	if errors.As(err, &bad) {
-		return enctable.RefuseCiphertext(b, g.inputs[i].Table.Columns[columns[bad.Slot]], bad.Err)
+		return enctable.RefuseCiphertext(b, g.fusion.inputs[i].Table.Columns[columns[bad.Slot]], bad.Err)
 	}
 	var over *sums.OverError
 	if errors.As(err, &over) {
@@ -220,7 +220,7 @@ func (g *groupFusion) collect(ctx context.Context, all []rowRange) ([]sums.Sourc
 	}
 	threads := 0 // that decode for each chain
 	if len(chains) > 0 {
-		threads = max(1, min(g.memory.sortedRuns, g.Threads)/len(chains))
+		threads = max(1, min(g.memory.sortedRuns, g.fusion.request.Threads)/len(chains))
 	}
 	most := g.memory.merge(threads * len(chains))
 	var sources []sums.Source
@@ -234,32 +234,32 @@ func (g *groupFusion) collect(ctx context.Context, all []rowRange) ([]sums.Sourc
 	for _, c := range chains {
 		sources = append(sources, g.sortedRunSource(c, threads))
 	}
-	sources, err = g.runs.Consolidate(ctx, sources, g.pool, g.Threads)
+	sources, err = g.runs.Consolidate(ctx, sources, g.pool, g.fusion.request.Threads)
 	return sources, stats, err
 }
 
 // count counts the ciphertexts of a batch.
 func (g *groupFusion) count(b inputBatch) {
-	n := b.NumRows() * int64(len(g.inputs[b.input].Table.Columns))
-	g.ciphertexts.Add(n)
-	g.progress.Items.Add(n)
+	n := b.NumRows() * int64(len(g.fusion.inputs[b.input].Table.Columns))
+	g.fusion.ciphertexts.Add(n)
+	g.fusion.progress.Items.Add(n)
 }
 
 // tabulate adds the rows of stretches up in a table, and returns what it holds, in no more memory than `most` bytes.
 func (g *groupFusion) tabulate(ctx context.Context, rest []rowRange, most int64) ([]sums.Source, engine.Stats, error) {
-	defer g.Watch("fuse", &g.progress)()
+	defer g.fusion.request.Watch("fuse", &g.fusion.progress)()
 	for _, s := range rest {
-		g.progress.Total.Add(s.to - s.from)
+		g.fusion.progress.Total.Add(s.to - s.from)
 	}
-	table := sums.NewTable(g.shape, g.pool, g.runs, g.Threads, g.over)
-	in := g.readRanges(rest, g.memory.readers)
+	table := sums.NewTable(g.shape, g.pool, g.runs, g.fusion.request.Threads, g.over)
+	in := g.fusion.readRanges(rest, g.memory.readers)
 	defer in.close()
 	stats, err := engine.ForEach(ctx, engine.Loop[inputBatch]{
 		Source: engine.Source[inputBatch]{Name: "read", Next: in.next},
-		Stage: engine.Stage[inputBatch, engine.None]{Name: "fold", Workers: g.Threads, Discard: inputBatch.Release, New: func(int) (engine.Work[inputBatch, engine.None], error) {
+		Stage: engine.Stage[inputBatch, engine.None]{Name: "fold", Workers: g.fusion.request.Threads, Discard: inputBatch.Release, New: func(int) (engine.Work[inputBatch, engine.None], error) {
 			worker := table.NewWorker()
 			keys := &sums.Keys{}
-			columns := make([][]int, len(g.inputs))
+			columns := make([][]int, len(g.fusion.inputs))
 			return func(ctx context.Context, b inputBatch) (engine.None, error) {
 				defer b.Release()
 				if columns[b.input] == nil {
@@ -273,7 +273,7 @@ func (g *groupFusion) tabulate(ctx context.Context, rest []rowRange, most int64)
 					return engine.None{}, g.place(err, b.Batch, b.input, columns[b.input])
 				}
 				g.count(b)
-				g.progress.Done.Add(b.NumRows())
+				g.fusion.progress.Done.Add(b.NumRows())
 				return engine.None{}, nil
 			}, nil
 		}},
@@ -281,22 +281,22 @@ func (g *groupFusion) tabulate(ctx context.Context, rest []rowRange, most int64)
 	if err != nil {
 		return nil, stats, err
 	}
-	sources, err := table.Sources(ctx, g.Threads, most)
+	sources, err := table.Sources(ctx, g.fusion.request.Threads, most)
 	return sources, stats, err
 }
 
 // write merges sources into the result.
 func (g *groupFusion) write(ctx context.Context, out enctable.Writer, sources []sums.Source) (engine.Stats, error) {
 	progress := &engine.Progress{}
-	defer g.Watch("merge", progress)()
-	rows := enctable.BatchRows(len(g.m.table.Columns), g.pk.CiphertextSize())
+	defer g.fusion.request.Watch("merge", progress)()
+	rows := enctable.BatchRows(len(g.m.table.Columns), g.fusion.pk.CiphertextSize())
 	w := newGroupWriter(out, g.fields, rows)
 	defer w.release()
 	stats, err := sums.Merge[*finished]{
-		Shape: g.shape, Sources: sources, Pool: g.pool, Threads: g.Threads, Name: "finish", Progress: progress, RowsMax: rows,
+		Shape: g.shape, Sources: sources, Pool: g.pool, Threads: g.fusion.request.Threads, Name: "finish", Progress: progress, RowsMax: rows,
 		Over: g.over, Refuse: g.refuseMerged, Keep: g.keep,
 		Emit: func() (func(context.Context, *sums.Merged) (*finished, error), error) {
-			e := &groupEmitter{groupFusion: g, finisher: sums.NewFinisher(g.shape), evaluator: g.pk.NewEvaluator()}
+			e := &groupEmitter{group: g, finisher: sums.NewFinisher(g.shape), evaluator: g.fusion.pk.NewEvaluator()}
 			return e.emit, nil
 		},
 		Put: w.put,
@@ -305,13 +305,13 @@ func (g *groupFusion) write(ctx context.Context, out enctable.Writer, sources []
 		err = w.flush(ctx)
 	}
 	if err != nil {
-		return stats, g.findBadCiphertext(ctx, err)
+		return stats, g.fusion.findBadCiphertext(ctx, err)
 	}
 	if g.kept == 0 {
-		return stats, column.Refuse(g.inputs[0].File, "no group has %d records or more", g.MinGroup).WithHint("Lower ‹min_group›, or group by fewer columns.")
+		return stats, column.Refuse(g.fusion.inputs[0].File, "no group has %d records or more", g.fusion.request.MinGroup).WithHint("Lower ‹min_group›, or group by fewer columns.")
 	}
 	out.Table().Rows = g.kept
-	g.report.Records, g.report.SmallGroups, g.report.Spilled = g.kept, g.small, g.runs.Bytes()
+	g.fusion.report.Records, g.fusion.report.SmallGroups, g.fusion.report.Spilled = g.kept, g.small, g.runs.Bytes()
 	return stats, out.Commit(ctx)
 }
 
@@ -320,18 +320,18 @@ func (g *groupFusion) refuseMerged(over *sums.OverError) error {
 	if b, ok := over.Origin.(inputBatch); ok {
 		return g.refuseOver(b.Batch, g.keyColumns(b.Batch, b.input), over.Row, over.Adds)
 	}
-	return headroom(&g.m.table, g.inputs, over.Adds, "a group")
+	return headroom(&g.m.table, g.fusion.inputs, over.Adds, "a group")
 }
 
 // groupEmitter makes rows of the result of groups and their sums.
 type groupEmitter struct {
-	*groupFusion
+	group     *groupFusion
 	finisher  *sums.Finisher
 	evaluator *paillier.Evaluator
 }
 
 func (e *groupEmitter) emit(_ context.Context, m *sums.Merged) (*finished, error) {
-	size := e.pk.CiphertextSize()
+	size := e.group.fusion.pk.CiphertextSize()
 	out := &finished{}
 	for i := range m.Len() {
 		out.keys.Data = append(out.keys.Data, m.Key(i)...)
@@ -339,22 +339,22 @@ func (e *groupEmitter) emit(_ context.Context, m *sums.Merged) (*finished, error
 		_, adds := m.Counts(i)
 		out.most = max(out.most, adds)
 	}
-	for c := range e.m.table.Columns {
-		byWeight := make([][]byte, len(e.weights))
-		for w, weight := range e.weights {
+	for c := range e.group.m.table.Columns {
+		byWeight := make([][]byte, len(e.group.weights))
+		for w, weight := range e.group.weights {
 			byWeight[w] = make([]byte, m.Len()*size)
-			if err := e.finisher.Finish(byWeight[w], m, e.slot(weight, c)); err != nil {
+			if err := e.finisher.Finish(byWeight[w], m, e.group.slot(weight, c)); err != nil {
 				return nil, err
 			}
 		}
 		dst := byWeight[0]
-		if len(e.weights) > 1 || e.weights[0] != 1 {
-			if err := e.evaluator.WeightedFold(dst, e.weights, byWeight...); err != nil {
+		if len(e.group.weights) > 1 || e.group.weights[0] != 1 {
+			if err := e.evaluator.WeightedFold(dst, e.group.weights, byWeight...); err != nil {
 				return nil, err
 			}
 		}
-		if e.refresh {
-			if err := e.evaluator.RerandomizeOf(dst, dst, e.randomizers); err != nil {
+		if e.group.fusion.refresh {
+			if err := e.evaluator.RerandomizeOf(dst, dst, e.group.fusion.randomizers); err != nil {
 				return nil, err
 			}
 		}

@@ -34,26 +34,26 @@ func (f *fusion) groupPart(ctx context.Context, part job.Range, out string) (eng
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	file, err := sums.CreateFile(ctx, f.Disk, out, g.shape, d)
+	file, err := sums.CreateFile(ctx, f.request.Disk, out, g.shape, d)
 	if err != nil {
 		return engine.Stats{}, err
 	}
 	defer file.Close()
-	sources, stats, err := g.collect(ctx, g.ranges(part))
+	sources, stats, err := g.collect(ctx, g.fusion.ranges(part))
 	if err != nil {
 		return stats, err
 	}
 	progress := &engine.Progress{}
-	done := g.Watch("merge", progress)
+	done := g.fusion.request.Watch("merge", progress)
 	more, err := file.Merge(ctx, sums.Merge[sums.Encoded]{
-		Sources: sources, Pool: g.pool, Threads: g.Threads, Over: g.over, Refuse: g.refuseMerged, Name: "finish", Progress: progress,
+		Sources: sources, Pool: g.pool, Threads: g.fusion.request.Threads, Over: g.over, Refuse: g.refuseMerged, Name: "finish", Progress: progress,
 	})
 	done()
 	stats = joinStats(stats, more)
 	if err != nil {
-		return stats, g.findBadCiphertext(ctx, err)
+		return stats, g.fusion.findBadCiphertext(ctx, err)
 	}
-	g.report.Records, g.report.Spilled = file.Rows(), g.runs.Bytes()
+	g.fusion.report.Records, g.fusion.report.Spilled = file.Rows(), g.runs.Bytes()
 	return stats, file.Commit(ctx)
 }
 
@@ -68,7 +68,7 @@ func (f *fusion) groupRuns(ctx context.Context, runs []string) (engine.Stats, er
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	files, err := g.openRuns(ctx, runs, d)
+	files, err := g.fusion.openRuns(ctx, runs, d)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -88,9 +88,9 @@ func (f *fusion) groupRuns(ctx context.Context, runs []string) (engine.Stats, er
 			return engine.Stats{}, err
 		}
 		sources = append(sources, s)
-		g.ciphertexts.Add(file.Rows() * int64(len(g.m.table.Columns)))
+		g.fusion.ciphertexts.Add(file.Rows() * int64(len(g.m.table.Columns)))
 	}
-	if sources, err = g.runs.Consolidate(ctx, sources, g.pool, g.Threads); err != nil {
+	if sources, err = g.runs.Consolidate(ctx, sources, g.pool, g.fusion.request.Threads); err != nil {
 		return engine.Stats{}, err
 	}
 	return g.write(ctx, out, sources)

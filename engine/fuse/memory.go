@@ -47,14 +47,14 @@ const (
 // divide divides the memory, or refuses it when it has no room for a batch at each place.
 func (f *fusion) divide(columns int, shape sums.Shape) (m fuseMemory, err error) {
 	batch := int64(enctable.BatchRows(columns, f.pk.CiphertextSize())) * int64(columns*f.pk.CiphertextSize())
-	flight := int64(2*f.Threads+2) * 3 * batch
+	flight := int64(2*f.request.Threads+2) * 3 * batch
 	m.reader = int64(columns)*readerColumnBytes + 4*batch
-	rest := f.Memory - programBytes - flight
+	rest := f.request.Memory - programBytes - flight
 	least := sums.PoolBytesMin(shape)/7*8 + 8
 	if need := max(writerBytes, m.reader) + least; rest < need {
-		return m, &engine.BudgetError{What: "fusing by group", Need: f.Memory - rest + need, Have: f.Memory, Limit: f.Memory}
+		return m, &engine.BudgetError{What: "fusing by group", Need: f.request.Memory - rest + need, Have: f.request.Memory, Limit: f.request.Memory}
 	}
-	m.readers = int(min(max(rest/4/m.reader, 1), int64(f.Threads)))
+	m.readers = int(min(max(rest/4/m.reader, 1), int64(f.request.Threads)))
 	m.writing = rest - writerBytes
 	m.sortedRuns = int((m.writing - least) / m.reader)
 	m.pool = sums.NewPool(max(poolOf(rest-int64(m.readers)*m.reader), sums.PoolBytesMin(shape)), shape)
@@ -64,12 +64,12 @@ func (f *fusion) divide(columns int, shape sums.Shape) (m fuseMemory, err error)
 // scratchDir is where what outgrows the memory goes.
 func (f *fusion) scratchDir() string {
 	switch {
-	case f.ScratchDir != "":
-		return f.ScratchDir
-	case strings.Contains(f.Out, "://"):
+	case f.request.ScratchDir != "":
+		return f.request.ScratchDir
+	case strings.Contains(f.request.Out, "://"):
 		return os.TempDir()
 	}
-	return filepath.Dir(f.Out)
+	return filepath.Dir(f.request.Out)
 }
 
 // fillTables has the tables ready that a fusion needs at its end, to re-randomize or to mask a total. What they take is
@@ -77,10 +77,10 @@ func (f *fusion) scratchDir() string {
 func (f *fusion) fillTables(ctx context.Context) error {
 	var plans []*paillier.PublicTables
 	if f.refresh {
-		plans = append(plans, f.pk.PlanFullTables(f.Memory/keys.PowersShare, f.randomizers))
+		plans = append(plans, f.pk.PlanFullTables(f.request.Memory/keys.PowersShare, f.randomizers))
 	}
 	if f.kind() == oneTotal {
-		plans = append(plans, f.pk.PlanTables(f.Memory/keys.PowersShare))
+		plans = append(plans, f.pk.PlanTables(f.request.Memory/keys.PowersShare))
 	}
 	start := time.Now()
 	bytes := int64(0)
@@ -89,16 +89,16 @@ func (f *fusion) fillTables(ctx context.Context) error {
 			continue
 		}
 		bytes += p.Bytes()
-		if bytes > f.Memory {
-			return &engine.BudgetError{What: keys.PowersBudget, Need: bytes, Have: f.Memory, Limit: f.Memory}
+		if bytes > f.request.Memory {
+			return &engine.BudgetError{What: keys.PowersBudget, Need: bytes, Have: f.request.Memory, Limit: f.request.Memory}
 		}
-		if _, err := keys.MakePieces(ctx, &p.Tables, f.Threads); err != nil {
+		if _, err := keys.MakePieces(ctx, &p.Tables, f.request.Threads); err != nil {
 			return err
 		}
 		p.Install()
 	}
 	if bytes > 0 {
-		f.Memory -= bytes
+		f.request.Memory -= bytes
 		f.report.Tables = &job.TablesReport{Bytes: bytes, From: job.PowersMade, Seconds: time.Since(start).Seconds()}
 	}
 	return nil

@@ -146,7 +146,7 @@ func (f *fusion) warnOfQuiet() {
 	shares := slices.ContainsFunc(f.inputs, func(in enctable.Input) bool { return in.Table.Noise != nil })
 	for _, in := range f.inputs {
 		if shares && in.Table.Noise == nil {
-			f.Log.Warn("this table has no share of the noise: it counts as one of an owner who is not honest", "file", in.File)
+			f.request.Log.Warn("this table has no share of the noise: it counts as one of an owner who is not honest", "file", in.File)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func (f *fusion) describe(part job.Range, keys, slots []string) (sums.Descriptio
 		MinGroup int64
 		Refresh  bool
 		Sums     []string
-	}{By: f.By, MinGroup: f.MinGroup, Refresh: f.refresh, Sums: slots}
+	}{By: f.request.By, MinGroup: f.request.MinGroup, Refresh: f.refresh, Sums: slots}
 	for _, in := range f.inputs {
 		plan.Inputs = append(plan.Inputs, planned{in.Table, in.Weight})
 	}
@@ -125,7 +125,7 @@ func (f *fusion) openRuns(ctx context.Context, runs []string, want sums.Descript
 	}()
 	names := map[*sums.File]string{}
 	for _, name := range runs {
-		file, err := sums.OpenFile(ctx, f.Disk, name)
+		file, err := sums.OpenFile(ctx, f.request.Disk, name)
 		if err != nil {
 			return files, err
 		}

@@ -103,7 +103,7 @@ func (r *rangeReader) close() error {
 
 // open opens a stretch, of the table whose footer was read before.
 func (f *fusion) open(ctx context.Context, s rowRange, o column.ReadOptions) (column.Reader, error) {
-	return f.inputs[s.input].Set.OpenRows(ctx, f.Options, o, s.from, s.to)
+	return f.inputs[s.input].Set.OpenRows(ctx, f.request.Options, o, s.from, s.to)
 }
 
 // replaced refuses an input that is not what it was.

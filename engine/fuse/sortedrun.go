@@ -31,7 +31,7 @@ type sortedRange struct {
 // findSortedRuns looks which stretches are in the order of their keys, and joins them to chains, as many as can be read at once.
 // The others are the rest. Only the ids are read for that, up to the first one that is out of order.
 func (g *groupFusion) findSortedRuns(ctx context.Context, all []rowRange) (chains []sortedRun, rest []rowRange, err error) {
-	if len(g.By) == 0 {
+	if len(g.fusion.request.By) == 0 {
 		return nil, all, nil // all keys are the same: nothing is in order, or everything
 	}
 	var found []sortedRange
@@ -40,7 +40,7 @@ func (g *groupFusion) findSortedRuns(ctx context.Context, all []rowRange) (chain
 	for _, s := range all {
 		progress.Total.Add(s.to - s.from)
 	}
-	defer g.Watch("look for order", progress)()
+	defer g.fusion.request.Watch("look for order", progress)()
 	for _, s := range all {
 		first, last, ok, err := g.inOrder(ctx, s, progress)
 		if err != nil {
@@ -87,7 +87,7 @@ func joinSortedRuns(found []sortedRange, most int) (chains []sortedRun, rest []r
 
 // inOrder reads the ids of a stretch and says whether its keys ascend, and between which ones.
 func (g *groupFusion) inOrder(ctx context.Context, s rowRange, progress *engine.Progress) (first, last []byte, ok bool, err error) {
-	in := &rangeReader{f: g.fusion, rest: []rowRange{s}, threads: g.memory.readers, columns: g.By, rows: dataset.BatchRows}
+	in := &rangeReader{f: g.fusion, rest: []rowRange{s}, threads: g.memory.readers, columns: g.fusion.request.By, rows: dataset.BatchRows}
 	defer in.close()
 	var key []byte
 	any := false
@@ -118,7 +118,7 @@ func (g *groupFusion) inOrder(ctx context.Context, s rowRange, progress *engine.
 
 // sortedRunSource reads a chain, with some threads that decode.
 func (g *groupFusion) sortedRunSource(c sortedRun, threads int) sums.Source {
-	return &sortedRunSource{g: g, in: g.readRanges(c.ranges, threads), multiplier: g.pk.NewMultiplier(), input: -1}
+	return &sortedRunSource{g: g, in: g.fusion.readRanges(c.ranges, threads), multiplier: g.fusion.pk.NewMultiplier(), input: -1}
 }
 
 // sortedRunSource delivers the rows of a chain, checked.
@@ -146,7 +146,7 @@ func (s *sortedRunSource) Next(ctx context.Context) (*sums.Block, error) {
 
 func (s *sortedRunSource) block(b inputBatch) (*sums.Block, error) {
 	g := s.g
-	table := g.inputs[b.input].Table
+	table := g.fusion.inputs[b.input].Table
 	if b.input != s.input {
 		s.input, s.columns = b.input, g.slotColumns(b.input)
 	}

@@ -71,8 +71,8 @@ func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 			had.Bound = slots.LargerBound(had.Bound, m.Bound)
 		}
 	}
-	if records := f.records(); records < f.MinGroup {
-		return nil, nil, column.Refuse(f.inputs[0].File, "the total is of %d records, fewer than ‹min_group› %d", records, f.MinGroup).
+	if records := f.records(); records < f.request.MinGroup {
+		return nil, nil, column.Refuse(f.inputs[0].File, "the total is of %d records, fewer than ‹min_group› %d", records, f.request.MinGroup).
 			WithHint("Lower ‹min_group›, or add more tables.")
 	}
 	return &t, columns, headroom(&t, f.inputs, adds, "the total")
@@ -102,7 +102,7 @@ func (f *fusion) total(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, *t, nil)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, *t, nil)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -117,7 +117,7 @@ func (f *fusion) total(ctx context.Context) (engine.Stats, error) {
 // sumRanges multiplies all ciphertexts of stretches, column by column of the total and raised to the inputs' weights;
 // nil where they have none.
 func (f *fusion) sumRanges(ctx context.Context, columns []totalColumn, list []rowRange) (result [][]byte, stats engine.Stats, err error) {
-	defer f.Watch("fuse", &f.progress)()
+	defer f.request.Watch("fuse", &f.progress)()
 	for _, s := range list {
 		t := f.inputs[s.input].Table
 		f.progress.Total.Add(min(t.Rows, (s.to-s.from)*int64(t.BlockRecords)))
@@ -167,7 +167,7 @@ func (f *fusion) writeTotal(ctx context.Context, out enctable.Writer, columns []
 // sumRange multiplies all ciphertexts of a stretch, column by column of the total; nil where the input has none.
 func (f *fusion) sumRange(ctx context.Context, s rowRange, columns []totalColumn) ([][]byte, engine.Stats, error) {
 	in := f.inputs[s.input]
-	r, err := f.open(ctx, s, column.ReadOptions{Threads: f.Threads, BatchRows: enctable.BatchRows(len(in.Table.Columns), f.pk.CiphertextSize())})
+	r, err := f.open(ctx, s, column.ReadOptions{Threads: f.request.Threads, BatchRows: enctable.BatchRows(len(in.Table.Columns), f.pk.CiphertextSize())})
 	if err != nil {
 		return nil, engine.Stats{}, err
 	}
@@ -215,7 +215,7 @@ func (f *fusion) sumRange(ctx context.Context, s rowRange, columns []totalColumn
 	}
 	sums, stats, err := engine.Reduce(ctx, engine.Reduction[column.Batch, [][]byte]{
 		Source: engine.Source[column.Batch]{Name: "read", Next: r.Read},
-		Stage: engine.Stage[column.Batch, [][]byte]{Name: "fold", Workers: f.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, [][]byte], error) {
+		Stage: engine.Stage[column.Batch, [][]byte]{Name: "fold", Workers: f.request.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, [][]byte], error) {
 			evaluator := f.pk.NewEvaluator()
 			return func(_ context.Context, b column.Batch) ([][]byte, error) { return sum(evaluator, b) }, nil
 		}},
@@ -289,7 +289,7 @@ func (f *fusion) totalPart(ctx context.Context, part job.Range, out string) (eng
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	file, err := sums.CreateFile(ctx, f.Disk, out, shape, d)
+	file, err := sums.CreateFile(ctx, f.request.Disk, out, shape, d)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -322,7 +322,7 @@ func (f *fusion) totalRuns(ctx context.Context, runs []string) (engine.Stats, er
 		return engine.Stats{}, err
 	}
 	defer closeRuns(files)
-	out, err := enctable.Create(ctx, f.Options, f.Out, f.RowsPerFile, *t, nil)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, *t, nil)
 	if err != nil {
 		return engine.Stats{}, err
 	}

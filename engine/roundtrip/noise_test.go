@@ -476,7 +476,7 @@ func TestNoiseMistakes(t *testing.T) {
 	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"v=1", "v=2"} }, "two sensitivities")
 	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"v=0.5"} }, "more than the measure's")
 	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"v=11"} }, "more than its max")
-	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"v"} }, `--sensitivity "v"`)
+	set(share, func(p *privacy.Request) { p.Sensitivity = []string{"v"} }, `‹sensitivity› "v"`)
 	check("without a list", share, func(e *encrypt.Request) { e.Universe = nil })
 	check("needs records that can be grouped", with(share, func(p *privacy.Request) { p.Groups = []string{universe} }), func(e *encrypt.Request) { e.Universe, e.Layout = nil, slots.Blocks })
 	check("noise needs a declared max", local, func(e *encrypt.Request) { e.Measures = measures(t, "v") })
