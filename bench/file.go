@@ -26,7 +26,7 @@ type File struct {
 	Stores []StoresRun   `json:"stores,omitempty"` // of bench/s3fold alone
 }
 
-// Machine is where and with what a run took place.
+// Machine says where and with what a run took place.
 type Machine struct {
 	CPU      string   `json:"cpu"`
 	Cores    int      `json:"cores"`    // that the run was allowed to use
@@ -74,7 +74,7 @@ type Result struct {
 	// done in the peer's plain way, for encryption the textbook's; the name with " djn" after it, for its DJN encryption. Peers
 	// whose names end in " windows" do DJN encryption from tables, and nothing else.
 	Ratio map[string]float64 `json:"ratio"`
-	// OfLimit is the share of the machine's multiply limit that a kernel of VPMADD52 reaches; 0 where that says nothing.
+	// OfLimit is the share of the machine's multiply limit that a kernel of VPMADD52 reaches; 0 for other kernels.
 	OfLimit float64 `json:"of_limit"`
 }
 
@@ -113,7 +113,7 @@ type Stage struct {
 	Utilisation float64 `json:"-"` // of the cores' time, spent by the processes at all
 }
 
-// SpillRun is a fusion by group in little memory, and the same one in more than it needs.
+// SpillRun is a fusion by group with little memory, and the same one with more than it needs.
 type SpillRun struct {
 	Rows      int     `json:"rows"` // of each owner
 	Owners    int     `json:"owners"`
@@ -212,7 +212,8 @@ func (f *File) check() error {
 	return nil
 }
 
-// Marshal writes the file as JSON, every field present but timing and stores where nothing was measured of them, one result a line so that differences between runs can be read.
+// Marshal writes the file as JSON, one result a line so that differences between runs can be read. Every field is
+// present, except timing and stores if nothing was measured of them.
 func (f *File) Marshal() []byte {
 	var b bytes.Buffer
 	b.WriteString("{\"version\": ")

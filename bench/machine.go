@@ -51,7 +51,7 @@ func CoresUsed(threads int) int {
 // commitDigits is how much of a commit's name is kept.
 const commitDigits = 12
 
-// unknownCommit stands for the commit of a build without version control, such as a test's.
+// unknownCommit means a build without version control, such as a test's.
 const unknownCommit = "unknown"
 
 // commit names what the program was built from.

@@ -16,7 +16,7 @@ const timeInName = "20060102T150405"
 // the last two are of one series; the newest counts.
 var namePattern = regexp.MustCompile(`^((?:kernels|pipeline|timing|spill|stores)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
 
-// Name is what to call the file of a run that took place at a time.
+// Name returns the name of the file of a run that took place at a time.
 func (f *File) Name(at time.Time) string {
 	words := []string{"kernels"}
 	add := func(word string) {

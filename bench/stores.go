@@ -13,7 +13,7 @@ type StoresRun struct {
 	Records    int64   `json:"records"`     // of each table
 	Blocks     int64   `json:"blocks"`      // of each table: ciphertexts
 	Requests   int64   `json:"requests"`
-	Failed     int64   `json:"failed"` // requests that got no answer, a refusal, or one that broke off
+	Failed     int64   `json:"failed"` // requests that got no answer, a refusal, or an answer that broke off
 	Slow       int64   `json:"slow"`   // requests that were held up
 	DelayMs    float64 `json:"delay_ms"`
 	MemoryMiB  float64 `json:"memory_mib"`   // the budget

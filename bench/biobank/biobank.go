@@ -219,7 +219,7 @@ func (o *Options) step(ctx context.Context, s *Step, args, in []string, out stri
 	return nil
 }
 
-// compare holds every decrypted count against the plain one, and returns how many variants there are.
+// compare checks every decrypted count against the plain one, and returns the number of variants.
 func compare(ctx context.Context, name string, t *truth) (int, error) {
 	r, err := parquetio.Open(ctx, blob.Local{}, name, column.ReadOptions{Columns: []string{"AC_sum", "AN_sum", "AF"}})
 	if err != nil {

@@ -22,8 +22,8 @@ const chromosomes = 22
 // missingPerMille is how many calls in a thousand are missing.
 const missingPerMille = 5
 
-// writeCohort writes one owner's VCF file, compressed as by bgzip, and adds its counts to the truth. The variants, and how
-// frequent they are, are the same for every owner; who has them is not.
+// writeCohort writes one owner's VCF file, compressed as by bgzip, and adds its counts to the truth. The variants and
+// their frequencies are the same for every owner; the people who have them are not.
 func (o *Options) writeCohort(ctx context.Context, name string, owner int, t *truth) error {
 	f, err := blob.Local{}.Create(ctx, name, blob.CreateOptions{})
 	if err != nil {

@@ -60,7 +60,7 @@ func (c *contender) measure(ctx context.Context, slice time.Duration) error {
 	}
 }
 
-// baselines are, for an operation of ours, what a peer does instead and the name under which the ratio goes.
+// baselines are, for an operation of ours, what a peer does instead, and the name of the ratio.
 func baselines(op string) []baseline {
 	switch op {
 	case bench.OpEncrypt:

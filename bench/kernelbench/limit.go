@@ -10,8 +10,8 @@ var MultiplyBurst func() (instructions int64)
 // limbBits is its radix.
 const limbBits = 52
 
-// A Montgomery multiplication of K limbs on 8 lanes takes 2K² VPMADD52 (low and high halves) for the product and as many
-// for the reduction; a squaring needs every product of two different limbs only once, so K² for the square.
+// A Montgomery multiplication of K limbs on 8 lanes takes 2K² VPMADD52 (low and high halves) for the product and as
+// many for the reduction. A squaring needs every product of two different limbs only once, so K² for the square.
 const (
 	mulInstrPerKK  = 4
 	sqrInstrPerKK  = 3

@@ -18,7 +18,7 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// A figure is one of the paper's, done right: two panels, along either axis.
+// A figure is one of the paper's, done right: two panels, one for each axis.
 type figure struct {
 	number   int
 	title    string
@@ -37,8 +37,8 @@ func figures() []figure {
 	}
 }
 
-// style is how a method is drawn, the same in all figures. The colours are those of Okabe and Ito, darkened, which
-// people with any colour vision can tell apart; so are the shapes.
+// style is how a method is drawn, the same in all figures. The colours are those of Okabe and Ito, darkened. People
+// with any colour vision can tell them apart, and the shapes as well.
 type style struct {
 	color color.NRGBA
 	shape draw.GlyphDrawer
@@ -91,7 +91,7 @@ func (g glyph) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
 	}
 }
 
-// panelFont is what gonum/plot measures text with; the report carries it along.
+// panelFont is the font by which gonum/plot measures text. The report includes it.
 var panelFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
 
 // Sizes of a panel. The legend is below the axes, a line for each method.

@@ -6,7 +6,7 @@ import (
 	"math/big"
 )
 
-// The paper's equations as printed. Nothing here protects or even computes anything; it is run to show that.
+// These are the paper's equations as printed. Nothing here protects or even computes anything; it is run to show that.
 
 // insecureLiteralKey is a key as Table 3 has one: L and M random integers of 128 and 126 bits, not primes.
 type insecureLiteralKey struct{ n, gen, lambda, mu *big.Int }
@@ -64,9 +64,9 @@ func runLiteral(tries int) Check {
 	}
 }
 
-// textbook is Paillier's scheme as it should have been printed, in math/big, one ciphertext for each value:
-// c = gen^f·r^N mod N², fused c₁·c₂ mod N², f = L(c^λ mod N²)·μ mod N with L(v) = (v-1)/N. Variable time. With the
-// paper's 253 bits it is insecure, with 3072 it is only slow.
+// textbook is Paillier's scheme as it should have been printed, in math/big, one ciphertext for each value: c =
+// gen^f·r^N mod N², fused c₁·c₂ mod N², f = L(c^λ mod N²)·μ mod N with L(v) = (v-1)/N. Variable time. With the paper's
+// 253 bits it is insecure, with 3072 it is only slow.
 type textbook struct{ n, n2, gen, lambda, mu *big.Int }
 
 // newTextbook makes the keys from two primes, with a random generator as the paper has it.

@@ -58,8 +58,8 @@ var primesOfPrintedN = func() []*big.Int {
 }()
 
 // openPrinted reads the printed ciphertexts without the private key. For an odd prime l that divides N, c^(l-1) mod l²
-// equals gen^(m·(l-1)), because the power N of the random number, a multiple of l, vanishes: m mod l is a quotient of two
-// numbers that anybody can compute.
+// equals gen^(m·(l-1)). The power N of the random number vanishes, as N is a multiple of l. So m mod l is a quotient
+// of two numbers that anybody can compute.
 func openPrinted(product *big.Int) []Check {
 	all := big.NewInt(4)
 	for _, p := range primesOfPrintedN {

@@ -31,8 +31,8 @@ const (
 //go:embed report.html
 var reportHTML string
 
-// Write writes the report, its numbers as CSV and the result that it was made of into a directory, which must exist. It
-// returns the report's path.
+// Write writes the report, its numbers as CSV and the underlying result into a directory, which must exist. It returns
+// the report's path.
 func (r *Result) Write(ctx context.Context, dir string, overwrite bool) (string, error) {
 	page, err := r.page()
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/noise"
 )
 
-// Kinds of steps that the program has no verb for, because nobody should use them but for comparison.
+// These are kinds of steps that the program has no verb for, because they should be used only for comparison.
 const (
 	stepSummary  = "summary"  // one source: count, sum, mean and variance, in the clear
 	stepPerturb  = "perturb"  // one source: noise on every value, in the clear
@@ -36,7 +36,7 @@ type summary struct {
 	Variance float64 `json:"variance"`
 }
 
-// Step does the work of one process, described in JSON, and returns what it found out. It is for processes that Paper1
+// Step does the work of one process, described in JSON, and returns its results. It is for processes that Paper1
 // starts.
 func Step(ctx context.Context, description string) (any, error) {
 	var s step

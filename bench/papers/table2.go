@@ -21,7 +21,7 @@ type Table2Row struct {
 	Expected float64 `json:"expected_mse"`        // theoretical, against the true sum; NaN is not written: 0 where exact, -1 where unknown
 }
 
-// unknown stands for an error that the paper does not allow to compute.
+// unknown means an error that the paper does not allow to compute.
 const unknown = -1
 
 // table2 computes errors of the rows of Table 1.
@@ -56,7 +56,7 @@ func table2(t Table1) Table2 {
 	return out
 }
 
-// checkPrintedMSE confronts the printed errors with Table 1 and with arithmetic.
+// checkPrintedMSE compares the printed errors with Table 1 and with arithmetic.
 func checkPrintedMSE(t Table2) []Check {
 	paillier, _ := strconv.ParseFloat(printedMSEPaillier, 64)
 	dp, _ := strconv.ParseFloat(printedMSEDP, 64)

@@ -32,7 +32,7 @@ func (w *workshop) run(ctx context.Context, report any, args ...string) (*bench.
 	return bench.RunProcess(ctx, w.Program, args, report)
 }
 
-// Keys of the workshop: one for the measured runs, one as textbooks have it for Table 3.
+// These are the keys of the workshop: one for the measured runs, one as textbooks have it for Table 3.
 const (
 	djnKeys      = "djn"
 	textbookKeys = "textbook"

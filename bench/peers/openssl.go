@@ -74,7 +74,7 @@ static int bn_operand(bn_worker *w, int c, int i, const void *be, int n) { retur
 
 static int bn_result(bn_worker *w, int i, unsigned char *be, int n) { return BN_bn2binpad(w->out[i], be, n) == n; }
 
-// bn_mul multiplies modulo N², which two Montgomery products do faster than BN_mod_mul divides.
+// bn_mul multiplies modulo N². Two Montgomery products do this faster than BN_mod_mul divides.
 static int bn_mul(bn_worker *w, BIGNUM *z, const BIGNUM *x, const BIGNUM *y) {
 	return BN_to_montgomery(w->u, x, w->n2, w->ctx) && BN_mod_mul_montgomery(z, w->u, y, w->n2, w->ctx);
 }

@@ -1,6 +1,6 @@
-// Package peers does textbook and DJN Paillier with the libraries that a user could pick instead of this program, the way
-// their users do: one ciphertext at a time, with the library's own exponentiation, and decryption by the Chinese remainder
-// theorem. It is what the benchmarks measure against.
+// Package peers does textbook and DJN Paillier with the libraries that a user could pick instead of this program. It
+// works as their users do: one ciphertext at a time, with the library's own exponentiation, and decryption by the
+// Chinese remainder theorem. The benchmarks measure against it.
 //
 // math/big is always there. GMP and OpenSSL need cgo, their headers, and the build tag `peers`; without the tag the
 // program contains nothing of them. Where a library offers a faster way that is not constant time, the peer takes it.
@@ -46,7 +46,7 @@ type Key struct {
 	N, H, P, Q *big.Int
 }
 
-// KeyOf takes a key of ours apart, by way of its key file.
+// KeyOf returns the numbers of a key of ours, read from its key file.
 func KeyOf(sk *paillier.SecretKey) Key {
 	var file struct{ N, H, P, Q string }
 	if err := json.Unmarshal(sk.MarshalSecret(), &file); err != nil {
@@ -77,7 +77,7 @@ type Rows struct {
 type Worker interface {
 	// Run does n operations: rows 0, 1, and so on, and again from row 0.
 	Run(op Op, n int)
-	// Result returns what the last operation on a row came to.
+	// Result returns the result of the last operation on a row.
 	Result(row int) *big.Int
 	// Close frees what the library holds.
 	Close()

@@ -43,7 +43,7 @@ func (c *contest) free() {
 	}
 }
 
-// measure notes what each peer does in so many seconds of wall time.
+// measure notes the rate of each peer over that many seconds of wall time.
 func (c *contest) measure(ctx context.Context, seconds float64) error {
 	for i, workers := range c.workers {
 		counts := make([]int, len(workers))

@@ -121,7 +121,7 @@ func (o *Options) check() error {
 
 func inputName(owner int) string { return "owner" + strconv.Itoa(owner) + ".parquet" }
 
-// path is one combination and what its rounds came to.
+// path is one combination and the results of its rounds.
 type path struct {
 	layout, keys string
 	variant      paillier.Variant

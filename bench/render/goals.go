@@ -138,7 +138,7 @@ var pipelineGoals = []struct {
 	atLeast float64
 }{{"djn", 2048, 1000}, {"mhl", 2048, 2000}, {"djn", 3072, 1500}, {"mhl", 3072, 4000}}
 
-// goal is a goal and what was measured; nothing when it is 0.
+// goal is a goal and what was measured; 0 means nothing was.
 type goal struct {
 	what           string
 	bound, reached float64

@@ -1,4 +1,4 @@
-// Command s3fold folds encrypted tables that are in an object store in which requests fail and are slow, and checks all of
+// Command s3fold folds encrypted tables that are in an object store whose requests fail or are slow, and checks all of
 // the result:
 //
 //	go build -buildvcs=true -o cipherfold ./cmd/cipherfold

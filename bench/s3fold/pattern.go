@@ -38,8 +38,8 @@ const (
 // idFields are the id columns of the tables.
 var idFields = []arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}}
 
-// pattern is what the tables are made of: a pool of encrypted blocks for each owner, repeated in an order of its own. So
-// row i of the fusion depends on i modulo the size of the pools alone.
+// pattern is what the tables are made of: a pool of encrypted blocks for each owner, repeated in an order of its own.
+// So row i of the fusion depends only on i modulo the size of the pools.
 type pattern struct {
 	options
 	key   *paillier.SecretKey
@@ -179,8 +179,8 @@ func (p *pattern) writeBatch(ctx context.Context, w *ctfile.Writer, first, n int
 	return w.Write(ctx, batch)
 }
 
-// check compares a fusion with what it has to be: its ids; every ciphertext with the one of the same kind among the first;
-// and the sums of these, decrypted, with the plain sums.
+// check compares a fusion with its expected value: its ids; every ciphertext with the one of the same kind among the
+// first; and the sums of these, decrypted, with the plain sums.
 func (p *pattern) check(ctx context.Context, fs blob.FS, name string) (blocks, records int64, err error) {
 	r, err := ctfile.Open(ctx, fs, name, column.ReadOptions{BatchRows: batchRows, Threads: 2})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// evict asks the system to forget what it keeps in memory of a file.
+// evict asks the system to drop a file from its cache.
 func evict(name string) error {
 	f, err := os.Open(name)
 	if err != nil {

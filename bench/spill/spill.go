@@ -51,8 +51,9 @@ type Options struct {
 // spillFree is a budget that nothing reaches.
 const spillFree = 1 << 40
 
-// spillPool is how many ciphertexts the tables are made of. All were encrypted; a table repeats them, so that one of many
-// rows can be made in the time that it takes to write it. Adding and moving ciphertexts takes no less for that.
+// spillPool is how many ciphertexts the tables are made of. All were encrypted. A table repeats them, so that a table
+// of many rows can be made in the time that it takes to write it. Adding and moving ciphertexts takes as long as
+// without repetition.
 const spillPool = 1 << 16
 
 // Run measures fusions by group in little memory: owners' encrypted tables in the records layout, of two measures in

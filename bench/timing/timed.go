@@ -225,7 +225,7 @@ func ownerExponentBits(pk *paillier.PublicKey) int {
 	return pk.RBits()
 }
 
-// shorten makes big-endian numbers of size bytes each no longer than so many bits.
+// shorten limits big-endian numbers of size bytes each to that many bits.
 func shorten(numbers []byte, size, bits int) {
 	for i := 0; i < len(numbers); i += size {
 		numbers[i] &= 0xff >> (8*size - bits)

@@ -116,7 +116,8 @@ func (o *Options) check() error {
 	return nil
 }
 
-// The size of a lot of measurements: inputs are prepared before the first one and looked at after the last one.
+// The size of a lot of measurements: inputs are prepared before the first one, and times are evaluated after the last
+// one.
 const (
 	lotMin   = 500
 	lotMax   = 10_000
@@ -151,7 +152,7 @@ func (s *timed) measure(ctx context.Context, n int, seconds float64, clock func(
 			}
 		}
 		for i := range times {
-			// Both classes come from memory alike and go through the same buffers.
+			// Both classes are in memory alike and go through the same buffers.
 			s.load(inputs[i*size : (i+1)*size])
 			before := clock()
 			s.run()

@@ -20,7 +20,7 @@ func (m *moments) add(x float64) {
 }
 
 // welch is Welch's t of two samples: the difference of their means in standard errors. It is 0 when a sample has fewer
-// than two values, and no more than tMax when different means have no spread at all.
+// than two values, and at most tMax when different means have no spread.
 func welch(a, b moments) float64 {
 	if a.n < 2 || b.n < 2 {
 		return 0
@@ -33,20 +33,21 @@ func welch(a, b moments) float64 {
 	return max(-tMax, min(t, tMax))
 }
 
-// tMax stands for an infinite t, which JSON has no number for.
+// tMax represents an infinite t, which JSON has no number for.
 const tMax = 1e9
 
-// croppings is how many upper limits of time a leakTest tries beside none. Times are cropped because what delays a
-// computation from outside, such as an interrupt, delays it by much.
+// croppings is how many upper limits of time a leakTest tries, beside none. Times are cropped because a delay from
+// outside, such as an interrupt, is long.
 const croppings = 100
 
 // fewest is how many times a cropping must leave for its t to mean something.
 const fewest = 10_000
 
-// leakTest compares the times of two classes of inputs as dudect does (Reparaz, Balasch and Verbauwhede, "Dude, is my code
-// constant time?", DATE 2017): by Welch's t of all times, of those below each of several limits, and of squared deviations.
-// Deviations are those of the times below the highest limit from a middle that is the same for both classes: a single
-// interrupt, which moves the mean of one class, would make all of its later deviations larger than those of the other one.
+// leakTest compares the times of two classes of inputs as dudect does (Reparaz, Balasch and Verbauwhede, "Dude, is my
+// code constant time?", DATE 2017). It computes Welch's t of all times, of those below each of several limits, and of
+// squared deviations. Deviations are those of the times below the highest limit from a middle that is the same for
+// both classes. Otherwise a single interrupt, which moves the mean of one class, would make all of its later
+// deviations larger than those of the other class.
 type leakTest struct {
 	limits  []float64             // ascending; the last one is infinite
 	classes [croppings + 1]sample // of the times below each limit
@@ -83,7 +84,7 @@ func (t *leakTest) add(class int, time float64) {
 // count is the number of times so far.
 func (t *leakTest) count() int { return int(t.classes[croppings][0].n + t.classes[croppings][1].n) }
 
-// worst is the t of largest magnitude and the share of the times that it is of, negative for the second order.
+// worst is the t of largest magnitude and the share of the times that it is about, negative for the second order.
 func (t *leakTest) worst() (worst, share float64) {
 	total := float64(t.count())
 	for _, c := range t.classes {

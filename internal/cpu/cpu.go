@@ -9,7 +9,7 @@
 //	noadx      no ADX
 //	none       nothing beyond what every processor of the architecture has
 //
-// It does not bind the Go runtime and libraries, which find out for themselves.
+// It does not bind the Go runtime and libraries, which detect features themselves.
 package cpu
 
 import (
@@ -48,7 +48,7 @@ func start(value string) error {
 	return nil
 }
 
-// switchedOff tells the features by name that a word switches off. It is nil when there is no such word.
+// switchedOff names the features that a word switches off. It is nil when there is no such word.
 func switchedOff(word string) func(feature string) bool {
 	switch word {
 	case "noavx512":
@@ -73,8 +73,8 @@ func switchedOff(word string) func(feature string) bool {
 	}
 }
 
-// Disable switches off what a word of the variable does, and returns what switches it on again: for tests, in which
-// nothing else asks for features meanwhile. It panics when there is no such word.
+// Disable switches off what a word of the variable does, and returns a function that switches it on again. It is for
+// tests in which nothing else asks for features meanwhile. It panics when there is no such word.
 func Disable(word string) (restore func()) {
 	off := switchedOff(word)
 	if off == nil {
@@ -90,7 +90,7 @@ func Disable(word string) (restore func()) {
 	return func() { cpuid.CPU.Enable(ids...) }
 }
 
-// Missing returns "" when all of the features may be used, and otherwise says why not, for people.
+// Missing returns "" when all of the features may be used. Otherwise it says why not, for people.
 func Missing(features ...cpuid.FeatureID) string {
 	// go test keeps results by the variables that it sees a test read; it does not see what is read before tests begin.
 	os.Getenv(Switch)

@@ -1,5 +1,5 @@
-// Package knownanswer encrypts with randomness that the caller chooses, for known answers and for measurements of timing.
-// It is no public API: whoever knows the randomness of a ciphertext knows its plaintext.
+// Package knownanswer encrypts with randomness that the caller chooses, for known answers and for measurements of
+// timing. It is not a public API: the randomness of a ciphertext reveals its plaintext.
 //
 // The functions belong to package paillier, which sets them when it is loaded. They are variables, and take its workers
 // as any, because this package cannot import it.

@@ -36,8 +36,8 @@ func descriptors() []string {
 	return out
 }
 
-// Check fails the test if, a second later at the latest, there are more goroutines than in the snapshot, or descriptors of
-// other files. What did it is told.
+// Check fails the test if, after at most a second, there are more goroutines than in the snapshot, or descriptors of
+// other files. It reports what they are.
 func (s *Snapshot) Check(t testing.TB, what string) {
 	t.Helper()
 	var goroutines int

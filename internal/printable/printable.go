@@ -1,7 +1,7 @@
-// Package printable says which text may be shown to a person as it is. Names from files of others may hold
-// characters that clear a terminal, hide or reorder what stands beside them, or begin a line that looks like a
-// program's own. Readers refuse such text in footers, keys, receipts and job files (Check); whatever has to show it
-// anyway, such as an error about it, escapes it (Escape).
+// Package printable says which text may be shown to a person as it is. Names from files of others may hold characters
+// that clear a terminal, hide or reorder what stands beside them, or begin a line that looks like a program's own.
+// Readers refuse such text in footers, keys, receipts and job files (Check). Code that must show it all the same, such
+// as an error about it, escapes it (Escape).
 package printable
 
 import (

@@ -1,10 +1,12 @@
 // Package strictjson reads JSON documents that must have one meaning only. It differs from encoding/json in that names
 // are compared exactly and that an unknown name, a repeated name and text after the document are errors.
 //
-// [Decode] reads a document into a Go value. [Parse] reads key files and known answers, of which no byte may change
-// unnoticed: numbers are integers written canonically, text is printable ASCII without escapes (unless [ParseAnyText]
-// reads it), and every member must be asked for: [Object.Done] names those that were not. [Members] reads one object
-// for a caller that knows which further names to allow.
+// [Decode] reads a document into a Go value. [Members] reads one object for a caller that knows which further names to
+// allow.
+//
+// [Parse] reads key files and known answers, of which no byte may change unnoticed. Numbers are integers written
+// canonically. Text is printable ASCII without escapes (unless [ParseAnyText] reads it). Every member must be asked
+// for: [Object.Done] names those that were not.
 package strictjson
 
 import (

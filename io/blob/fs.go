@@ -21,7 +21,7 @@ type FS interface {
 	// meanwhile.
 	Create(ctx context.Context, name string, opts CreateOptions) (Upload, error)
 
-	// List returns the files that a pattern means, at least one: the file of that name; all part files of the
+	// List returns the files that a pattern means, at least one. They are the file of that name; all part files of the
 	// directory of that name (see PartFiles); or all matches of the glob (*, ? and [...], within a path element). They
 	// are in byte order of their names, and Open takes these names.
 	List(ctx context.Context, pattern string) ([]string, error)

@@ -12,9 +12,10 @@ import (
 	"github.com/cipherfold/cipherfold/io/blob/internal/system"
 )
 
-// Identity is the file, or the place for one, that a name leads to. Two names of one file have the same identity, however they
-// are spelled: relative or absolute, through . and .., symbolic links, linked directories or hard links, in other letters
-// where the file system takes these for the same, as a file:// URL, or as a URL with other parameters.
+// Identity is the file, or the place for one, that a name leads to. Two names of one file have the same identity,
+// however they are spelled. They may be relative or absolute, go through . and .., symbolic links, linked directories
+// or hard links, differ in letters that the file system takes for the same, be a file:// URL, or be URLs with
+// different parameters.
 //
 // It is about now: a link that is changed later leads elsewhere.
 type Identity struct {
@@ -57,8 +58,9 @@ func Identify(ctx context.Context, fs FS, name string) (Identity, error) {
 	}
 }
 
-// Object returns the identity of an object: server says which store of this kind it is, such as its endpoint, and version tells
-// what is in it, for objects that have the same bucket and key on servers of different names; it may be nil.
+// Object returns the identity of an object. server says which store of this kind it is, such as its endpoint. version
+// tells what is in the object, to compare objects with the same bucket and key on servers of different names; it may
+// be nil.
 func Object(name string, u URL, server string, version func(context.Context) (string, error)) Identity {
 	u.Query = ""
 	u.Key = strings.TrimSuffix(u.Key, "/")

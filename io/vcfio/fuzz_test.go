@@ -11,8 +11,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/vcfio/vcfiotest"
 )
 
-// Whatever the bytes are, reading ends in rows or in an *column.InputError with a file, the same with one thread and with
-// several, and what comes out of a file of simple genotypes is what the straightforward count gives.
+// Whatever the bytes are, reading ends in rows or in an *column.InputError with a file, the same with one thread and
+// with several. For a file of simple genotypes the result equals the straightforward count.
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{
 		vcf("A B", "1 5 . A C . PASS AF=0.2 GT 0/1 0|0", "1 7 . AT A,<DEL> . . . GT:DP 1/2:3 ./."),

@@ -8,8 +8,8 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// Bound is a non-negative integer of any size in little-endian words: an upper limit on the magnitude of values, which
-// operations carry along so that a wrap is refused before it is computed. Bounds are public.
+// Bound is a non-negative integer of any size in little-endian words: an upper limit on the magnitude of values.
+// Operations carry it along, so that an overflow is refused before it is computed. Bounds are public.
 type Bound []uint64
 
 // ErrHeadroom says that a result could exceed what its slot or the plaintext space holds.
@@ -103,7 +103,7 @@ func (b Bound) word(i int) uint64 {
 	return 0
 }
 
-// FitsResidue reports b <= (N-1)/2, the largest magnitude that a residue modulo N (little-endian words) can stand for.
+// FitsResidue reports b <= (N-1)/2, the largest magnitude that a residue modulo N (little-endian words) can represent.
 func (b Bound) FitsResidue(n []uint64) bool { return b.Cmp(shiftRight1(n)) <= 0 }
 
 // String returns b in decimal.

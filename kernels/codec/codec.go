@@ -1,12 +1,12 @@
 // Package codec turns numbers into plaintext slots and back.
 //
-// A measure's values are exact integers: value·10^decimals. Several of them share one plaintext: slot j of width w
+// A measure's values are exact integers: value·10^decimals. Several of them share one plaintext. Slot j of width w
 // holds a signed integer v_j, and the plaintext is the sum of v_j·2^offset_j modulo N. Adding ciphertexts adds slot by
-// slot, and no sum can leave its slot because widths are chosen, before the first encryption, from the bound on one
-// value and the number of additions allowed (SlotWidth).
+// slot. No sum can leave its slot, because widths are chosen before the first encryption, from the bound on one value
+// and the number of additions allowed (SlotWidth).
 //
-// Packing and unpacking are constant time in the values. Deciding on layouts, parsing text and turning exact results
-// into floating point are not; they work on public sizes or on results that the key holder is about to print.
+// Packing and unpacking are constant time in the values. Choosing layouts, parsing text and turning exact results into
+// floating point are not: they work on public sizes, or on results that the key holder is about to print.
 package codec
 
 import "github.com/apache/arrow/go/v17/arrow/decimal128"

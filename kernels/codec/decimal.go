@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Reasons for which a number is refused. The caller adds file, row and column.
+// These are the reasons for which a number is refused. The caller adds file, row and column.
 var (
 	ErrNotNumber = errors.New("not a number")
 	ErrNotFinite = errors.New("not a finite number")
@@ -27,8 +27,8 @@ var pow10 = func() (p [20]uint64) {
 }()
 
 // ParseDecimal returns text·10^decimals, exactly. It accepts an optional sign, digits with at most one point, and an
-// optional decimal exponent; surrounding blanks are ignored. Zeros that add nothing ("1.500" with one decimal) are
-// fine; anything that would have to be rounded is ErrDecimals. 0 <= decimals <= MaxDecimals.
+// optional decimal exponent. Surrounding blanks are ignored. Zeros that add nothing ("1.500" with one decimal) are
+// accepted. A number that would have to be rounded is ErrDecimals. 0 <= decimals <= MaxDecimals.
 func ParseDecimal(text string, decimals int) (int64, error) {
 	for len(text) > 0 && isBlank(text[0]) {
 		text = text[1:]
@@ -43,7 +43,7 @@ func ParseDecimal(text string, decimals int) (int64, error) {
 		s = s[1:]
 	}
 	var mantissa uint64
-	digits, fraction, zeros := 0, 0, 0 // zeros: digits 0 not yet multiplied in, so that trailing ones cost nothing
+	digits, fraction, zeros := 0, 0, 0 // number of digits 0 not yet multiplied in, so that trailing ones cost nothing
 	point, overflow := false, false
 	i := 0
 	for ; i < len(s); i++ {
@@ -126,7 +126,7 @@ func signed(hi, lo uint64, negative bool) (int64, error) {
 	return int64(lo), nil
 }
 
-// classify tells a written NaN or infinity, which deserves its own message, from text that is no number at all.
+// classify tells a written NaN or infinity, which gets its own message, from text that is not a number.
 func classify(text string) error {
 	if x, err := strconv.ParseFloat(text, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && (math.IsNaN(x) || math.IsInf(x, 0)) {
 		return ErrNotFinite
@@ -150,7 +150,7 @@ func ScaleUint(v uint64, decimals int) (int64, error) {
 	return signed(hi, lo, false)
 }
 
-// ScaleFloat returns x·10^decimals where x stands for the shortest decimal number that reads back as x: the number a
+// ScaleFloat returns x·10^decimals, where x means the shortest decimal number that reads back as x: the number that a
 // person wrote before it became binary. 0.1 with one decimal is 1; 0.30000000000000004 is ErrDecimals. From 2^53 on,
 // where every double is an integer, it is x itself.
 func ScaleFloat(x float64, decimals int) (int64, error) {
@@ -160,9 +160,9 @@ func ScaleFloat(x float64, decimals int) (int64, error) {
 	if a := math.Abs(x); a >= 1<<53 && a < 1<<63 {
 		return ScaleInt(int64(x), decimals) // an integer beyond what decimals could tell apart
 	}
-	// Both conversions and the powers up to 10^22 are exact, so the correctly rounded quotient equals x just when x is the
-	// double nearest to scaled/10^decimals. With at most 15 digits no other decimal as short has the same double; with 16
-	// two may, of which this would be the nearer one and not the shortest.
+	// Both conversions and the powers up to 10^22 are exact. So the correctly rounded quotient equals x just when x is
+	// the double nearest to scaled/10^decimals. With at most 15 digits no other decimal as short has the same double.
+	// With 16 digits two decimals may; this one would be the nearer, not the shortest.
 	scaled := math.RoundToEven(x * float64(pow10[decimals]))
 	if math.Abs(scaled) < 1e15 && decimals <= 15 && scaled/float64(pow10[decimals]) == x {
 		return int64(scaled), nil

@@ -7,7 +7,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 )
 
-// Exact is an exact signed integer of up to 512 bits for the last step of a statistic: means, variances and
+// Exact is an exact signed integer of up to 512 bits for the last step of a statistic. Means, variances and
 // correlations are quotients of integers, computed exactly and rounded to floating point once.
 type Exact struct {
 	negative bool
@@ -27,7 +27,7 @@ func ExactPowerOfTen(n int) Exact {
 	return x
 }
 
-// Mul returns x·y; the caller knows that it fits in 512 bits.
+// Mul returns x·y, which must fit in 512 bits.
 func (x Exact) Mul(y Exact) Exact {
 	z := Exact{negative: x.negative != y.negative}
 	for i, a := range x.w {
@@ -96,7 +96,7 @@ func Ratio(x, y Exact) float64 {
 	} else {
 		rest = shifted(&rest, -shift)
 	}
-	// 64 quotient bits of rest/divisor, which lies in (1/2, 2); what is left over decides ties as a sticky bit
+	// These are 64 quotient bits of rest/divisor, which lies in (1/2, 2). The remainder decides ties as a sticky bit.
 	var q uint64
 	for range 64 {
 		q <<= 1

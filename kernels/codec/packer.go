@@ -10,8 +10,8 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// ErrSlotOverflow says that a decrypted plaintext has bits where no slot is: a sum left its slot, or the ciphertext was
-// not made with this layout.
+// ErrSlotOverflow says that a decrypted plaintext has bits where there is no slot: a sum left its slot, or the
+// ciphertext was not made with this layout.
 var ErrSlotOverflow = errors.New("residue above the last slot: a sum left its slot or the layout is another one")
 
 // SlotError says which value does not fit in its slot.
@@ -24,7 +24,7 @@ func (e *SlotError) Error() string {
 // Packer packs and unpacks plaintexts of one ciphertext column. It is read-only after construction.
 //
 // With bias = sum of 2^(offset+width-1) over the slots, the packed integer plus bias is the plain concatenation of the
-// non-negative numbers v + 2^(width-1): packing deposits bit fields and subtracts the bias, unpacking adds it.
+// non-negative numbers v + 2^(width-1). Packing deposits bit fields and subtracts the bias; unpacking adds it.
 type Packer struct {
 	n, half []uint64 // N and (N-1)/2, little-endian words
 	bias    []uint64
@@ -105,7 +105,7 @@ func (p *Packer) center(m []uint64) {
 // fits reports |v| < 2^(width-1).
 func fits(v Int, width int) bool {
 	hi, lo := power(width - 1)
-	if width == 128 { // 2^127 is no Int; every value but -2^127 fits
+	if width == 128 { // 2^127 is not an Int; every value except -2^127 fits
 		return v != decimal128.New(-1<<63, 0)
 	}
 	a := v.Abs()
@@ -113,7 +113,7 @@ func fits(v Int, width int) bool {
 }
 
 // Unpack sets values to the slots' signed integers, or returns ErrSlotOverflow. m < N is the decrypted residue and is
-// used up. Constant time in the values.
+// overwritten. Constant time in the values.
 func (p *Packer) Unpack(values []Int, m []uint64) error {
 	negative := bigmod.LessWords(p.half, m)
 	carry := bigmod.AddWords(m, m, p.bias)

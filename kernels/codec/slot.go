@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// SlotWidth returns the bits of a slot that holds the sum of up to maxAdds values of valueBits bits each:
-// valueBits + ceil(log2(maxAdds)) + 1, the last for the sign.
+// SlotWidth returns the bits of a slot that holds the sum of up to maxAdds values of valueBits bits each: valueBits +
+// ceil(log2(maxAdds)) + 1. The last bit is for the sign.
 func SlotWidth(valueBits int, maxAdds int64) int {
 	return valueBits + bits.Len64(uint64(maxAdds-1)) + 1
 }
@@ -15,12 +15,12 @@ func SlotWidth(valueBits int, maxAdds int64) int {
 // so that the packed integer stays below N/2 in magnitude.
 func Slots(keyBits, width int) int { return (keyBits - 1) / width }
 
-// MaskBits is what a blocks layout leaves free at the top of a plaintext, so that a total can be released with the
-// sums of its single slots hidden to within 2^-40 (see Total).
+// MaskBits is what a blocks layout leaves free at the top of a plaintext. A total can then be released with the sums
+// of its single slots hidden to within 2^-40 (see Total).
 const MaskBits = 42
 
-// TotalRoom is the number of bits of a plaintext modulo an N of keyBits bits that the slots of a block may use if a total of
-// it is to be masked: those below MaskBits.
+// TotalRoom is the number of bits of a plaintext, modulo an N of keyBits bits, that the slots of a block may use if a
+// total of it will be masked: those below MaskBits.
 func TotalRoom(keyBits int) int { return keyBits - 1 - MaskBits }
 
 // Slot is the place of one value in a plaintext: Width bits from bit Offset on, 2 <= Width <= 128.
@@ -42,8 +42,8 @@ func (t Tuple) Width() int {
 // bit Offset + (i%Slots)·Stride there.
 type Place struct{ First, Columns, Slots, Stride, Offset int }
 
-// PlanRecords places tuples for the layout with one record per row: in their order, as many to a ciphertext as fit.
-// It returns a place per tuple and the number of ciphertext columns.
+// PlanRecords places tuples for the layout with one record per row, in their order, as many in a ciphertext as fit. It
+// returns a place per tuple and the number of ciphertext columns.
 func PlanRecords(keyBits int, tuples []Tuple) ([]Place, int, error) {
 	places := make([]Place, len(tuples))
 	column, used := 0, 0
@@ -61,11 +61,11 @@ func PlanRecords(keyBits int, tuples []Tuple) ([]Place, int, error) {
 	return places, column + 1, nil
 }
 
-// blockRecordsMax bounds the records of a block: a longer one gains nothing and makes a row of the table large.
+// blockRecordsMax bounds the records of a block. A longer block gains nothing and makes a row of the table large.
 const blockRecordsMax = 1024
 
 // PlanBlocks places tuples for the layout with many records per row: a ciphertext holds the tuples of one measure of
-// consecutive records. It returns a place per tuple, the number of ciphertext columns and the records per row, which
+// consecutive records. It returns a place per tuple, the number of ciphertext columns, and the records per row. That
 // is the number that needs the fewest ciphertexts per record.
 func PlanBlocks(keyBits int, tuples []Tuple) (places []Place, columns, records int, err error) {
 	room := TotalRoom(keyBits)

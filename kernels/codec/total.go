@@ -9,19 +9,19 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// Total reads the sum over all slots of a folded block without the slots themselves having to be known.
+// Total reads the sum over all slots of a folded block without knowledge of the single slots.
 //
-// Every tuple of a block has the same width W, so the packed integer X = sum of T_j·2^(W·j) is congruent to the sum of
+// Every tuple of a block has the same width W. So the packed integer X = sum of T_j·2^(W·j) is congruent to the sum of
 // the tuples T_j modulo 2^W - 1. An aggregator may therefore add any multiple of 2^W - 1 before it releases X: the
-// total stays and, when the multiple is random and long enough, everything else is hidden (Mask). The total must fit
-// its slots: the additions counted are those of all records together.
+// total stays. When the multiple is random and long enough, everything else is hidden (Mask). The total must fit its
+// slots: the additions counted are those of all records together.
 type Total struct {
 	packer *Packer // one tuple at offset 0: bias and slots
 	width  int
 }
 
-// NewTotal prepares to read totals of tuples modulo N (little-endian words). A tuple that leaves less than MaskBits free
-// is refused with a *LayoutError: its mask would be too short to hide anything.
+// NewTotal prepares to read totals of tuples modulo N (little-endian words). A tuple that leaves fewer than MaskBits
+// bits free is refused with a *LayoutError: its mask would be too short to hide anything.
 func NewTotal(n []uint64, tuple Tuple) (*Total, error) {
 	if room := TotalRoom(64*len(n) - bits.LeadingZeros64(n[len(n)-1])); tuple.Width() > room {
 		return nil, &LayoutError{Width: tuple.Width(), Room: room}
@@ -57,7 +57,7 @@ func (t *Total) Mask(m []uint64, random io.Reader) error {
 	return nil
 }
 
-// Unpack sets values to the total of every slot of the tuple. m < N is the decrypted residue and is used up.
+// Unpack sets values to the total of every slot of the tuple. m < N is the decrypted residue and is overwritten.
 func (t *Total) Unpack(values []Int, m []uint64) {
 	p := t.packer
 	negative := bigmod.LessWords(p.half, m)
@@ -87,8 +87,8 @@ func (t *Total) Unpack(values []Int, m []uint64) {
 	}
 	bigmod.SubWords(digit, ones, sum)
 	bigmod.SelectWords(sum, negative, digit, sum)
-	// plus bias, still modulo 2^W - 1. Zero would stand for every slot at -2^(w-1), which no slot may hold, so it is
-	// the other representative: all ones.
+	// Add the bias, still modulo 2^W - 1. Zero would mean every slot at -2^(w-1), which no slot may hold, so it is the
+	// other representative: all ones.
 	bigmod.AddWords(sum, sum, p.bias[:words])
 	t.wrap(sum)
 	bigmod.SelectWords(sum, bigmod.EqualWords(sum, make([]uint64, words)), ones, sum)
@@ -103,7 +103,7 @@ func (t *Total) Unpack(values []Int, m []uint64) {
 	}
 }
 
-// wrap brings x < 2^(W+1) below 2^W by adding its bit W at the bottom; 2^W - 1 itself may remain and stands for 0.
+// wrap brings x < 2^(W+1) below 2^W by adding its bit W at the bottom. 2^W - 1 itself may remain and means 0.
 func (t *Total) wrap(x []uint64) {
 	i, s := t.width/64, t.width%64
 	top := x[i] >> s

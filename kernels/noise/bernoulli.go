@@ -6,8 +6,8 @@ import "github.com/cipherfold/cipherfold/bigmod"
 func (r *Random) bernoulli(x, y uint64) bool { return r.below(y) < x }
 
 // bernoulliExp returns true with probability exp(-x/y), y > 0 (Canonne, Kamath and Steinke 2020, algorithm 1). An
-// exponent of 1 or more is taken off in ones: exp(-x/y) = exp(-1)·exp(-(x-y)/y). That ends soon however large x/y is,
-// because every one ends it with probability 1 - 1/e.
+// exponent of 1 or more is reduced in steps of one: exp(-x/y) = exp(-1)·exp(-(x-y)/y). That ends soon however large
+// x/y is, because every step ends it with probability 1 - 1/e.
 func (r *Random) bernoulliExp(x, y uint64) bool {
 	for ; x >= y; x -= y {
 		if !r.bernoulliInverseE() {
@@ -20,7 +20,7 @@ func (r *Random) bernoulliExp(x, y uint64) bool {
 // bernoulliInverseE returns true with probability 1/e.
 func (r *Random) bernoulliInverseE() bool { return r.alternating(func() bool { return true }) }
 
-// bernoulliExpWords is bernoulliExp for x and y of several little-endian words, of which x and scratch are used up. The
+// bernoulliExpWords is bernoulliExp for x and y of several little-endian words. x and scratch are overwritten. The
 // lengths are equal.
 func (r *Random) bernoulliExpWords(x, y, scratch []uint64) bool {
 	for !less(x, y) {
@@ -35,9 +35,9 @@ func (r *Random) bernoulliExpWords(x, y, scratch []uint64) bool {
 	})
 }
 
-// alternating returns true with probability exp(-p), where coin returns true with probability p. With K the number of
-// the first failure among independent trials of probability p/1, p/2, p/3 and so on, K > k has probability p^k/k!, so
-// that K is odd with probability 1 - p + p²/2! - p³/3! + ... = exp(-p).
+// alternating returns true with probability exp(-p), where coin returns true with probability p. Let K be the number
+// of the first failure among independent trials of probability p/1, p/2, p/3 and so on. K > k has probability p^k/k!,
+// so K is odd with probability 1 - p + p²/2! - p³/3! + ... = exp(-p).
 func (r *Random) alternating(coin func() bool) bool {
 	k := uint64(1)
 	for coin() && (k == 1 || r.below(k) == 0) {

@@ -9,8 +9,8 @@ type Distribution interface {
 	Draw(r *Random) Int
 	// Variance of a draw.
 	Variance() float64
-	// MeanAbs is the mean of |sum| of so many independent draws, terms >= 1: the mean error of a number that carries
-	// them. Right to a relative error of 1e-6.
+	// MeanAbs is the mean of |sum| of the given number of independent draws, terms >= 1. It is the mean error of a
+	// number with that much noise, correct to a relative error of 1e-6.
 	MeanAbs(terms int64) float64
 	// Tail is an integer that |draw| exceeds with a probability of at most 2^-bits, bits >= 0.
 	Tail(bits int) Int
@@ -18,7 +18,7 @@ type Distribution interface {
 	String() string
 }
 
-// ErrTooWide says that noise would be so large that exact 128-bit integers do not hold what is made of it.
+// ErrTooWide says that noise would be too large for exact 128-bit integers to hold what is computed from it.
 var ErrTooWide = errors.New("the noise is too large")
 
 // scaleBits bounds scale and standard deviation: both are below 2^scaleBits.

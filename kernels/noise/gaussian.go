@@ -8,9 +8,10 @@ import (
 	"github.com/cipherfold/cipherfold/bigmod"
 )
 
-// Gaussian is discrete Gaussian noise: x has a probability proportional to exp(-x²/(2σ²)). The parameter σ² is an exact
-// rational; the variance is σ² but for a difference that is below 1e-7 of it from σ² = 1 on. Added to an integer of
-// sensitivity D it is D²/(2σ²)-zero-concentrated differentially private (Canonne, Kamath and Steinke 2020, theorem 4).
+// Gaussian is discrete Gaussian noise: x has a probability proportional to exp(-x²/(2σ²)). The parameter σ² is an
+// exact rational. The variance is σ², with a difference below 1e-7 of it for σ² >= 1. Added to an integer of
+// sensitivity D, the noise is D²/(2σ²)-zero-concentrated differentially private (Canonne, Kamath and Steinke 2020,
+// theorem 4).
 type Gaussian struct {
 	a  [2]uint64 // σ² = a/b, little-endian words, 0 < a < 2^124·b
 	b  uint64    // 0 < b < 2^62
@@ -24,8 +25,9 @@ type Gaussian struct {
 // than 8·64 bits.
 const wideWords = 8
 
-// NewGaussian returns noise of at least the σ² given, which must be positive and below 2^124: exactly that one when its
-// numerator has 126 bits and its denominator 62 at most, else the next larger one that can be written so.
+// NewGaussian returns noise of at least the given σ², which must be positive and below 2^124. It is exactly that σ²
+// when its numerator has at most 126 bits and its denominator at most 62. Otherwise it is the next larger one that can
+// be written so.
 func NewGaussian(variance *big.Rat) (Gaussian, error) {
 	if variance.Sign() <= 0 {
 		return Gaussian{}, fmt.Errorf("a variance of %s is not positive", variance.RatString())
@@ -77,8 +79,8 @@ func (g Gaussian) Parameter() *big.Rat {
 
 func (g Gaussian) parameter() float64 { return ratFloat(g.Parameter()) }
 
-// seriesBelow is the σ² below which the sums over the integers are added up; above it they differ from the integrals by
-// less than 2·exp(-2π²σ²), far below what a float64 shows.
+// seriesBelow is the σ² below which the sums over the integers are added up. Above it they differ from the integrals
+// by less than 2·exp(-2π²σ²), far below the precision of a float64.
 const seriesBelow = 16
 
 // Variance of a draw: σ² or a little less.
@@ -119,8 +121,8 @@ func (g Gaussian) MeanAbs(terms int64) float64 {
 			return math.Log1p(-math.Min(sum/norm, 1-0x1p-53))
 		})
 	}
-	// By Poisson summation the characteristic function is the sum of exp(-σ²(θ+2πj)²/2) over all j, normalised; between
-	// -π and π the terms but that of j = 0 are below exp(-σ²π²/2).
+	// By Poisson summation the characteristic function is the sum of exp(-σ²(θ+2πj)²/2) over all j, normalised.
+	// Between -π and π the terms except that of j = 0 are below exp(-σ²π²/2).
 	return meanAbs(terms, v, func(sine2 float64) float64 {
 		theta := 2 * math.Asin(math.Sqrt(sine2))
 		return -v * theta * theta / 2

@@ -2,23 +2,23 @@ package noise
 
 import "math/big"
 
-// A Guarantee says what one release, or several together, tell at most about one person.
+// A Guarantee bounds what one release, or several together, reveal about one person.
 type Guarantee struct {
 	// Rho bounds the loss in zero-concentrated differential privacy (Bun and Steinke, TCC 2016).
 	Rho *big.Rat
-	// Epsilon bounds that of the releases that are purely differentially private, and Rest, in zCDP, that of the others. Of
-	// none of a kind it is 0.
+	// Epsilon bounds the loss of the releases that are purely differentially private, and Rest, in zCDP, that of the
+	// others. Either is 0 if there are none.
 	Epsilon, Rest *big.Rat
 }
 
-// Pure is what a mechanism guarantees that is purely epsilon-differentially private: ε²/2 in zCDP (Bun and Steinke 2016,
-// proposition 1.4).
+// Pure is the guarantee of a mechanism that is purely epsilon-differentially private: ε²/2 in zCDP (Bun and Steinke
+// 2016, proposition 1.4).
 func Pure(epsilon *big.Rat) Guarantee {
 	rho := new(big.Rat).Mul(epsilon, epsilon)
 	return Guarantee{Rho: rho.Mul(rho, big.NewRat(1, 2)), Epsilon: new(big.Rat).Set(epsilon), Rest: new(big.Rat)}
 }
 
-// Concentrated is what a mechanism guarantees that is rho-zCDP.
+// Concentrated is the guarantee of a mechanism that is rho-zCDP.
 func Concentrated(rho *big.Rat) Guarantee {
 	return Guarantee{Rho: new(big.Rat).Set(rho), Epsilon: new(big.Rat), Rest: new(big.Rat).Set(rho)}
 }
@@ -26,10 +26,10 @@ func Concentrated(rho *big.Rat) Guarantee {
 // IsPure reports whether Epsilon bounds everything.
 func (g Guarantee) IsPure() bool { return g.Rest.Sign() == 0 }
 
-// Compose is what several releases about the same people guarantee together, exactly: all three numbers add up. Of no
-// releases it is nothing at all.
+// Compose is what several releases about the same people guarantee together, exactly: all three numbers add up. For no
+// releases all are 0.
 func Compose(releases ...Guarantee) Guarantee {
-	if n := len(releases); n > 2 { // by halves, for a sum of fractions may have as many digits as all of them
+	if n := len(releases); n > 2 { // in halves, because a sum of fractions may have as many digits as all of them
 		releases = []Guarantee{Compose(releases[:n/2]...), Compose(releases[n/2:]...)}
 	}
 	sum := Guarantee{Rho: new(big.Rat), Epsilon: new(big.Rat), Rest: new(big.Rat)}
@@ -41,9 +41,9 @@ func Compose(releases ...Guarantee) Guarantee {
 	return sum
 }
 
-// EpsilonAt returns an ε such that the releases are (ε, delta)-differentially private, 0 <= delta < 1; +Inf when there is
-// none, as for noise without a pure guarantee and delta = 0. It is the smaller one of what EpsilonOf makes of Rho, and of
-// Epsilon plus what EpsilonOf makes of Rest: an ε of pure releases adds to that of others.
+// EpsilonAt returns an ε such that the releases are (ε, delta)-differentially private, 0 <= delta < 1. It is +Inf when
+// there is none, as for noise without a pure guarantee and delta = 0. It is the smaller of two values: EpsilonOf of
+// Rho, and Epsilon plus EpsilonOf of Rest, as an ε of pure releases adds to that of others.
 func (g Guarantee) EpsilonAt(delta float64) float64 {
 	apart := above(g.Epsilon)
 	if !g.IsPure() {

@@ -129,8 +129,8 @@ func TestRhoFor(t *testing.T) {
 	}
 }
 
-// The guarantees of the distributions themselves, computed from exact probabilities: for every α the Rényi divergence
-// between noise and shifted noise is at most α·ρ, and for every ε the δ at most that of the conversion.
+// These are the guarantees of the distributions themselves, computed from exact probabilities. For every α the Rényi
+// divergence between noise and shifted noise is at most α·ρ. For every ε the δ is at most that of the conversion.
 func TestDistributionsKeepTheirGuarantees(t *testing.T) {
 	for _, c := range []struct{ variance, sensitivity float64 }{{1. / 2, 1}, {3, 1}, {10, 3}, {50, 7}} {
 		p := tabulate(int(40*math.Sqrt(c.variance))+20, gaussianProbabilities(c.variance))

@@ -15,8 +15,9 @@ type Laplace struct {
 	t, s uint64 // 0 < t, s < 2^63
 }
 
-// NewLaplace returns noise of at least the scale given, which must be positive and below 2^62: exactly that scale when
-// its numerator and denominator have 62 bits at most, else the next larger one that can be written so.
+// NewLaplace returns noise of at least the given scale, which must be positive and below 2^62. It is exactly that
+// scale when its numerator and denominator have at most 62 bits. Otherwise it is the next larger one that can be
+// written so.
 func NewLaplace(scale *big.Rat) (Laplace, error) {
 	if scale.Sign() <= 0 {
 		return Laplace{}, fmt.Errorf("a scale of %s is not positive", scale.RatString())
@@ -31,7 +32,7 @@ func NewLaplace(scale *big.Rat) (Laplace, error) {
 // Draw returns one value (Canonne, Kamath and Steinke 2020, algorithm 2).
 func (l Laplace) Draw(r *Random) Int {
 	for {
-		// x = u + t·v has a probability proportional to exp(-x/t): u below t, v the number of whole t.
+		// x = u + t·v has a probability proportional to exp(-x/t), with u below t and v the number of whole t.
 		u := r.below(l.t)
 		if !r.bernoulliExp(u, l.t) {
 			continue

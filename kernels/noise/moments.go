@@ -5,9 +5,9 @@ import "math"
 // meanAbs is the mean of |sum| of independent integers with a common symmetric distribution. logPhi is the logarithm of
 // its characteristic function, given sin²(θ/2).
 //
-// For an integer n, |n| is the integral of (1 - cos nθ)/(1 - cos θ) over 0..π, divided by π (Fejér); taking the mean
-// makes 1 - φ(θ)^terms of the numerator. Next to 0 the integrand is terms·variance, and it falls off from about
-// 1/√(terms·variance) on: it is integrated over octaves by Simpson's rule.
+// For an integer n, |n| is the integral of (1 - cos nθ)/(1 - cos θ) over 0..π, divided by π (Fejér). Taking the mean
+// turns the numerator into 1 - φ(θ)^terms. Next to 0 the integrand is terms·variance, and it falls off from about
+// 1/√(terms·variance) on. It is integrated over octaves by Simpson's rule.
 func meanAbs(terms int64, variance float64, logPhi func(sine2 float64) float64) float64 {
 	k := float64(terms)
 	integrand := func(theta float64) float64 {

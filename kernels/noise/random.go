@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 )
 
-// Random is a stream of secret random words for one worker: ChaCha8 (math/rand/v2) under a 256-bit key from crypto/rand.
-// The stream erases its key about every kilobyte, so that its state tells nothing about earlier noise. It is not safe for
-// concurrent use.
+// Random is a stream of secret random words for one worker: ChaCha8 (math/rand/v2) under a 256-bit key from
+// crypto/rand. The stream erases its key about every kilobyte, so its state reveals nothing about earlier noise. It is
+// not safe for concurrent use.
 type Random struct {
 	stream *rand.ChaCha8
 }
@@ -20,8 +20,8 @@ func NewRandom() *Random {
 	return NewSeeded(seed)
 }
 
-// NewSeeded starts a stream that is the same for the same seed: for tests and for the reproduction of experiments on
-// public data. Noise whose seed somebody knows protects nothing.
+// NewSeeded starts a stream that is the same for the same seed, for tests and for the reproduction of experiments on
+// public data. Noise with a known seed protects nothing.
 func NewSeeded(seed [32]byte) *Random { return &Random{rand.NewChaCha8(seed)} }
 
 // below returns a uniform integer 0 <= u < n, n > 0. By rejection.

@@ -39,9 +39,9 @@ func FormatRational(x *big.Rat) string {
 	return x.RatString()
 }
 
-// upward returns num/den >= x > 0 with a denominator of at most denBits bits: x itself when its numerator has at most
-// numBits bits too; else with a power of two below as a denominator, as large as keeps the numerator within numBits (the
-// numerator of an x that is too large does not keep within them).
+// upward returns num/den >= x > 0 with a denominator of at most denBits bits. If the numerator of x has at most
+// numBits bits too, that is x itself. Otherwise the denominator is a power of two, as large as keeps the numerator
+// within numBits. (The numerator of an x that is too large does not keep within them.)
 func upward(x *big.Rat, numBits, denBits int) (num, den *big.Int) {
 	if x.Num().BitLen() <= numBits && x.Denom().BitLen() <= denBits {
 		return new(big.Int).Set(x.Num()), new(big.Int).Set(x.Denom())
@@ -66,7 +66,7 @@ func natural(n int) *big.Rat {
 	return new(big.Rat).Mul(big.NewRat(int64(n), 1), big.NewRat(693147180559946, 1e15))
 }
 
-// intOf returns x, which has fewer than 127 bits: scales are below 2^62, standard deviations too, and tails of a few
+// intOf returns x, which has fewer than 127 bits: scales and standard deviations are below 2^62, and tails of a few
 // thousand bits multiply them by a few thousand.
 func intOf(x *big.Int) Int { return decimal128.FromBigInt(x) }
 

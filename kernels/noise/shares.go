@@ -6,22 +6,22 @@ import (
 	"math/big"
 )
 
-// shareExcessBits: the shares of Share are so wide that their sum differs from a discrete Gaussian by a factor within
+// shareExcessBits says how close the sum of shares is to a discrete Gaussian: the two differ by a factor within
 // exp(±2^-shareExcessBits) everywhere.
 const shareExcessBits = 80
 
-// Share returns the noise that each of several owners adds so that the sum of any `honest` of their shares protects as
-// much as one discrete Gaussian of the σ² given would: variance is D²/(2ρ) for a sensitivity D and a guarantee ρ.
+// Share returns the noise that each of several owners adds. The sum of any `honest` of their shares then protects as
+// much as one discrete Gaussian of the given σ²: variance is D²/(2ρ) for a sensitivity D and a guarantee ρ.
 //
-// A sum of discrete Gaussians is not quite a discrete Gaussian. Theorem 1 of Kairouz, Liu and Steinke ("The Distributed
-// Discrete Gaussian Mechanism", ICML 2021) gives ½(D/(√n·σ) + τ)²-zCDP for the sum of n shares of parameter σ, with
-// τ = 10·Σ_{k<n} exp(-2π²σ²·k/(k+1)); for a vector, Δ/σ is the norm of what a person changes and τ·√d takes τ's place, d
-// being the numbers changed. Share makes σ² larger by the factor 1 + 2^-20, and at least as large as makes τ <= 2^-80. So
-// the guarantee ρ itself holds for the sum, for ρ >= 2^-70 and up to d = 2^40; docs/privacy.md has the calculation, and an
-// elementary proof for (ε, δ).
+// A sum of discrete Gaussians is not quite a discrete Gaussian. Theorem 1 of Kairouz, Liu and Steinke ("The
+// Distributed Discrete Gaussian Mechanism", ICML 2021) gives ½(D/(√n·σ) + τ)²-zCDP for the sum of n shares of
+// parameter σ. Here τ = 10·Σ_{k<n} exp(-2π²σ²·k/(k+1)). For a vector, Δ/σ is the norm of what a person changes and
+// τ·√d takes τ's place, d being the numbers changed. Share makes σ² larger by the factor 1 + 2^-20, and large enough
+// for τ <= 2^-80. So the guarantee ρ itself holds for the sum, for ρ >= 2^-70 and up to d = 2^40. docs/privacy.md has
+// the calculation, and an elementary proof for (ε, δ).
 //
-// More shares than `honest`, and whatever dishonest owners add without knowing the honest ones' noise, take nothing away:
-// adding an independent number is post-processing.
+// More shares than `honest` take nothing away, nor does anything that dishonest owners add without knowing the honest
+// ones' noise: adding an independent number is post-processing.
 func Share(variance *big.Rat, honest int) (Gaussian, error) {
 	if honest < 1 {
 		return Gaussian{}, fmt.Errorf("%d honest owners", honest)

@@ -21,8 +21,8 @@ const conversionSlack = 1e-12
 //
 //	α·ρ + ln(1 - 1/α) - (ln δ + ln α)/(α-1)
 //
-// (Canonne, Kamath and Steinke 2020, proposition 12). Every α gives a valid one, so that a search that stops a little
-// beside the best is no risk.
+// (Canonne, Kamath and Steinke 2020, proposition 12). Every α gives a valid ε, so a search that stops a little beside
+// the best is no risk.
 func EpsilonOf(rho, delta float64) float64 {
 	switch {
 	case rho == 0:
@@ -52,9 +52,9 @@ func EpsilonOf(rho, delta float64) float64 {
 	return max(0, best) * (1 + conversionSlack)
 }
 
-// RhoFor returns a rho as large as can be such that rho-zCDP implies (epsilon, delta)-differential privacy by EpsilonOf,
-// both positive and delta below 1: less 2^-32 of it, so that the ε's of several releases, each with what rounding adds, come out within
-// their sum. It is a binary fraction of 40 significant bits.
+// RhoFor returns the largest rho such that rho-zCDP implies (epsilon, delta)-differential privacy by EpsilonOf, less
+// 2^-32 of it. Both must be positive and delta below 1. The reduction makes the ε's of several releases, each with
+// what rounding adds, stay within their sum. It is a binary fraction of 40 significant bits.
 func RhoFor(epsilon, delta *big.Rat) *big.Rat {
 	e, d := below(epsilon), below(delta)
 	lo, hi := 0.0, e+1

@@ -1,6 +1,5 @@
-// Samples writes files for interop/check.mjs: an encrypted table in each
-// layout, with random bytes for ciphertexts, a plain Parquet file of all types,
-// and manifest.json, which says what a reader must find in them.
+// Samples writes files for interop/check.mjs: an encrypted table in each layout, with random bytes for ciphertexts,
+// and a plain Parquet file of all types. It also writes manifest.json, which says what a reader must find in them.
 //
 //	go run ./interop/cmd/samples DIR
 package main
@@ -234,8 +233,8 @@ func plain(dir string) (sample, error) {
 	return describe(path, rec), w.Commit(ctx)
 }
 
-// appendValue appends a value from anywhere in the type's range, or as far as
-// JavaScript numbers are exact where a reader delivers those (decimals).
+// appendValue appends a random value from the type's range. Where a reader delivers JavaScript numbers (decimals), the
+// value is one that these hold exactly.
 func appendValue(r *rand.Rand, b array.Builder, i int) {
 	v := int64(r.Uint64() >> r.UintN(64))
 	switch b := b.(type) {

@@ -23,9 +23,9 @@
 //
 // So the memory for a page is bounded, whatever the file says. It takes at most PageBytesMax each as it is in the
 // file, decompressed, in parquet-go's memory, and decoded. To these come 6 bytes of levels and indices for each of at
-// most PageValuesMax values. parquet-go holds two pages of a column. All but the last of these are backed by as many
-// bytes in the file, times what its compression saves. The part of it that goes into a batch (a few bytes can repeat a
-// dictionary entry in a run) is limited by ColumnBytesMax and ListValuesMax.
+// most PageValuesMax values. parquet-go holds two pages of a column. All of this, except levels and indices, is backed
+// by as many bytes in the file, times what its compression saves. The part of it that goes into a batch (a few bytes
+// can repeat a dictionary entry in a run) is limited by ColumnBytesMax and ListValuesMax.
 //
 // Read are: BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY and
 // FIXED_LEN_BYTE_ARRAY columns, required or optional, at the top or within

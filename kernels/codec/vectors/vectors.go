@@ -1,5 +1,5 @@
-// Package vectors checks package codec against encoding files of the format paillier-vectors-1. Every entry of a file is
-// computed with codec and compared; nothing that the file says goes unchecked, so a file with any changed byte fails.
+// Package vectors checks package codec against encoding files of the format paillier-vectors-1. Every entry of a file
+// is computed with codec and compared. Nothing in the file goes unchecked, so a file with any changed byte fails.
 package vectors
 
 import (
@@ -103,7 +103,7 @@ func Check(data []byte) (map[string]int, error) {
 // sets are the usual names of sets of vectors.
 var sets = []string{"public", "private", "hidden", "secret", "test", "heldout", "held-out"}
 
-// damagedSet reports a label that is empty or differs from a usual one in a single byte. Any other label will do.
+// damagedSet reports a label that is empty or differs from a usual one in a single byte. Any other label is accepted.
 func damagedSet(set string) bool {
 	for _, known := range sets {
 		differences := 0
@@ -171,8 +171,8 @@ func (c checker) signed(e signed) error {
 	return nil
 }
 
-// signedRefuse also wants the refused value to be one of the three that edges are made of, or a change of a digit would
-// go unnoticed: ±((N-1)/2 + 1) and N.
+// signedRefuse also requires the refused value to be one of the three that edges are made of: ±((N-1)/2 + 1) and N.
+// Otherwise a changed digit would go unnoticed.
 func (c checker) signedRefuse(v string) error {
 	magnitude, negative, err := parseSigned(v)
 	if err != nil {
@@ -255,7 +255,7 @@ func (c checker) pack(e pack) error {
 	return nil
 }
 
-// packRefuse wants the refused value to be the first that does not fit, ±2^(w-1).
+// packRefuse requires the refused value to be the first that does not fit, ±2^(w-1).
 func (c checker) packRefuse(e pack) error {
 	p, values, err := c.packer(e)
 	if err != nil {
@@ -299,8 +299,8 @@ func (c checker) bounds(e bounds) error {
 	if ok {
 		return nil
 	}
-	// A refusal has no result to compare, so its operands must be the tight ones: (N-1)/2 itself times 2, or
-	// (N-1)/2 divided by n-1 times n.
+	// A refusal has no result to compare. So its operands must be the tight ones: (N-1)/2 itself times 2, or (N-1)/2
+	// divided by n-1 times n.
 	if tight := bound.Times(codec.BoundOf(1)); e.Op == "mul" && (tight.Cmp(half(c.n)) != 0 || *e.S != "2") {
 		return errors.New("a refused multiplication that is not (N-1)/2 times 2")
 	}
@@ -310,7 +310,7 @@ func (c checker) bounds(e bounds) error {
 	return nil
 }
 
-// tightest reports that bound is the largest whose n-fold fits.
+// tightest reports whether bound is the largest whose n-fold fits.
 func tightest(bound codec.Bound, n uint64, modulus []uint64) bool {
 	next := append(codec.Bound(nil), bound...)
 	for i := range next {

@@ -34,8 +34,9 @@ func TestCheckEveryEntry(t *testing.T) {
 	}
 }
 
-// Any single changed byte makes the check fail, unless what the file then says is as true as before: white space, a number
-// that rounds to the same result, a key length with room for just as many slots, the sign of a refused edge.
+// Any single changed byte makes the check fail, unless the file is then as true as before. That is so for white space,
+// a number that rounds to the same result, a key length with room for just as many slots, and the sign of a refused
+// edge.
 func TestAnyChangedByteFails(t *testing.T) {
 	data, err := os.ReadFile(local)
 	if err != nil {
