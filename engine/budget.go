@@ -9,10 +9,11 @@ import (
 
 // Budget shares out a stated amount of memory. It counts what its users declare; it allocates nothing.
 //
-// There are two kinds of memory. Passing memory ([Budget.Reserve], [Budget.Release]) comes back by itself, like batches
-// in flight, so who lacks it waits. Standing memory ([Budget.Keep], [Budget.Drop]) stays until the end, like tables and
-// group state, so who lacks it is refused at once: it may itself hold passing memory that others wait for. Keeping the
-// two apart is what makes waiting safe: a request that the standing memory leaves no room for fails instead of hanging.
+// There are two kinds of memory. Passing memory ([Budget.Reserve], [Budget.Release]) comes back, like batches in
+// flight, so a caller that lacks it waits. Standing memory ([Budget.Keep], [Budget.Drop]) stays until the end, like
+// tables and group state. A caller that lacks it is refused at once, because it may itself hold passing memory that
+// others wait for. This separation makes waiting safe: a request that the standing memory leaves no room for fails
+// instead of hanging.
 //
 // What was reserved and kept together never exceeds the limit. Whether Keep succeeds depends on what happens to be
 // reserved at that moment; a job whose outcome must not depend on timing keeps its batches' share up front. A nil *Budget
@@ -116,7 +117,7 @@ func (b *Budget) Keep(what string, n int64) error {
 	}
 	b.kept += n
 	b.peak = max(b.peak, b.kept+b.lent)
-	b.serve() // those whom this leaves no room must hear of it
+	b.serve() // callers that this leaves no room for must be told
 	return nil
 }
 
@@ -160,8 +161,8 @@ func (b *Budget) lend(n int64) {
 	b.peak = max(b.peak, b.kept+b.lent)
 }
 
-// serve refuses the claims that can no longer be met and grants the oldest ones while there is room. A claim that does not
-// fit holds up smaller ones behind it, or a large one might wait for ever.
+// serve refuses the claims that can no longer be met and grants the oldest ones while there is room. A claim that does
+// not fit holds up smaller ones behind it. Otherwise a large one might wait for ever.
 func (b *Budget) serve() {
 	b.waiting = slices.DeleteFunc(b.waiting, func(c *claim) bool {
 		if c.need <= b.limit-b.kept {

@@ -1,7 +1,7 @@
-// Package engine is the generic machine under every job: an ordered pipeline of parallel stages over bounded queues, a
-// loop without order for accumulation, a reduction tree whose shape depends on nothing but the item numbers, and the
-// accounting (memory budget, group index, progress, statistics) that keeps a run within stated limits. It knows nothing
-// of columns, files or cryptography; those meet it in the rooms below engine.
+// Package engine is the generic machine under every job. It has an ordered pipeline of parallel stages over bounded
+// queues, a loop without order for accumulation, and a reduction tree whose shape depends only on the item numbers.
+// Memory budget, group index, progress and statistics keep a run within stated limits. The package knows nothing of
+// columns, files or cryptography; the rooms below engine do.
 //
 // # A run
 //

@@ -11,7 +11,7 @@ const NoItem int64 = -1
 // ErrEmpty is what [Reduce] returns for a source without items: the engine does not know the neutral element.
 var ErrEmpty = errors.New("nothing to reduce: the source has no items")
 
-// errGoexit stands for a function that ended its goroutine (runtime.Goexit, testing.T.FailNow) instead of returning.
+// errGoexit means a function that ended its goroutine (runtime.Goexit, testing.T.FailNow) instead of returning.
 var errGoexit = errors.New("bug in this program: the function ended its goroutine instead of returning")
 
 // Error is the failure that ended a run: where it happened and why.
@@ -37,7 +37,7 @@ type PanicError struct {
 	Stack []byte // stack of the goroutine that panicked, as by runtime/debug.Stack
 }
 
-// Error says in one line that this is a bug; the stack is for whoever reports it.
+// Error says in one line that this is a bug. The stack is for a bug report.
 func (e *PanicError) Error() string {
 	return fmt.Sprintf("bug in this program: panic: %v", e.Value)
 }

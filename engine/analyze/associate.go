@@ -18,8 +18,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Association describes a test, record by record, of whether two groups differ: cases and controls, of which the sums were
-// decrypted. It needs nothing but these sums.
+// Association describes a test, record by record, of whether two groups differ, such as cases and controls. It needs
+// only their decrypted sums.
 type Association struct {
 	job.Options
 	Cases, Controls string // decrypted tables
@@ -38,8 +38,8 @@ const (
 	Welch = "welch"
 )
 
-// Associate writes, of the ids that both tables have, in the order of the cases, the estimates and the p value of the test;
-// Report.Unmatched counts the ids that only one has. The controls are held in memory.
+// Associate writes the estimates and the p value of the test for each id that both tables have, in the order of the
+// cases. Report.Unmatched counts the ids that only one has. The controls are held in memory.
 //
 // Allelic writes AF_cases, AF_controls, OR (odds ratio), CHISQ and P; Welch MEAN_cases, MEAN_controls, DIFF, T, DF and P. What is
 // undefined, such as a test of an allele that nobody has, is null.

@@ -31,12 +31,12 @@ type Combination struct {
 // Methods of a combination.
 const (
 	Pooled  = "pooled"  // as if all records were in one table: counts and sums are added up
-	Average = "average" // the mean of the owners' means, each of which counts the same whatever it is the mean of
+	Average = "average" // the mean of the owners' means, each of which counts the same however many values it has
 )
 
-// Combine writes a table of the ids of all summaries, each once, in ascending order (numbers by value, text by its bytes), and of every measure
-// NAME its NAME_count, NAME_mean and, where the summaries have it, NAME_var, in double precision. With Average the count is of
-// summaries, and the mean and variance are the means of theirs.
+// Combine writes a table of the ids of all summaries, each once, in ascending order (numbers by value, text by its
+// bytes). For every measure NAME it has NAME_count, NAME_mean and, where the summaries have it, NAME_var, in double
+// precision. With Average the count is of summaries, and the mean and variance are the means of theirs.
 func Combine(ctx context.Context, c Combination) (*job.Report, error) {
 	start := time.Now()
 	c.Options = c.Options.WithDefaults()
@@ -102,9 +102,8 @@ type combining struct {
 	sums   [][]moment // per measure, of all ids
 }
 
-// moment is what a combination knows of one measure of one id: how many values there were, their mean, and the sum of the
-// squares of their deviations from it (Chan, Golub and LeVeque, 1979). With Average, n counts summaries, and mean and squares
-// are sums.
+// moment holds one measure of one id: how many values there were, their mean, and the sum of the squares of their
+// deviations from it (Chan, Golub and LeVeque, 1979). With Average, n counts summaries, and mean and squares are sums.
 type moment struct {
 	n, mean, squares float64
 	spreads          float64 // how many summaries had a variance
@@ -213,7 +212,7 @@ func (m *combining) add(ctx context.Context, file string) error {
 // isText says whether ids of a type have the keys of texts.
 func isText(t arrow.DataType) bool { return t.ID() == arrow.STRING || t.ID() == arrow.LARGE_STRING }
 
-// addRow takes in row i of a batch, the summary of the n-th id.
+// addRow adds row i of a batch, the summary of the n-th id.
 func (m *combining) addRow(b column.Batch, i int, n int32) error {
 	first := len(m.ids)
 	spread := first + 2*len(m.names)

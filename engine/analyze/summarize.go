@@ -20,9 +20,10 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/codec"
 )
 
-// Summary describes the summing up of one owner's table in the clear: by the same ids and measures, prepared in the same
-// way, as an encryption of it. Its result has the columns of a decrypted table. Owners who send such summaries instead of
-// encrypted records do what the literature calls feature-level fusion: everybody who gets a summary reads it.
+// Summary describes a summary of one owner's table in the clear. It has the same ids and measures, prepared in the
+// same way, as an encryption of the table. Its result has the columns of a decrypted table. Owners who send such
+// summaries instead of encrypted records do what the literature calls feature-level fusion: everybody who gets a
+// summary reads it.
 type Summary struct {
 	job.Options
 	dataset.Spec
@@ -177,8 +178,8 @@ var digitsMax = func() codec.Int {
 	return x
 }()
 
-// plus is a + b while it has at most MaxDigits digits. So have a and b, or they are products of two 64-bit numbers: the sum
-// fits 128 bits.
+// plus is a + b if that has at most MaxDigits digits. a and b have, or they are products of two 64-bit numbers, so the
+// sum fits 128 bits.
 func plus(a, b codec.Int) (codec.Int, bool) {
 	sum := a.Add(b)
 	return sum, sum.Abs().Cmp(digitsMax) < 0

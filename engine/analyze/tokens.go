@@ -23,7 +23,8 @@ type TokenList struct {
 	Out          string
 }
 
-// ListTokens writes the columns of the ids, normalised as declared, and then those of the tokens, NAME_token, row by row.
+// ListTokens writes, row by row, the columns of the ids, normalised as declared, and then those of the tokens,
+// NAME_token.
 func ListTokens(ctx context.Context, l TokenList) (*job.Report, error) {
 	start := time.Now()
 	l.Options = l.Options.WithDefaults()
@@ -51,7 +52,7 @@ func ListTokens(ctx context.Context, l TokenList) (*job.Report, error) {
 	if _, err := x.Schema(src.Files[0], raw); err != nil {
 		return nil, err
 	}
-	// The clear ids are read, and tokens made of what they were before they were normalised.
+	// The clear ids are read, and tokens are made of what they were before they were normalised.
 	columns := x.Sources()
 	r, err := src.OpenRaw(ctx, columns)
 	if err != nil {

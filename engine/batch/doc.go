@@ -1,5 +1,5 @@
-// Package batch runs jobs of several steps that survive whatever ends a program: a crash, kill -9, a loss of power, a full
-// disk, a scheduler that changes its mind.
+// Package batch runs jobs of several steps that survive a crash, kill -9, a loss of power, a full disk, or a scheduler
+// that stops them.
 //
 // # A job directory
 //
@@ -13,7 +13,7 @@
 // name when it is complete and on disk, and then goes into the journal with its digest. When all parts are there they are
 // put together into the step's output, which is noted in the journal before and after it gets its name.
 //
-// Whoever finds the directory later (Run with Resume, a Shard, Merge) reads job.json and all journals and knows what is
-// there. Nothing is trusted that is not in a journal, and nothing that is there is trusted without its digest: a part that
-// was lost or damaged is made again. Inputs and the job itself must be what they were, or the job is refused.
+// Run with Resume, a Shard and Merge read job.json and all journals, and so know the state of the job. They trust only
+// what is in a journal, and check its digest. A part that was lost or damaged is made again. Inputs and the job itself
+// must be unchanged, or the job is refused.
 package batch

@@ -15,17 +15,17 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// files is the file system that steps work on. What is in the job directory is on the job's disk, everything else where
-// the user says. What is written is digested on the way.
+// files is the file system that steps work on. Files in the job directory are on the job's disk, all others where the
+// user says. What is written is digested at the same time.
 type files struct {
-	blob.Disk // for what has no name of the user's: scratch space, the job directory
+	blob.Disk // for files without a name of the user's: scratch space, the job directory
 	FS        blob.FS
 	dir       string
 
 	// commit is called with an output that is complete, before it gets its name.
 	commit func(receipt.File) error
 
-	// list says what a pattern of the step stands for.
+	// list returns the files that a pattern of the step means.
 	list func(pattern string) ([]string, error)
 
 	mu      sync.Mutex
@@ -38,7 +38,7 @@ func (f *files) inside(name string) bool {
 	return strings.HasPrefix(path.Clean(name), path.Clean(f.dir)+"/")
 }
 
-// List returns the files that a pattern stands for: those of the plan, whatever else has come to be there since.
+// List returns the files that a pattern means: those of the plan, whatever files have appeared since.
 func (f *files) List(ctx context.Context, pattern string) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -46,8 +46,8 @@ func (f *files) List(ctx context.Context, pattern string) ([]string, error) {
 	return f.list(pattern)
 }
 
-// Open opens a file for reading. A file outside the job directory must be the one that it was when it was opened before,
-// as far as its file system tells: what was decided from its content holds for that file only.
+// Open opens a file for reading. A file outside the job directory must be unchanged since it was first opened, as far
+// as its file system tells: decisions that were based on its content hold for that file only.
 func (f *files) Open(ctx context.Context, name string) (blob.File, error) {
 	if f.inside(name) {
 		return f.Disk.Open(ctx, name)
@@ -105,7 +105,7 @@ func (f *files) see(name string, now identity) error {
 // Create begins a file.
 func (f *files) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
 	if f.inside(name) {
-		opts.Overwrite = true // the part of an attempt that did not come to note it
+		opts.Overwrite = true // the part of an attempt that ended before noting it
 		u, err := f.Disk.Create(ctx, name, opts)
 		if err != nil {
 			return nil, err

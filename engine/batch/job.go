@@ -20,7 +20,7 @@ type Job struct {
 	Steps   []Step
 	Options job.Options // FS, Disk, threads and the rest for all steps
 
-	// Signer tells who signs the receipt of the job; nil makes none.
+	// Signer returns the signer of the job's receipt; nil makes no receipt.
 	Signer func(ctx context.Context) (*receipt.Signer, error)
 
 	// Over puts an observer between the steps and their files; nil puts none.
@@ -35,7 +35,7 @@ type Step struct {
 	// Request is a pointer to the request of a verb's room, such as *encrypt.Request, without Options and Key.
 	Request Request
 
-	// Parameters are what was asked for, by the names of the verb's flags. A change of them makes it another job.
+	// Parameters are what was asked for, by the names of the verb's flags. With other parameters it is another job.
 	Parameters map[string]receipt.Values
 	Told       map[string]receipt.Values // those that the receipt tells
 

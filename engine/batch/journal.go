@@ -51,7 +51,7 @@ type journal struct {
 	file blob.Appender
 }
 
-// openJournal opens a journal of which the first `valid` bytes are good; what a crash left behind them is cut off.
+// openJournal opens a journal of which the first `valid` bytes are good. It cuts off what a crash left after them.
 func openJournal(ctx context.Context, disk blob.Disk, name string, valid int64) (*journal, error) {
 	file, err := disk.Append(ctx, name)
 	if err != nil {
@@ -69,8 +69,8 @@ func openJournal(ctx context.Context, disk blob.Disk, name string, valid int64) 
 	return &journal{file}, nil
 }
 
-// note appends an entry, which is durable when note returns. After an error the journal must not be used any more: what
-// of the entry is in the file is not known.
+// note appends an entry, which is durable when note returns. After an error the journal must not be used any more: an
+// unknown part of the entry is in the file.
 func (j *journal) note(e entry) error {
 	e.Time = time.Now().UTC()
 	text, err := json.Marshal(e)
@@ -88,8 +88,8 @@ func (j *journal) close() error { return j.file.Close() }
 // journalBytesMax bounds what is read of a journal: a job of a million parts has less.
 const journalBytesMax = 4 << 30
 
-// readJournal returns the entries of a journal and the length of the part of the file that holds them. A last line that is
-// not whole was being written when the program ended, and does not count. It returns nothing of a file that is not there.
+// readJournal returns the entries of a journal and the length of the part of the file that holds them. A last line
+// that is not whole was being written when the program ended, and does not count. A missing file has no entries.
 func readJournal(ctx context.Context, disk blob.Disk, name string) (entries []entry, valid int64, err error) {
 	data, err := receipt.ReadFile(ctx, disk, name, journalBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {

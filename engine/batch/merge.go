@@ -18,9 +18,9 @@ type MergeSummary struct {
 	Parts    int  `json:"parts"` // put together
 }
 
-// Merge puts together the parts that the shards of the lowest level have made, and notes that its steps are done. While
-// parts are missing it refuses, and says which shards lack. When the level before is done and nothing of the next one is
-// there yet, it is a merge done twice, as by a scheduler whose merge was killed at its very end, and does nothing.
+// Merge puts together the parts that the shards of the lowest level have made, and notes that its steps are done.
+// While parts are missing it refuses, and names the shards to run. A scheduler may repeat a merge that was killed at
+// its very end. So if the level before is done and the next one has no parts yet, Merge does nothing.
 func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 	w, err := j.enter(ctx, true)
 	if err != nil {

@@ -28,7 +28,7 @@ import (
 // Version is the version of job.json and of the journals.
 const Version = 1
 
-// PlanFile is job.json: a job with everything resolved that is known before it begins.
+// PlanFile is job.json: a job with everything resolved that is known before it starts.
 type PlanFile struct {
 	Version int             `json:"version"`
 	ID      string          `json:"id"` // random, 16 hex digits
@@ -55,7 +55,7 @@ type PlannedStep struct {
 	lists map[string]listing // by the patterns that were given
 }
 
-// listing is what a pattern stands for in a job, from its beginning to its end, whatever else comes to be there.
+// listing is what a pattern means in a job, from its beginning to its end, whatever files appear meanwhile.
 type listing struct {
 	files []string // that no step of the job makes
 	made  []string // names of steps whose outputs it stands for
@@ -70,8 +70,8 @@ func (p *PlanFile) Levels() int {
 	return most
 }
 
-// resolve finds the files that every step reads and the order of the steps. It digests nothing. Files that are gone are
-// left out if they may be.
+// resolve finds the files that every step reads and the order of the steps. It digests nothing. If missing files are
+// allowed, it leaves them out.
 func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error) {
 	if len(j.Steps) == 0 {
 		return nil, &job.UsageError{Cause: "the job has no steps", Hint: jobfile.StepsHint(Verbs())}
@@ -139,7 +139,7 @@ func (j *Job) refuse(i int, hint, format string, args ...any) error {
 	return j.inStep(i, &job.UsageError{Cause: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// tokenChecks reads the keys of tokens. Who merges may lack them, and another step's.
+// tokenChecks reads the token keys. A merge may lack them, and so may a shard of other steps.
 func (j *Job) tokenChecks(ctx context.Context, steps []PlannedStep, mayLack bool) error {
 	for i, s := range j.Steps {
 		name := s.files().TokenKey
@@ -157,7 +157,7 @@ func (j *Job) tokenChecks(ctx context.Context, steps []PlannedStep, mayLack bool
 	return nil
 }
 
-// insideDir reports whether a name is that of the job directory or of something in it, however either is written.
+// insideDir reports whether a name, however it is written, is the job directory or something in it.
 func insideDir(dir, name string) bool {
 	if u, ok := blob.ParseURL(name); ok {
 		if u.Scheme != "file" {
@@ -200,8 +200,8 @@ func setLevels(steps []PlannedStep) error {
 	return nil
 }
 
-// stands reports whether a pattern stands for an output, that need not be there: it is its name, or matches it, or is the
-// directory that it is in, itself or in partition folders.
+// stands reports whether a pattern means an output, which need not exist. The pattern is its name, or matches it, or
+// is the directory that it is in, itself or in partition folders.
 func stands(pattern, out string) bool {
 	p, o := job.CleanName(pattern), job.CleanName(out)
 	if p == o {
@@ -267,7 +267,7 @@ func (j *Job) newPlan(ctx context.Context, fs blob.FS) (*PlanFile, error) {
 	return p, err
 }
 
-// tableID is what the tables of a step carry as their job id: the same in every part, another in every step.
+// tableID is the job id of a step's tables: the same in every part, another in every step.
 func (p *PlanFile) tableID(step string) string {
 	sum := sha256.Sum256([]byte(p.ID + " " + step))
 	return hex.EncodeToString(sum[:8])
@@ -355,8 +355,8 @@ func parameter(v receipt.Values, given bool) string {
 	return strings.Join(quoted, ", ")
 }
 
-// sameInputs refuses inputs that are not those that the plan was made for: other files, or other bytes. Files that are gone
-// are let pass if they may be.
+// sameInputs refuses inputs that differ from those of the plan: other files, or other bytes. If missing files are
+// allowed, it accepts them.
 func (p *PlanFile) sameInputs(dir string, steps []PlannedStep, now []receipt.File, mayBeGone bool) error {
 	refuse := func(file, format string, args ...any) error {
 		return column.Refuse(file, format, args...).

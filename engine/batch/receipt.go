@@ -34,7 +34,7 @@ func (w *work) writeReceipt(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if now.SHA256 != was.SHA256 { // what the disk says now is what the receipt vouches for
+			if now.SHA256 != was.SHA256 { // the receipt vouches for what is on the disk now
 				return column.Refuse(was.Path, "the file is not what was written").WithHint("Check the disk. Remove the file and the job directory %s to run the job anew.", w.job.Dir)
 			}
 			r.Outputs = append(r.Outputs, now)

@@ -40,8 +40,8 @@ func (s *Summary) Reports() []*job.Report {
 	return out
 }
 
-// Run does the whole job, or with resume what an earlier Run or shards have not done. A job that is done is checked, and
-// not done again. Only one Run or Merge at a time can have a job directory.
+// Run does the whole job, or with resume the part of it that an earlier Run or shards have not done. A job that is
+// done is checked, and not done again. Only one Run or Merge at a time can have a job directory.
 func Run(ctx context.Context, j *Job, resume bool) (*Summary, error) {
 	w, err := j.enter(ctx, true)
 	if err != nil {
@@ -212,8 +212,8 @@ func (w *work) join(ctx context.Context, x Execution, name string) error {
 	return w.clear(ctx, name)
 }
 
-// dropDamaged forgets those of some parts of a step that are not there, or not as they were written. It returns the file of
-// one that was noted and of which no good attempt is left, "" if there is none.
+// dropDamaged forgets the given parts of a step that are missing or damaged. It returns the file of one that was noted
+// and has no good attempt left, "" if there is none.
 func (w *work) dropDamaged(ctx context.Context, s *stepState, which []int) (string, error) {
 	damaged := ""
 	for _, k := range which {
@@ -264,8 +264,8 @@ func (w *work) clear(ctx context.Context, name string) error {
 	return w.disk.Remove(ctx, dir)
 }
 
-// removeTemporary removes the temporary files that attempts to write an output left when they were killed, where the file
-// system has no anonymous files. Those of directories go when the directory is written again.
+// removeTemporary removes the temporary files that killed attempts to write an output left, where the file system has
+// no anonymous files. Those of directories go when the directory is written again.
 func (w *work) removeTemporary(ctx context.Context, i int) error {
 	out := w.plan.Steps[i].Out
 	if strings.Contains(out, "://") || w.job.Steps[i].files().RowsPerFile > 0 {

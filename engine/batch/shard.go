@@ -27,12 +27,12 @@ type ShardSummary struct {
 	Reports []*job.Report `json:"reports"` // of the parts done now
 }
 
-// errOver ends a shard whose level was merged meanwhile, without its help.
+// errOver ends a shard whose level was merged meanwhile by another program.
 var errOver = errors.New("the level is done")
 
-// Shard does the parts of shard i of n, from 1, of the lowest level with a step that is not done. Shards may run in any
-// order, at a time, on machines that share the job directory, and again: what is done is not done again, and what is done
-// twice does no harm.
+// Shard does the parts of shard i of n, from 1, of the lowest level with a step that is not done. Shards may run in
+// any order, at the same time, on machines that share the job directory, and again. What is done is not done again,
+// and doing it twice does no harm.
 func Shard(ctx context.Context, j *Job, i, n int) (*ShardSummary, error) {
 	if n < 1 || n > ShardsMax || i < 1 || i > n {
 		return nil, &job.UsageError{Cause: fmt.Sprintf("there is no shard %d of %d", i, n), Hint: fmt.Sprintf("Shards are 1/N to N/N, and N is at most %d.", ShardsMax)}

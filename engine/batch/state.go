@@ -22,7 +22,7 @@ const (
 	receiptName = "receipt.json"
 )
 
-// state is what a job directory says: the plan and all that the journals tell.
+// state is the content of a job directory: the plan and all that is in the journals.
 type state struct {
 	plan     *PlanFile
 	steps    map[string]*stepState
@@ -42,7 +42,7 @@ type stepState struct {
 	outputs   []receipt.File
 	report    *job.Report
 
-	began, ended time.Time // the first time that anybody worked on it, and when it was done
+	began, ended time.Time // when work on it first began, and when it was done
 }
 
 // all are the numbers of the parts of a step.
@@ -227,7 +227,7 @@ func IsJob(ctx context.Context, o job.Options, dir string) bool {
 	return err == nil && slices.Contains(names, planName)
 }
 
-// Inspect tells how far the job of a directory has come. It changes and checks nothing.
+// Inspect returns how far the job of a directory is. It changes and checks nothing.
 func Inspect(ctx context.Context, o job.Options, dir string) (*Status, error) {
 	s, err := readState(ctx, diskOf(o), dir)
 	if err != nil {

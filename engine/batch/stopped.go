@@ -24,7 +24,7 @@ type Stopped struct {
 func (e *Stopped) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
 func (e *Stopped) Unwrap() error { return e.Err }
 
-// Explain takes the error apart, and says how to go on.
+// Explain describes the error, and says how to resume.
 func (e *Stopped) Explain() job.Failure {
 	f := job.Explain(e.Err)
 	var input *column.InputError
@@ -57,7 +57,7 @@ func (w *work) stopped(name string, err error) error {
 	return s
 }
 
-// inStep says of a request of a step that makes no sense where in the job file the step is.
+// inStep adds to an error about a step's request where in the job file the step is.
 func (j *Job) inStep(i int, err error) error {
 	s := j.Steps[i]
 	var request *job.UsageError

@@ -43,8 +43,8 @@ func (j *Job) newWork() *work {
 	return w
 }
 
-// enter opens the job directory, makes it when there is none, and checks that the job, its inputs and the outputs that are
-// done are what they were. alone locks it.
+// enter opens the job directory, or makes it when there is none. It checks that the job, its inputs and the outputs
+// that are done are unchanged. alone locks it.
 func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
 	w := j.newWork()
 	if strings.Contains(j.Dir, "://") {
@@ -55,7 +55,7 @@ func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
 		return nil, err
 	}
 	var plan *PlanFile
-	if w.plan == nil { // made before the directory, so that a job that is refused leaves none
+	if w.plan == nil { // made before the directory, so that a refused job leaves none
 		if plan, err = j.newPlan(ctx, w.files); err != nil {
 			return nil, err
 		}
@@ -107,11 +107,11 @@ func (w *work) lockFile(ctx context.Context, name string) (unlock func() error, 
 	return unlock, err
 }
 
-// lockPause is how often a program that waits for another looks whether that is done.
+// lockPause is the time between checks whether another program is done.
 const lockPause = 200 * time.Millisecond
 
-// alone waits until nobody else makes the one part of a step, keeps others from it until unlock is called, and reads what
-// they have done.
+// alone waits until no other program makes the one part of a step, locks it until unlock is called, and reads what the
+// others have done.
 func (w *work) alone(ctx context.Context, step string) (unlock func() error, err error) {
 	if err := w.disk.MakeDir(ctx, path.Join(w.job.Dir, partsName)); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (w *work) alone(ctx context.Context, step string) (unlock func() error, err
 	}
 }
 
-// open reads what the directory says now that nobody else changes it, writes the plan if there is none, and checks.
+// open reads the directory, which nobody else changes now, writes the plan if there is none, and checks.
 func (w *work) open(ctx context.Context, plan *PlanFile) (err error) {
 	if w.state, err = readState(ctx, w.disk, w.job.Dir); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (w *work) open(ctx context.Context, plan *PlanFile) (err error) {
 	if w.plan == nil {
 		return column.Refuse(w.job.Dir, "the job directory was removed").WithHint("Run the same command again.")
 	}
-	// Of a job that is done inputs may be gone; new ones would make it another job.
+	// A job that is done may lack inputs; new ones would make it another job.
 	if w.steps, err = w.job.resolve(ctx, w.finished); err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (w *work) begin(ctx context.Context, name string, valid int64) (err error) 
 	return w.noteKeys()
 }
 
-// note writes an entry to the journal and takes note of it.
+// note writes an entry to the journal and updates the state.
 func (w *work) note(e entry) error {
 	if err := w.journal.note(e); err != nil {
 		return err
@@ -328,7 +328,7 @@ func (w *work) execution(ctx context.Context, i int) (Execution, error) {
 	return verbOf(s.Request).begin(s.Request, o, w.plan.tableID(name), key), nil
 }
 
-// listed are the files that a pattern of a step stands for: those that were there when the job began, and what the steps
+// listed are the files that a pattern of a step means: those that were there when the job began, and what the steps
 // before have made. A file that came later would be in some parts and not in others.
 func (w *work) listed(i int, pattern string) ([]string, error) {
 	list, ok := w.steps[i].lists[pattern]

@@ -36,8 +36,8 @@ func Columns(ctx context.Context, o job.Options, name string) ([]Column, error) 
 // streamed are the extensions of formats that are read from the first byte to the last.
 var streamed = []string{".csv", ".csv.gz", ".tsv", ".tsv.gz", ".vcf", ".vcf.gz"}
 
-// StreamedBytes returns how many bytes the files that patterns stand for have, if all are of formats that are read from
-// the first byte to the last, so that the bytes read tell how far a job is; else 0.
+// StreamedBytes returns the total bytes of the files that patterns mean, if all are of formats that are read from the
+// first byte to the last. Then the bytes read tell how far a job is. Otherwise it returns 0.
 func StreamedBytes(ctx context.Context, o job.Options, patterns []string) int64 {
 	o = o.WithDefaults()
 	total := int64(0)

@@ -5,12 +5,12 @@ import (
 	"math/bits"
 )
 
-// log2 returns the binary logarithm of a positive finite number, in integer arithmetic, so that every machine gets the
-// same bits: the standard library's differs between processors. The error is below 2^-60 before the one rounding to a
-// double.
+// log2 returns the binary logarithm of a positive finite number. It uses integer arithmetic, so that every machine
+// gets the same bits: the standard library's result differs between processors. The error is below 2^-60 before the
+// one rounding to a double.
 //
-// The fraction comes bit by bit (Knuth, The Art of Computer Programming, vol. 1, exercise 1.2.2-25): if m is in [1, 2), the first bit
-// of log2(m) is whether m² is 2 or more, and the rest is the logarithm of m², halved if it is.
+// The fraction is computed bit by bit (Knuth, The Art of Computer Programming, vol. 1, exercise 1.2.2-25). If m is in
+// [1, 2), the first bit of log2(m) is whether m² is 2 or more. The rest is the logarithm of m², halved if it is.
 func log2(x float64) float64 {
 	fraction, exponent := math.Frexp(x) // fraction in [1/2, 1)
 	m := uint64(fraction*(1<<53)) << 11 // in [1, 2), times 2^63
@@ -35,7 +35,7 @@ func fromFixed(whole int64, fraction uint64) float64 {
 		lo, carry := bits.Add64(lo, 1, 0)
 		return -fromFixed(int64(hi+carry), lo)
 	}
-	// The 64 leading bits, of which the last one also stands for those that do not fit. Powers of 2 do not round.
+	// These are the 64 leading bits. The last one is also set for bits that do not fit. Powers of 2 do not round.
 	hi, lo := uint64(whole), fraction
 	n := bits.Len64(hi)
 	leading := hi<<(64-n) | lo>>n

@@ -87,7 +87,7 @@ type place struct {
 
 const placeBytes = 64
 
-// maximum is how far sums of duplicates may go when all rows are in: the declared max, or what fits.
+// maximum is the largest sum of duplicates when all rows are in: the declared max, or what fits.
 func (a *materializing) maximum(m int) int64 {
 	if p := a.x.prepared[a.names[m]]; a.x.duplicates == slots.DuplicatesSum && p.Bound > 0 {
 		return p.Bound
@@ -158,8 +158,8 @@ func (a *materializing) append(id int32, i int) error {
 	return nil
 }
 
-// combine adds row i of the batch to the row of its id. Rows are numbered as their ids. A sum may be beyond max for a while:
-// whether it is in the end does not depend on the order of the rows.
+// combine adds row i of the batch to the row of its id. Rows are numbered as their ids. A sum may exceed max for a
+// while: the outcome does not depend on the order of the rows.
 func (a *materializing) combine(id int32, b column.Batch, i int) error {
 	for m := range a.values {
 		if !a.batchV[m].Ok[i] {
@@ -182,7 +182,7 @@ func (a *materializing) combine(id int32, b column.Batch, i int) error {
 	return nil
 }
 
-// watch notes whether a sum is beyond max after row i of the batch.
+// watch notes whether a sum exceeds max after row i of the batch.
 func (a *materializing) watch(at beyondMax, sum int64, b column.Batch, i int) error {
 	limit := a.maximum(at.m)
 	_, was := a.beyond[at]
@@ -202,7 +202,7 @@ func (a *materializing) watch(at beyondMax, sum int64, b column.Batch, i int) er
 	return nil
 }
 
-// settle refuses sums that are beyond max, the first of them in the order of the table, and makes means of sums.
+// settle refuses sums that exceed max, the first of them in the order of the table, and turns sums into means.
 func (a *materializing) settle() error {
 	if len(a.beyond) > 0 {
 		at := slices.MinFunc(slices.Collect(maps.Keys(a.beyond)), func(x, y beyondMax) int { return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.m, y.m)) })

@@ -89,7 +89,7 @@ func newMeasurePreparer(m slots.Measure) (*measurePreparer, error) {
 	return p, nil
 }
 
-// numbers replaces the texts of a column by the numbers that they stand for. The caller releases the column.
+// numbers replaces the texts of a column by their numbers. The caller releases the column.
 func (p *measurePreparer) numbers(b column.Batch, at int) (arrow.Array, error) {
 	arr := b.Column(at)
 	if p.levels == nil {
@@ -113,7 +113,8 @@ func (p *measurePreparer) numbers(b column.Batch, at int) (arrow.Array, error) {
 	return out.NewArray(), nil
 }
 
-// values prepares a column of a batch. Missing values are filled when that was fitted (fill); otherwise they stay missing.
+// values prepares a column of a batch. Missing values are filled when that was fitted (fill). Otherwise they stay
+// missing.
 func (p *measurePreparer) values(dst *slots.Scaled, b column.Batch, at int, fill bool) error {
 	arr, err := p.numbers(b, at)
 	if err != nil {
@@ -213,7 +214,7 @@ func (p *measurePreparer) roundedValues(dst *slots.Scaled, b column.Batch, arr a
 	return nil
 }
 
-// tooLarge refuses a value that a step takes out of the range of doubles, from where no later step could bring it back.
+// tooLarge refuses a value that a step takes out of the range of doubles: no later step could bring it back.
 func (p *measurePreparer) tooLarge(b column.Batch, i int, text, step string) error {
 	return b.Refuse(i, p.Name, "%s overflows: %s of it is beyond the range of doubles", column.Quote(text), step).
 		WithHint("Check the column; or scale it down first, for every owner alike.")
@@ -263,7 +264,8 @@ func finite(x float64) (float64, error) {
 
 func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// sum adds up raw values in the order in which they come, with the error of every addition carried along (Neumaier, 1974).
+// sum adds up raw values in the order in which they come, and carries the error of every addition along (Neumaier,
+// 1974).
 type sum struct{ value, carry float64 }
 
 func (s *sum) add(x float64) {
@@ -278,8 +280,8 @@ func (s *sum) add(x float64) {
 
 func (s *sum) total() float64 { return s.value + s.carry }
 
-// fit finds what only the whole column tells, in up to two passes over the source: sums for TPM, then means and medians of
-// prepared values.
+// fit computes what depends on the whole column, in up to two passes over the source: sums for TPM, then means and
+// medians of prepared values.
 func (x *preparer) fit(ctx context.Context, s Source) error {
 	if x.fitted {
 		return nil

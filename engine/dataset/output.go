@@ -70,7 +70,7 @@ func (s *SplitWriter) Begin(ctx context.Context, o job.Options) (err error) {
 	return nil
 }
 
-// next begins the next file, which is committed when the stage that writes may be over.
+// next begins the next file, which may be committed after the stage that writes is over.
 func (s *SplitWriter) next() (err error) {
 	file := blob.Join(s.Name, fmt.Sprintf("part-%05d%s", s.number, s.Ext))
 	s.number++

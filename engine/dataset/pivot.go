@@ -18,8 +18,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// pivotTable turns a long table, a row for each value, into a wide one, a row for each record: the texts of one column become the
-// names of columns, and those of another their values.
+// pivotTable turns a long table, a row for each value, into a wide one, a row for each record. The texts of one column
+// become the names of columns, and those of another their values.
 type pivotTable struct {
 	name, value string      // columns of the long table
 	ids         []string    // which name a record

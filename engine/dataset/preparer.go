@@ -16,8 +16,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/vcfio"
 )
 
-// preparer makes of an owner's source, as its files have it, the table that is to be encrypted: ids normalised or replaced by
-// tokens, values prepared, rows of one id brought together. It stands between the readers of files and everything else, which
+// preparer turns an owner's source, as its files have it, into the table to be encrypted: ids normalised or replaced
+// by tokens, values prepared, rows of one id combined. It is between the readers of files and everything else, which
 // sees one plain table.
 type preparer struct {
 	IDs         []ids.Column
@@ -28,11 +28,11 @@ type preparer struct {
 	noteSamples bool          // the table carries tokens of samples
 	duplicates  string        // what to do with rows of one id: "" keeps them
 	fitted      bool
-	gathered    *materialized // the whole table, when it had to be brought together; made once
+	gathered    *materialized // the whole table, when it had to be held in memory; made once
 }
 
-// materializes says whether the rows must be brought together before the first can be delivered. Tokens are delivered in their own
-// order: the source's would tell which id is which to whoever has a list of ids in that order.
+// materializes says whether all rows must be in memory before the first can be delivered. Tokens are delivered in
+// their own order. The source's order would reveal which id is which to anyone with a list of ids in that order.
 func (x *preparer) materializes() bool {
 	return slices.Contains([]string{slots.DuplicatesSum, slots.DuplicatesMean, slots.DuplicatesFirst}, x.duplicates) || x.tokenises()
 }
@@ -287,8 +287,8 @@ func (g *variants) steps(files []string) []ctfile.Step {
 	return out
 }
 
-// ForIDs returns the preparation of a reference list of the ids: they are written in it as in the source, under the names
-// that the table has.
+// ForIDs returns the preparation of a reference list of the ids. They are written in it as in the source, under the
+// names that the table has.
 func (x *preparer) ForIDs() *preparer {
 	y := &preparer{Key: x.Key, duplicates: slots.DuplicatesRefuse}
 	for _, c := range x.IDs {

@@ -16,8 +16,8 @@ type RangeReader struct {
 	rest column.Batch // begins with that row, when it has a record
 }
 
-// Range returns the rows from the next one up to row `to` (exclusive) as a reader, or up to the table's end. It must be
-// read to its end before anything else is asked of s. Closing it closes nothing.
+// Range returns the rows from the next one up to row `to` (exclusive) as a reader, or up to the table's end. It must
+// be read to its end before s is used again. Closing it closes nothing.
 func (s *RangeReader) Range(to int64) *RowRange { return &RowRange{RangeReader: s, Row: s.Row, to: to} }
 
 // Skip leaves out the rows before row `to`.

@@ -30,16 +30,16 @@ type Spec struct {
 	Measures   []slots.Measure
 	Squares    []string
 	Products   []string // A*B
-	Nulls      []string // text that stands for a missing value; nil is column.NullsDefault
+	Nulls      []string // text that means a missing value; nil is column.NullsDefault
 	VCF        VCF      // what to read of VCF files
 }
 
-// Needs are what the verb that opens a table wants of it.
+// Needs are the requirements of the verb that opens a table.
 type Needs struct {
 	Output      func(inputs []string) error // checks the name of the output, given the files that are read
 	Lists       []string                    // patterns of reference lists that are read with the table
 	MayBeEmpty  bool                        // a table without a row is no mistake
-	OnceOnly    bool                        // an id may come only once, unless rows of one id are made one
+	OnceOnly    bool                        // an id may come only once, unless rows of one id are combined
 	NoteSamples bool                        // the preparation says that the result carries tokens of samples
 	TokenKey    bool                        // the key of tokens is used for more than ids
 }
@@ -120,8 +120,8 @@ func (e Spec) Open(ctx context.Context, o job.Options, n Needs) (*Table, error) 
 	return t, nil
 }
 
-// resolve replaces the measure "*" by all columns of the files that are not ids nor named otherwise, nor those in which a VCF
-// or BED file says what a row is about, and checks that the columns are there.
+// resolve checks that the columns of measures are there. It replaces the measure "*" by all columns of the files,
+// except ids, columns named otherwise, and those in which a VCF or BED file says what a row is about.
 func (e *Spec) resolve(file string, schema *arrow.Schema) error {
 	have := column.Names(schema)
 	if err := column.CheckNames(file, have); err != nil {
@@ -189,7 +189,7 @@ func (e *Spec) idFieldsOf(file string, schema *arrow.Schema) ([]arrow.Field, err
 }
 
 // prepare puts what the spec declares about ids, duplicates and long tables between the source's files and the rest.
-// From then on IDs are the names that the table has.
+// From then on IDs are the names in the table.
 func (e *Spec) prepare(ctx context.Context, o job.Options, n Needs, src *Source) error {
 	if !slices.Contains(slots.Duplicates, e.Duplicates) {
 		return job.Misuse("Choose "+strings.Join(slots.Duplicates[1:], ", ")+".", "unknown ‹duplicates› %s", e.Duplicates)
@@ -231,8 +231,8 @@ func (e *Spec) readTokenKey(ctx context.Context, o job.Options, n Needs, x *prep
 	return err
 }
 
-// prepareMeasures fills in constants and bounds that the preparations of measures tell, and takes the preparer out again when
-// there is nothing to prepare.
+// prepareMeasures fills in constants, and bounds that follow from the preparations of measures. It removes the
+// preparer when there is nothing to prepare.
 func (e *Spec) prepareMeasures(ctx context.Context, o job.Options, src *Source) error {
 	constants, err := e.readConstants(ctx, o)
 	if err != nil {

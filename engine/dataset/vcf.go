@@ -42,8 +42,8 @@ type variants struct {
 	regions     []string // likewise
 }
 
-// checkUsed refuses settings that nothing is read by, as no file of the source is a VCF file. Those of how a variant is written
-// are also for the reference lists.
+// checkUsed refuses VCF settings if no file of the source is a VCF file. Settings of how a variant is written also
+// apply to the reference lists.
 func (v VCF) checkUsed(ctx context.Context, fs blob.FS, files, lists []string) error {
 	if slices.ContainsFunc(files, vcfio.IsVCF) {
 		return nil
@@ -84,7 +84,8 @@ func (v VCF) checkUsed(ctx context.Context, fs blob.FS, files, lists []string) e
 	return job.Misuse("It is for VCF files. Leave it out, or give a file whose name ends in .vcf, .vcf.gz or .vcf.bgz.", "%s: no input is a VCF file", strings.Join(flags, ", "))
 }
 
-// restOfNumber is what commas between the digits of numbers leave in a list: 1:1,000-2,000 becomes 1:1, 000-2 and 000.
+// restOfNumber matches what commas between the digits of numbers leave in a list: 1:1,000-2,000 becomes 1:1, 000-2 and
+// 000.
 var restOfNumber = regexp.MustCompile(`^([0-9]{3}|[0-9]+-[0-9]*)$`)
 
 // reading reads the options.
@@ -160,7 +161,7 @@ func (g *variants) begin() {
 	}
 }
 
-// Sites is how a reference list of variants is read, so that its ids are written as those of the source.
+// Sites says how a reference list of variants is read, so that its ids are written as those of the source.
 func (g *variants) Sites() *variants {
 	o := g.options
 	return &variants{isList: true, options: vcfio.Options{Multiallelic: o.Multiallelic, Symbolic: o.Symbolic, Alleles: o.Alleles, ChromPrefix: o.ChromPrefix}}
@@ -174,8 +175,8 @@ func (g *variants) Open(ctx context.Context, fs blob.FS, name string, o column.R
 	return r, err
 }
 
-// requireRows returns r, which reads the files, except that it says why not a row is left of them, and, once, what a reference
-// list is without.
+// requireRows returns r, which reads the files. If no row is left of them, it says why not. It also says once which
+// variants of a reference list were left out.
 func (g *variants) requireRows(r column.Reader, file string, log *slog.Logger) column.Reader {
 	r = column.RequireRows(r, file)
 	if g == nil {

@@ -114,7 +114,7 @@ func (d *Request) table(ctx context.Context) (*enctable.Set, error) {
 	return in, job.CheckOutput(d.Out, in.Files)
 }
 
-// check refuses a request that makes no sense whatever is in the table.
+// check refuses a request that makes no sense for any table.
 func (d *Request) check() error {
 	if err := job.CheckRowsPerFile(d.RowsPerFile); err != nil {
 		return err

@@ -33,7 +33,7 @@ func (d *Request) planNoise(t *ctfile.Table) (*privacy.Noise, error) {
 	return privacy.NewNoise(*p, t.Measures, t.WeightMax)
 }
 
-// planRelease makes noise the release's, or, of a table that came with noise, reports on that.
+// planRelease plans the noise of the release. If the table came with noise, it reports that instead.
 func (o *decryption) planRelease(n *privacy.Noise) error {
 	var err error
 	if n == nil {

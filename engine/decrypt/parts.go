@@ -23,7 +23,7 @@ type SurveyResult struct {
 	Whole           bool          `json:"whole,omitempty"` // it is one part: it adds noise, for which a budget is charged
 }
 
-// Survey reads the table's footer. It needs no key and looks at none: the key that it tells of is the table's.
+// Survey reads the table's footer. It needs and reads no key: the key that it reports is the table's.
 func Survey(ctx context.Context, d Request) (*SurveyResult, error) {
 	d.Options, d.Key = d.Options.WithDefaults(), keys.Key{}
 	if err := d.check(); err != nil {
@@ -84,8 +84,8 @@ func Parts(ctx context.Context, d Request, parts []job.Range, out func(job.Range
 	return nil
 }
 
-// ReportWritten is the report of a decryption with noise of a release whose output was written before: what the table,
-// the key and the budget tell of it. It charges nothing.
+// ReportWritten is the report of a decryption with noise of a release whose output was written before. It uses the
+// table, the key and the budget. It charges nothing.
 func ReportWritten(ctx context.Context, d Request) (*job.Report, error) {
 	d.Options = d.Options.WithDefaults()
 	o, err := d.open(ctx)

@@ -1,7 +1,7 @@
-// Package encrypt makes an encrypted table of an owner's table.
+// Package encrypt turns an owner's table into an encrypted table.
 //
-// Run does it in one step. For a job that survives crashes, Survey reads the source once and decides what all parts have in
-// common, Parts encrypts ranges of records, and enctable.Join puts them together.
+// Run does it in one step. For a job that survives crashes, Survey reads the source once and decides what all parts
+// share, Parts encrypts ranges of records, and enctable.Join puts them together.
 package encrypt
 
 import (
@@ -44,11 +44,11 @@ type Request struct {
 	TableCache   string          // TableCacheAuto, TableCacheOn or TableCacheOff: tables of powers beside a public key file; "" is auto
 	Privacy      privacy.Request // noise to add: NoiseLocal or NoiseShare
 
-	expected int64 // records, for the progress; 0 as long as nothing has counted them
+	expected int64 // records, for the progress; 0 until they are counted
 }
 
-// Run writes the encrypted table. Nothing is encrypted before the layout is shown to hold every sum; nothing is
-// written under the output's name before every value has been read, found right and encrypted.
+// Run writes the encrypted table. Nothing is encrypted before the layout is known to hold every sum. Nothing is
+// written under the output's name before every value has been read, checked and encrypted.
 func Run(ctx context.Context, e Request) (*job.Report, error) {
 	start := time.Now()
 	x, err := e.open(ctx)
@@ -140,7 +140,7 @@ func (e Request) open(ctx context.Context) (*encryption, error) {
 	return x, nil
 }
 
-// openSource is open as far as no key is needed.
+// openSource is the part of open that needs no key.
 func (e Request) openSource(ctx context.Context) (*encryption, error) {
 	t, err := e.Spec.Open(ctx, e.Options, dataset.Needs{
 		Output: func(inputs []string) error {
@@ -149,7 +149,7 @@ func (e Request) openSource(ctx context.Context) (*encryption, error) {
 			}
 			return enctable.CheckOutput(e.Out)
 		},
-		Lists: e.Universe, MayBeEmpty: e.Privacy.Noise == privacy.NoiseShare, // an owner without any record owes its share all the same
+		Lists: e.Universe, MayBeEmpty: e.Privacy.Noise == privacy.NoiseShare, // an owner without any record still owes its share
 		OnceOnly: e.Layout == slots.Blocks, NoteSamples: e.TokenSamples, TokenKey: e.TokenSamples || len(e.DisjointFrom) > 0,
 	})
 	if err != nil {

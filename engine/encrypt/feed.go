@@ -11,24 +11,24 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// chunk is some consecutive records on their way to be encrypted: their ids and measures in a batch, or, when they were
-// aligned with a universe, the ids in the batch and the measures already scaled.
+// chunk is some consecutive records on their way to be encrypted: their ids and measures in a batch. If they were
+// aligned with a universe, the batch has the ids only, and the measures are already scaled.
 type chunk struct {
 	batch    column.Batch
 	measures []slots.Scaled // nil: still in the batch, after the ids
-	noise    bool           // these are no records but groups, for their share of noise
+	noise    bool           // these are groups, not records, for their share of noise
 }
 
 func (c chunk) release() { c.batch.Release() }
 
-// feed delivers chunks of a whole number of table rows each, the last one excepted.
+// feed delivers chunks of a whole number of table rows each, except the last one.
 type feed interface {
 	next(ctx context.Context) (chunk, error)
-	finish() error // what only the whole source can tell, after the last chunk
+	finish() error // what depends on the whole source, after the last chunk
 	close()
 }
 
-// sourceFeed reads the records of the source as they come. In blocks, where ids decide what is added to what, an id that
+// sourceFeed reads the records of the source as they come. In blocks, where ids decide what is added up, an id that
 // comes twice is refused.
 type sourceFeed struct {
 	e      *Request

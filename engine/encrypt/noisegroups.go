@@ -17,8 +17,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// noiseGroups delivers the records of a source, which must all be in one of the groups of a list, and after them one record
-// of noise for each group of the list, whether the source has records of it or not.
+// noiseGroups delivers the records of a source, which must all be in one of the groups of a list. After them it
+// delivers one record of noise for each group of the list, whether or not the source has records of it.
 type noiseGroups struct {
 	feed
 	ids    int
@@ -29,7 +29,7 @@ type noiseGroups struct {
 	blank  int  // measures of a record of noise
 }
 
-// withGroups puts the groups of the request behind a feed; without any, it returns the feed.
+// withGroups adds the groups of the request after a feed. Without any, it returns the feed.
 func (x *encryption) withGroups(ctx context.Context, f feed) (feed, error) {
 	if x.noise == nil || x.request.Privacy.Groups == nil {
 		return f, nil
@@ -125,7 +125,7 @@ func (g *noiseGroups) next(ctx context.Context) (chunk, error) {
 	return c, nil
 }
 
-// check refuses a record of a group that is not in the list: its sum would come out without noise.
+// check refuses a record whose group is not in the list: its sum would have no noise.
 func (g *noiseGroups) check(c chunk) error {
 	idColumns := c.batch.Columns()[:g.ids]
 	for i := range int(c.batch.NumRows()) {

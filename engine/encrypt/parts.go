@@ -27,7 +27,7 @@ type SurveyResult struct {
 	MaxAdds         int64             `json:"max_adds"`
 	BlockRecords    int64             `json:"block_records"` // records in a row of the table; parts begin at a multiple of it
 
-	// What only a reading of the whole source tells, for the report: see Report.
+	// These are for the report and need a reading of the whole source: see Report.
 	Unlisted    int64            `json:"unlisted,omitempty"`
 	Filled      map[string]int64 `json:"filled,omitempty"`
 	Preparation []ctfile.Step    `json:"preparation,omitempty"`
@@ -42,9 +42,9 @@ func (s *SurveyResult) Complete(r *job.Report) {
 // Rows is the number of rows of the encrypted table.
 func (s *SurveyResult) Rows() int64 { return (s.Records + s.BlockRecords - 1) / s.BlockRecords }
 
-// Survey reads the source once, as far as needed to count its records, to find the bounds of measures declared
-// without max, and to check what only the whole source can tell: ids that come twice in blocks, and ids that are not in
-// the universe. It shows that the layout holds every sum. Nothing is written.
+// Survey reads the source once. It counts the records, finds the bounds of measures declared without max, and checks
+// what depends on the whole source: ids that come twice in blocks, and ids that are not in the universe. It shows that
+// the layout holds every sum. Nothing is written.
 func Survey(ctx context.Context, e Request) (*SurveyResult, error) {
 	if err := e.Privacy.InOnePiece(); err != nil {
 		return nil, err
@@ -144,8 +144,8 @@ func (x *encryption) survey(ctx context.Context) (int64, error) {
 
 // Parts encrypts ranges of the records, in ascending order, each into a table of its own, as the survey says. Ranges
 // begin at multiples of BlockRecords. out names the table of a range; done is called as soon as it is committed. All
-// tables of one encryption carry the same job id, 16 hex digits, and JoinTables puts them together: the result is the one
-// of Encrypt but for the randomness of the ciphertexts.
+// tables of one encryption carry the same job id, 16 hex digits. enctable.Join puts them together: the result is that
+// of Run, except for the randomness of the ciphertexts.
 func Parts(ctx context.Context, e Request, s *SurveyResult, jobID string, parts []job.Range, out func(job.Range) string, done func(job.Range, *job.Report) error) error {
 	x, err := e.open(ctx)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// openAligned opens the records of the universe in its order, with the source's values where the source has the record
-// and missing values elsewhere: nobody who sees the encrypted table learns which records its owner has.
+// openAligned opens the records of the universe in its order. They have the source's values where the source has the
+// record, and missing values elsewhere. So the encrypted table does not reveal which records its owner has.
 //
 // The universe's ids are indexed and the source's values held in memory, 9 bytes for each measure of each record.
 func (x *encryption) openAligned(ctx context.Context) (*records, error) {
@@ -46,7 +46,7 @@ func (x *encryption) openAligned(ctx context.Context) (*records, error) {
 	return &records{RangeReader: dataset.RangeReader{Reader: r}, aligned: aligned}, nil
 }
 
-// universe is the reference list, indexed, and which of its records the source has shown so far.
+// universe is the reference list, indexed, and which of its records the source has so far.
 type universe struct {
 	e      *Request
 	source dataset.Source

@@ -17,7 +17,7 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// ReadFooter returns what an encrypted table says of itself, and its id columns (lists in blocks).
+// ReadFooter returns the footer of an encrypted table, and its id columns (lists in blocks).
 func ReadFooter(ctx context.Context, o job.Options, file string) (*ctfile.Table, []arrow.Field, error) {
 	r, err := ctfile.Open(ctx, o.FS, file, column.ReadOptions{})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // Join writes the rows of the parts of one encrypted table, in their order, into one file, or, with rowsPerFile > 0,
-// into a directory of part files of so many records each, checking the digests of all of them on the way. It returns the
-// number of records. Nothing is encrypted or folded anew.
+// into a directory of part files of that many records each. It checks the digests of all parts. It returns the number
+// of records. Nothing is encrypted or folded again.
 func Join(ctx context.Context, o job.Options, parts []string, out string, rowsPerFile int64) (records int64, err error) {
 	o = o.WithDefaults()
 	if err := CheckOutput(out); err != nil {

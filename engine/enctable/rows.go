@@ -74,7 +74,7 @@ func TupleWidths(t *ctfile.Table) []codec.Tuple {
 	return out
 }
 
-// RefuseCiphertext gives a kernel's error about the i-th ciphertext of a batch its place.
+// RefuseCiphertext adds the place to a kernel's error about the i-th ciphertext of a batch.
 func RefuseCiphertext(b column.Batch, name string, err error) error {
 	var bad *paillier.CiphertextError
 	if errors.As(err, &bad) {
@@ -84,8 +84,9 @@ func RefuseCiphertext(b column.Batch, name string, err error) error {
 	return fmt.Errorf("column %s: %w", name, err)
 }
 
-// CheckTuples refuses a layout that the format allows but of which the total cannot be read (codec.Total): the slots of a
-// tuple must follow each other from bit 0 on, in the order of the measures, in ciphertexts of their own and without gaps.
+// CheckTuples refuses a layout that the format allows but whose total cannot be read (codec.Total). The slots of a
+// tuple must follow each other from bit 0 on, in the order of the measures, in ciphertexts of their own and without
+// gaps.
 func CheckTuples(t *ctfile.Table) error {
 	type tuple struct {
 		first ctfile.Measure

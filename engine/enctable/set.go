@@ -1,5 +1,5 @@
-// Package enctable is about encrypted tables as files: tables in several part files, their footers and keys, rows of
-// ciphertexts on their way in and out.
+// Package enctable handles encrypted tables as files: tables in several part files, their footers and keys, and rows
+// of ciphertexts that are read and written.
 package enctable
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
-// Set is an encrypted table where it is: one file, or the part files of one table.
+// Set is an encrypted table in its place: one file, or the part files of one table.
 type Set struct {
 	Name  string        // of the file, or of the directory of the parts
 	Files []string      // in the order of their rows
@@ -26,8 +26,8 @@ type Set struct {
 	parts []*ctfile.Table
 }
 
-// Find finds the encrypted tables that a pattern stands for, in the order of their names. Files in one directory that
-// are parts of one table make one; all of its parts must be there, unless the pattern names one part.
+// Find finds the encrypted tables that a pattern means, in the order of their names. Files in one directory that are
+// parts of one table make one table. All of its parts must be there, unless the pattern names one part.
 func Find(ctx context.Context, o job.Options, pattern string) ([]Set, error) {
 	files, err := o.FS.List(ctx, pattern)
 	if err != nil {
@@ -73,7 +73,7 @@ func Find(ctx context.Context, o job.Options, pattern string) ([]Set, error) {
 	return sets, nil
 }
 
-// FindOne finds the one encrypted table that a pattern stands for.
+// FindOne finds the one encrypted table that a pattern means.
 func FindOne(ctx context.Context, o job.Options, pattern string) (*Set, error) {
 	sets, err := Find(ctx, o, pattern)
 	if err != nil {
@@ -138,13 +138,14 @@ func sameTable(a, b *ctfile.Table) bool {
 	return text(a) == text(b)
 }
 
-// Open reads the named columns of the table, none meaning all, in batches of so many rows, whatever its files are.
+// Open reads the named columns of the table, or all if none are named, in batches of so many rows, however the table
+// is divided into files.
 func (s *Set) Open(ctx context.Context, o job.Options, rows int, columns ...string) (column.Reader, error) {
 	return s.OpenRows(ctx, o, column.ReadOptions{Columns: columns, Threads: o.Threads, BatchRows: rows}, 0, math.MaxInt64)
 }
 
-// OpenRows reads the rows (of the files: records or blocks) from number `from` to number `to` (exclusive), from 0, in
-// batches of exactly opts.BatchRows but the last.
+// OpenRows reads the rows (of the files: records or blocks) from number `from` to number `to` (exclusive), from 0. All
+// batches except the last have exactly opts.BatchRows rows.
 func (s *Set) OpenRows(ctx context.Context, o job.Options, opts column.ReadOptions, from, to int64) (column.Reader, error) {
 	opts = opts.WithDefaults()
 	type stretch struct {

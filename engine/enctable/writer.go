@@ -19,13 +19,13 @@ type Writer interface {
 	column.Writer
 	Schema() *arrow.Schema
 
-	// Table is the table as its footers will have it: see ctfile.Writer. Of part files, the ones before have what it said
-	// when they were full.
+	// Table is the table as its footers will have it: see ctfile.Writer. Earlier part files have what it said when
+	// they were full.
 	Table() *ctfile.Table
 }
 
 // Create begins an encrypted table: the file of that name, or, with rowsPerFile > 0, a directory of that name with
-// files of so many records each. In blocks they have as many whole blocks as that makes, but one at least.
+// files of that many records each. In blocks they have as many whole blocks as fit, but at least one.
 func Create(ctx context.Context, o job.Options, name string, rowsPerFile int64, t ctfile.Table, ids []arrow.Field) (Writer, error) {
 	if rowsPerFile == 0 {
 		w, err := ctfile.Create(ctx, o.FS, name, t, ids, ctfile.Options{Overwrite: o.Overwrite})

@@ -20,8 +20,8 @@ import (
 // BytesMax is far above the size of any job file.
 const BytesMax = 4 << 20
 
-// nestingMax is far above how deep anything is in a job file, by brackets or by dots. The TOML library takes memory for
-// the square of it, and stack.
+// nestingMax is well above the nesting of any job file, by brackets or by dots. The TOML library takes memory for the
+// square of it, and stack.
 const nestingMax = 16
 
 // File is a job file: TOML with version = 1, a table [job], and for every step a table such as [[encrypt]], named as its
@@ -297,14 +297,14 @@ func (p *parser) expand(line int, key, text string) (string, error) {
 	return out, err
 }
 
-// place is a key in the n-th table of a name, or with "" the table's head. Keys of no table have the name "".
+// place is a key in the n-th table of a name, or with "" the table's head. Keys outside of tables have the name "".
 type place struct {
 	table string
 	n     int
 	key   string
 }
 
-// line finds the line of a place. It returns 0 where the file is not written as one key on a line below its head.
+// line finds the line of a place. It returns 0 if the key is not on a line of its own below its head.
 func (p *parser) line(table string, n int, key string) int {
 	if p.lines == nil {
 		p.lines = findLines(p.text)

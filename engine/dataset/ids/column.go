@@ -15,7 +15,7 @@ import (
 	"github.com/cipherfold/cipherfold/io/vcfio"
 )
 
-// Column is an id column of the table and what it is made of.
+// Column is an id column of the table and its sources.
 type Column struct {
 	Name   string
 	Fields []Field // one, or with a token any number
@@ -35,8 +35,8 @@ const (
 	variant = "variant" // chr17:7676154:GG:GC becomes 17:7676155:G:C
 )
 
-// Parse reads the SPECs of ids, COL[:as=NAME][:ensembl|:variant], and lists of columns to be replaced by one token each.
-// A list's token stands where its first column stood.
+// Parse reads the SPECs of ids, COL[:as=NAME][:ensembl|:variant], and lists of columns to be replaced by one token
+// each. A list's token takes the place of its first column.
 func Parse(specs, tokenize []string) ([]Column, error) {
 	const hint = "Write COL, COL:ensembl, COL:variant or COL:as=NAME."
 	var out []Column

@@ -12,11 +12,11 @@ import (
 	"slices"
 )
 
-// DuplicateFinder finds a key that comes twice among any number of keys in bounded memory: it keeps a 128-bit hash (under two
-// fresh seeds) and the row number of each in sorted runs, which go to a temporary file when they outgrow the limit. Two
-// different keys have the same hash with probability below 2^-88 for a million million keys.
+// DuplicateFinder finds a key that comes twice among any number of keys in bounded memory. It keeps a 128-bit hash
+// (under two fresh seeds) and the row number of each key in sorted runs, which go to a temporary file when they
+// outgrow the limit. Two different keys have the same hash with a probability below 2^-88 for 10^12 keys.
 //
-// As long as every key is above the one before, none can come twice, and the runs stay as they came.
+// If every key is above the one before, none can come twice, and the runs stay as they are.
 type DuplicateFinder struct {
 	last      []byte // key
 	unordered bool   // whether a key was not above the last
@@ -126,8 +126,8 @@ func (u *DuplicateFinder) flush() error {
 		if err != nil {
 			return err
 		}
-		// Without a name it disappears with the process, however that ends. Where an open file cannot be removed, close
-		// does it.
+		// Without a name it disappears with the process, however that ends. Where an open file cannot be removed,
+		// close removes it.
 		_ = os.Remove(f.Name())
 		u.spill = f
 	}
@@ -173,7 +173,7 @@ func (u *DuplicateFinder) inMemory() []*run {
 	return out
 }
 
-// Find returns the earliest row whose key had come before, and the row where that was, or ok = false. Nothing can be
+// Find returns the earliest row whose key had come before, and the row of that key, or ok = false. Nothing can be
 // added afterwards.
 func (u *DuplicateFinder) Find() (first, second int64, ok bool, err error) {
 	if !u.unordered {

@@ -1,5 +1,5 @@
-// Package ids is about what names a record: which types ids may have, ids as keys of bytes and back, ids that are normalised
-// or replaced by tokens, and ids that come twice.
+// Package ids handles what names a record: the types that ids may have, ids as keys of bytes and back, ids that are
+// normalised or replaced by tokens, and ids that come twice.
 package ids
 
 import (
@@ -16,9 +16,9 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Keys are record ids, or the columns of --by, as bytes, one column after the other. Equal keys are equal ids, the order of
-// keys (bytes.Compare) is that of the ids, column by column, numbers by value and text by its bytes, and a key can be
-// turned back into values of the columns' types (keyBuilder).
+// Keys are record ids, or the columns of a grouping, as bytes, one column after the other. Equal keys are equal ids.
+// The order of keys (bytes.Compare) is that of the ids, column by column, numbers by value and text by its bytes. A
+// key can be turned back into values of the columns' types (keyBuilder).
 //
 //   - Numbers, dates, time stamps and booleans are 8 bytes, big-endian, with the sign bit of signed ones inverted.
 //   - Text and binary values are their bytes, with a byte 255 after every byte 0, and end with two bytes 0: nothing that
@@ -174,7 +174,7 @@ func NewKeyBuilder(fields []arrow.Field) *KeyBuilder {
 
 var errKey = errors.New("a key is not one of these columns")
 
-// Append adds a row. A key that is none of the columns is an error, after which the builder is not to be used.
+// Append adds a row. A key that does not fit the columns is an error, after which the builder must not be used.
 func (b *KeyBuilder) Append(key []byte) error {
 	for _, builder := range b.builders {
 		var value []byte

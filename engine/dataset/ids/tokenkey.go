@@ -19,17 +19,17 @@ import (
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
-// TokenKey is a secret that owners share, and nobody else has. It turns ids into tokens by HMAC-SHA-256 (RFC 2104): equal
-// ids become equal tokens, so that an aggregator without the key joins tables by them and reads nothing.
+// TokenKey is a secret that only the owners share. It turns ids into tokens by HMAC-SHA-256 (RFC 2104). Equal ids
+// become equal tokens, so an aggregator without the key joins tables by them and reads nothing.
 //
 //	token        first 16 bytes of HMAC(key, "cipherfold id v1" 00 field field ...), in hex; a field is an id column's
 //	             value as text, its length in 4 bytes big-endian before it
 //	sample token first 8 bytes of HMAC(key, "cipherfold sample v1" 00 field), in hex
 //	check value  first 8 bytes of HMAC(key, "cipherfold token key check v1" 00), in hex
 //
-// The text of an id is UTF-8 as it is in the source, after the id's declared preparation; integers are decimal without
-// leading zeros, dates YYYY-MM-DD, booleans true and false. Tables carry the check value, by which tokens under different
-// keys are told apart; it says nothing about the key.
+// The text of an id is UTF-8 as it is in the source, after the id's declared preparation. Integers are decimal without
+// leading zeros, dates YYYY-MM-DD, booleans true and false. Tables carry the check value, which differs between keys
+// and says nothing about the key.
 type TokenKey struct {
 	key  [tokenKeyBytes]byte
 	File string // where it was read from
