@@ -14,9 +14,10 @@ var ErrTooManyGroups = errors.New("more than 2147483647 distinct groups")
 // Groups numbers distinct keys 0, 1, 2, ... in the order in which they first come, so that state of groups can live in
 // flat arrays. Keys are any bytes, also none. The memory is held in few large pieces, whose total is known exactly.
 //
-// It is an open-addressing table (linear probing, at most three quarters full) of 64-bit entries: the key's 32-bit hash,
-// from which the entry's place is computed, so that the table grows without touching the keys, and the group's number.
-// The hash is seeded anew for each Groups, so nobody can prepare colliding keys; equal hashes are told apart by the keys.
+// It is an open-addressing table (linear probing, at most three quarters full) of 64-bit entries. An entry has the
+// key's 32-bit hash, which gives the entry's place, so that the table grows without touching the keys, and the group's
+// number. Each Groups has a fresh seed for the hash, so nobody can prepare colliding keys. Equal hashes are resolved
+// by the keys.
 //
 // Methods other than Index and Free may be called concurrently with each other.
 type Groups struct {
@@ -40,8 +41,8 @@ func NewGroups(budget *Budget) *Groups {
 	return &Groups{seed: maphash.MakeSeed(), max: groupsMax, memory: ledger{budget: budget, what: groupsMemoryName}}
 }
 
-// Index returns the number of the key's group, adding the group if it is new; the key is copied. It fails with a
-// *BudgetError or [ErrTooManyGroups] and then leaves everything as it was.
+// Index returns the number of the key's group, adding the group if it is new; the key is copied. If it fails, with a
+// *BudgetError or [ErrTooManyGroups], it leaves everything as it was.
 func (g *Groups) Index(key []byte) (number int32, added bool, err error) {
 	return g.index(g.hash(key), key)
 }

@@ -2,7 +2,7 @@ package engine
 
 import "context"
 
-// Reduction is a source, a stage and the tree that combines what it puts out.
+// Reduction is a source, stages and the tree that combines their results.
 type Reduction[In, T any] struct {
 	Source Source[In]
 	Stage  Stage[In, T]

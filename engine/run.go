@@ -91,7 +91,7 @@ func (r *run) wait() (Stats, error) {
 	return stats, err
 }
 
-// attempt calls a function that came from outside. An error, a panic or a Goexit ends the run, and ok is false.
+// attempt calls a function of the caller's. An error, a panic or a Goexit ends the run, and ok is false.
 func attempt[T any](r *run, stage string, item int64, f func() (T, error)) (value T, ok bool) {
 	returned := false
 	defer func() {

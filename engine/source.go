@@ -9,14 +9,15 @@ import (
 type Source[T any] struct {
 	Name string // for errors and statistics; "source" when empty
 
-	// Next returns the next item, or exactly io.EOF after the last one (a wrapped io.EOF is a failure: it usually means
-	// a file cut short). An item returned together with an error is ignored. Only one goroutine calls Next, with at most
-	// Queue-1 items in flight. It may block as long as it gives up when ctx is done; to wait for memory in
-	// Budget.Reserve is safe when the consumer or Discard releases it, for items are finished in the order of reservation.
+	// Next returns the next item, or exactly io.EOF after the last one (a wrapped io.EOF is a failure: it usually
+	// means a file cut short). An item returned together with an error is ignored. Only one goroutine calls Next, with
+	// at most Queue-1 items in flight. It may block if it gives up when ctx is done. To wait for memory in
+	// Budget.Reserve is safe when the consumer or Discard releases it, because items are finished in the order of
+	// reservation.
 	Next func(ctx context.Context) (T, error)
 }
 
-// FromSlice is a source of the given items. Those that a failed run never came to stay the caller's.
+// FromSlice is a source of the given items. The caller keeps those that a failed run did not reach.
 func FromSlice[T any](items []T) Source[T] {
 	next := 0
 	return Source[T]{Next: func(context.Context) (T, error) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Stats tells where the time of a run went. It is valid for failed runs too.
+// Stats says where the time of a run went. It is valid for failed runs too.
 type Stats struct {
 	Wall   time.Duration // from the start of the run until its last goroutine had ended
 	Stages []StageStats  // the source, the stages in order, then the sink or tree

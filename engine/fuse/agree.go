@@ -21,7 +21,7 @@ import (
 func agree(inputs []enctable.Input) ([]ctfile.Step, []string, error) {
 	var out []ctfile.Step
 	told := map[string]enctable.Input{} // the first input that has a measure or id column
-	var measured []enctable.Input       // those of which one at least has a new measure, for what concerns whole tables
+	var measured []enctable.Input       // tables with at least one new measure, for steps of whole tables
 	for _, in := range inputs {
 		t := in.Table
 		for _, id := range t.IDs {
@@ -107,8 +107,8 @@ func inWords(steps []ctfile.Step) string {
 	return "by " + column.Quote(strings.Join(out, ", "))
 }
 
-// tableSteps are the steps of a whole table that must agree. Which regions were read does not matter: it chooses records and
-// changes none. What was read of VCF files is compared with other VCF files only.
+// tableSteps are the steps of a whole table that must agree. Which regions were read does not matter: it chooses
+// records and changes none. How VCF files were read is compared with other VCF files only.
 func tableSteps(t *ctfile.Table, vcf bool) []ctfile.Step {
 	var out []ctfile.Step
 	for _, s := range t.Preparation {
@@ -137,8 +137,8 @@ func agreeOnTable(a, b enctable.Input) error {
 		WithHint("All owners must declare the same preparation: the same ‹duplicates›, and the same settings for VCF files.")
 }
 
-// disjoint refuses tables of one measure that have a sample in common, as far as they carry tokens of samples, and returns the
-// samples of all.
+// disjoint refuses tables of one measure that have a sample in common, as far as they carry tokens of samples. It
+// returns the samples of all.
 func disjoint(inputs []enctable.Input) ([]string, error) {
 	all := map[string]bool{}
 	in := map[string]map[string]string{} // by measure: the file that has a token

@@ -103,7 +103,7 @@ func (f *fusion) readLockstep(ctx context.Context, readers []column.Reader) (loc
 	return l, nil
 }
 
-// compareIDs refuses a batch of blocks of input i whose records are not those of the first input.
+// compareIDs refuses a batch of blocks of input i whose records differ from those of the first input.
 func (f *fusion) compareIDs(a, b column.Batch, i int) error {
 	idColumns := len(f.inputs[0].Table.IDs)
 	same := a.NumRows() == b.NumRows()

@@ -133,7 +133,7 @@ func newRunReader(files []*sums.File, shape sums.Shape) *runReader {
 	return &runReader{files: files, shape: shape, pool: sums.NewPool(sums.PoolBytesMin(shape), shape), sums: make([][]byte, shape.Slots)}
 }
 
-// next returns the next row's key and sums, nil where one is missing. They are valid until the next call.
+// next returns the next row's key and sums, nil for a missing sum. They are valid until the next call.
 func (r *runReader) next(ctx context.Context) (key []byte, row [][]byte, err error) {
 	if err = r.load(ctx); err == io.EOF {
 		err = r.damaged("rows are missing")

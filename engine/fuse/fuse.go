@@ -1,7 +1,7 @@
 // Package fuse adds up encrypted tables without a key: per record, per group, block by block, or into one total.
 //
-// Run does it in one step. Rows tells how many rows there are, Part folds a range of them into a file of partial sums, and
-// Join merges these: the result is the one of Run, byte by byte but for what is random.
+// Run does it in one step. Rows counts the rows, Part folds a range of them into a file of partial sums, and Join
+// merges these. The result is that of Run, byte by byte, except for what is random.
 package fuse
 
 import (
@@ -46,7 +46,7 @@ type Weight struct {
 }
 
 // Run writes the sum of the inputs. What could overflow is refused: by the footers, before anything is multiplied, or,
-// where that depends on the size of groups, at the first row that does not fit.
+// if it depends on the size of groups, at the first row that does not fit.
 func Run(ctx context.Context, u Request) (*job.Report, error) {
 	return u.result(ctx, func(f *fusion) (engine.Stats, error) {
 		switch f.kind() {
@@ -59,7 +59,7 @@ func Run(ctx context.Context, u Request) (*job.Report, error) {
 	})
 }
 
-// result makes u.Out in some way, in one step or of parts.
+// result makes u.Out, in one step or from parts.
 func (u Request) result(ctx context.Context, way func(*fusion) (engine.Stats, error)) (*job.Report, error) {
 	start := time.Now()
 	f, err := u.begin(ctx)
@@ -167,7 +167,7 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 // wantsTotal says that everything goes into one sum.
 func (u *Request) wantsTotal() bool { return u.By != nil && len(u.By) == 0 }
 
-// inputs opens every input's footer and gives it its weight.
+// inputs opens every input's footer and assigns its weight.
 func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 	var out []enctable.Input
 	index := map[string]int{}
@@ -261,7 +261,7 @@ func (f *fusion) reader(ctx context.Context, in enctable.Input, rows int, column
 	return in.Set.Open(ctx, f.request.Options, rows, columns...)
 }
 
-// jobID names the result: the same for the same fusion, unless that makes random numbers.
+// jobID names the result. It is the same for the same fusion, unless that uses random numbers.
 func (f *fusion) jobID() string {
 	if f.refresh {
 		return enctable.NewFooter(f.pk).JobID
@@ -278,7 +278,7 @@ func (f *fusion) jobID() string {
 // columnBytes returns the ciphertexts of an input's c-th ciphertext column in a batch.
 func columnBytes(b column.Batch, ids, c int) []byte { return column.FixedBytes(b.Column(ids + c)) }
 
-// Survey checks a fusion as far as the inputs' footers tell, and returns what they say.
+// Survey checks a fusion by the inputs' footers alone, and returns what they say.
 func Survey(ctx context.Context, u Request) ([]job.TableSurvey, error) {
 	f, err := u.begin(ctx)
 	if err != nil {

@@ -19,12 +19,12 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// grouped fuses tables with one record per row: all rows with the same key go into one. The result is in the order of the
-// keys, whatever the order of the inputs.
+// grouped fuses tables with one record per row: all rows with the same key are combined. The result is in the order of
+// the keys, whatever the order of the inputs.
 //
-// Every row is read once. Inputs that are in the order of the keys are merged as they are; the others go through a table in
-// memory, and what that has no room for through runs in a file (package sums). Weights cost nothing per row: each weight
-// has its own sums, which are raised to it at the end.
+// Every row is read once. Inputs that are in the order of the keys are merged as they are. The others go through a
+// table in memory, and groups that do not fit go through runs in a file (package sums). Weights cost nothing per row:
+// each weight has its own sums, which are raised to it at the end.
 func (f *fusion) grouped(ctx context.Context) (engine.Stats, error) {
 	g, err := f.newGrouping()
 	if err != nil {
@@ -118,7 +118,7 @@ func (g *groupFusion) create(ctx context.Context) (enctable.Writer, error) {
 	return enctable.Create(ctx, g.fusion.request.Options, g.fusion.request.Out, g.fusion.request.RowsPerFile, t, g.fields)
 }
 
-// over says that a group has more additions than fit, and will not be dropped for being small.
+// over reports a group that has more additions than fit, and will not be dropped for being small.
 func (g *groupFusion) over(records, adds int64) bool {
 	return adds > g.m.table.MaxAdds && records >= g.fusion.request.MinGroup
 }
@@ -245,7 +245,7 @@ func (g *groupFusion) count(b inputBatch) {
 	g.fusion.progress.Items.Add(n)
 }
 
-// tabulate adds the rows of stretches up in a table, and returns what it holds, in no more memory than `most` bytes.
+// tabulate adds up the rows of ranges in a table, and returns what it holds, in at most `most` bytes of memory.
 func (g *groupFusion) tabulate(ctx context.Context, rest []rowRange, most int64) ([]sums.Source, engine.Stats, error) {
 	defer g.fusion.request.Watch("fuse", &g.fusion.progress)()
 	for _, s := range rest {
@@ -323,7 +323,7 @@ func (g *groupFusion) refuseMerged(over *sums.OverError) error {
 	return headroom(&g.m.table, g.fusion.inputs, over.Adds, "a group")
 }
 
-// groupEmitter makes rows of the result of groups and their sums.
+// groupEmitter turns groups and their sums into rows of the result.
 type groupEmitter struct {
 	group     *groupFusion
 	finisher  *sums.Finisher
@@ -363,7 +363,8 @@ func (e *groupEmitter) emit(_ context.Context, m *sums.Merged) (*finished, error
 	return out, nil
 }
 
-// findBadCiphertext names the ciphertext that made a group's product no unit, by reading the inputs once more, if that was the error.
+// findBadCiphertext reads the inputs once more, if a group's product was no unit, and names the ciphertext that is the
+// cause.
 func (f *fusion) findBadCiphertext(ctx context.Context, err error) error {
 	var bad *paillier.CiphertextError
 	if !errors.As(err, &bad) {
@@ -398,8 +399,8 @@ type finished struct {
 	ct   [][]byte // per column of the result
 }
 
-// groupWriter writes finished rows in batches of one size, whatever sizes they come in: where a file's pages end depends on
-// the batches that it was written in, and the result does not depend on how it was come by.
+// groupWriter writes finished rows in batches of one size, whatever sizes they come in. Where a file's pages end
+// depends on the batches that it was written in, and the result must not depend on how it was computed.
 type groupWriter struct {
 	out  enctable.Writer
 	keys *ids.KeyBuilder

@@ -135,7 +135,7 @@ func merge(inputs []enctable.Input) (*merger, error) {
 	return m, nil
 }
 
-// comparable refuses two tables whose rows cannot be brought together.
+// comparable refuses two tables whose rows cannot be combined.
 func comparable(a, b enctable.Input) error {
 	if err := sameKeyAndLayout(a, b); err != nil {
 		return err
@@ -163,13 +163,13 @@ func comparable(a, b enctable.Input) error {
 	return nil
 }
 
-// otherDecimals refuses a measure that another table has with other decimals.
+// otherDecimals refuses a measure that has different decimals in another table.
 func otherDecimals(file string, q ctfile.Measure, other string, had int) error {
 	return column.Refuse(file, "measure %s has %s, in %s it has %d", column.Quote(q.Name), job.Count(q.Decimals, "decimal"), other, had).
 		InColumn(q.Name).WithHint("All owners must encrypt a measure with the same decimals.")
 }
 
-// sameKeyAndLayout refuses two tables that no fusion can bring together.
+// sameKeyAndLayout refuses two tables that cannot be fused.
 func sameKeyAndLayout(a, b enctable.Input) error {
 	s, t := a.Table, b.Table
 	switch {

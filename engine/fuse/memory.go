@@ -31,11 +31,11 @@ func (m *fuseMemory) merge(readers int) int64 {
 	return poolOf(m.writing - int64(readers)*m.reader)
 }
 
-// poolOf is what of some memory may be a pool: all but a part that stays free for the collector.
+// poolOf is the part of some memory that may be a pool: all except a part that stays free for the collector.
 func poolOf(bytes int64) int64 { return max(bytes, 0) / 8 * 7 }
 
 const (
-	// programBytes is what the program takes before it has read anything: its code, as far as it is used, and what
+	// programBytes is what the program takes before it has read anything: the used part of its code, and what
 	// libraries set up.
 	programBytes = 56 << 20
 	// readerColumnBytes is what a thread that decodes takes for each column: two pages as they are and decoded.
@@ -72,8 +72,8 @@ func (f *fusion) scratchDir() string {
 	return filepath.Dir(f.request.Out)
 }
 
-// fillTables has the tables ready that a fusion needs at its end, to re-randomize or to mask a total. What they take is
-// gone from the memory for everything else.
+// fillTables prepares the tables that a fusion needs at its end, to re-randomise or to mask a total. Their memory is
+// no longer available for anything else.
 func (f *fusion) fillTables(ctx context.Context) error {
 	var plans []*paillier.PublicTables
 	if f.refresh {

@@ -11,8 +11,8 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/codec"
 )
 
-// fuseNoise says which noise the fusion of tables carries and what the largest weight is that values in it were multiplied by.
-// It refuses tables whose noise does not make the promise of any of them true for the sum.
+// fuseNoise returns the noise of the fusion of tables, and the largest weight that values in it were multiplied by. It
+// refuses tables whose noise does not keep the promise of each of them for the sum.
 func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 	weight := int64(1)
 	var out *ctfile.Noise
@@ -75,7 +75,7 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 	return out, weight, nil
 }
 
-// noSizes refuses to drop groups by their exact sizes where the tables have shares of noise.
+// noSizes refuses to drop groups by their exact sizes if the tables have shares of noise.
 func (u *Request) noSizes(inputs []enctable.Input) error {
 	for _, in := range inputs {
 		if n := in.Table.Noise; n != nil && n.Place == privacy.NoiseShare && u.MinGroup > 0 {
@@ -86,9 +86,9 @@ func (u *Request) noSizes(inputs []enctable.Input) error {
 	return nil
 }
 
-// countShares notes of which tables an input has the shares. It refuses a share that is there already: added twice it is one
-// owner's noise under twice that owner's data, and would count as two. A part of a table has its owner's share of some records
-// only.
+// countShares notes of which tables an input has the shares. It refuses a share that is already there. Added twice, it
+// would be one owner's noise under twice that owner's data, and would count as two. A part of a table has its owner's
+// share of some records only.
 func countShares(seen map[string]string, in enctable.Input) error {
 	if in.Table.Part > 1 || in.Table.Part == 1 && !in.Table.LastPart {
 		return column.Refuse(in.File, "it is part %d of a table with shares of noise, which every record needs", in.Table.Part).
@@ -108,7 +108,7 @@ func countShares(seen map[string]string, in enctable.Input) error {
 	return nil
 }
 
-// differentNoise names what two tables do not agree in, or "".
+// differentNoise names a difference between the noise of two tables, or "".
 func differentNoise(a, b *ctfile.Noise) string {
 	switch {
 	case a.Place != b.Place:

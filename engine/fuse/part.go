@@ -16,9 +16,9 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Rows returns how many rows a fusion has, for cutting it into ranges, and the bytes of ciphertexts that are read for
-// one. These are the rows of all inputs. Tables in blocks are fused block by block, and have as many rows as one of them
-// has blocks; for one total they have the blocks of all.
+// Rows returns how many rows a fusion has, for dividing it into ranges, and the bytes of ciphertexts that are read for
+// one. These are the rows of all inputs. Tables in blocks are fused block by block, and have as many rows as one of
+// them has blocks. For one total they have the blocks of all.
 func Rows(ctx context.Context, u Request) (rows, bytes int64, err error) {
 	f, err := u.begin(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func Join(ctx context.Context, u Request, runs []string) (*job.Report, error) {
 	})
 }
 
-// describe says what a run of a range is a part of. keys and slots are for people; the plan is what counts.
+// describe says what a run of a range is a part of. keys and slots are for people; the plan decides.
 func (f *fusion) describe(part job.Range, keys, slots []string) (sums.Description, error) {
 	type planned struct {
 		Footer any
@@ -114,8 +114,8 @@ func (f *fusion) describe(part job.Range, keys, slots []string) (sums.Descriptio
 	}, nil
 }
 
-// openRuns opens run files, in the order of their ranges. It refuses those of another fusion, and ranges that are not all
-// rows.
+// openRuns opens run files, in the order of their ranges. It refuses those of another fusion, and ranges that do not
+// cover all rows.
 func (f *fusion) openRuns(ctx context.Context, runs []string, want sums.Description) (files []*sums.File, err error) {
 	defer func() {
 		if err != nil {

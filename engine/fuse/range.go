@@ -106,7 +106,7 @@ func (f *fusion) open(ctx context.Context, s rowRange, o column.ReadOptions) (co
 	return f.inputs[s.input].Set.OpenRows(ctx, f.request.Options, o, s.from, s.to)
 }
 
-// replaced refuses an input that is not what it was.
+// replaced refuses an input that has changed.
 func replaced(file string) error {
 	return column.Refuse(file, "the file was replaced while it was being read").WithHint("Run the same command again.")
 }

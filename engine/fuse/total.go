@@ -17,8 +17,8 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// totalTable lays out a total: one ciphertext for each tuple. Tuples of all inputs must have the same slots, whatever the
-// size of their blocks.
+// totalTable lays out a total: one ciphertext for each tuple. Tuples of all inputs must have the same slots, whatever
+// the size of their blocks.
 func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 	first := f.inputs[0].Table
 	t := enctable.NewFooter(f.pk)
@@ -94,9 +94,9 @@ type totalColumn struct {
 	tuple int        // width in bits
 }
 
-// total folds all blocks of all inputs into one ciphertext for each tuple. The result would still show the key holder the
-// sums of single slots (every S-th record), so it is masked: a random multiple of 2^W - 1 leaves the total as the only
-// thing to be read (codec.Total), and encrypting the mask re-randomises the ciphertext as well.
+// total folds all blocks of all inputs into one ciphertext for each tuple. The result would still show the key holder
+// the sums of single slots (every S-th record). So it is masked: a random multiple of 2^W - 1 leaves only the total
+// readable (codec.Total). Encrypting the mask also re-randomises the ciphertext.
 func (f *fusion) total(ctx context.Context) (engine.Stats, error) {
 	t, columns, err := f.totalTable()
 	if err != nil {

@@ -16,10 +16,11 @@ const WeightDigitsMax = 9
 // fraction is a weight as it was given: not 0, in lowest terms, den positive.
 type fraction struct{ num, den int64 }
 
-// ParseWeights reads weights FILE=W, where W is an integer, a decimal number or a fraction P/Q, and variances FILE=V, which
-// stand for the weight 1/V. As ciphertexts are multiplied by integers only, weights become the smallest integers in the same
-// proportion, or with digits > 0 the nearest integers of which the largest is 10^digits; then `all` says that every input must
-// be named, as 1 stands for nothing any more. Means do not depend on the scale; sums and counts are multiplied by it.
+// ParseWeights reads weights FILE=W, where W is an integer, a decimal number or a fraction P/Q, and variances FILE=V,
+// which mean the weight 1/V. Ciphertexts are multiplied by integers only. So weights become the smallest integers in
+// the same proportion, or with digits > 0 the nearest integers of which the largest is 10^digits. Then `all` says that
+// every input must be named, as 1 has no meaning any more. Means do not depend on the scale. Sums and counts are
+// multiplied by it.
 func ParseWeights(weights, variances []string, digits int) (out []Weight, all bool, err error) {
 	const hint = "Write ‹weight› b.cf.parquet=-1, ‹weight› b.cf.parquet=2/3 or ‹variance› b.cf.parquet=0.04."
 	if digits < 0 || digits > WeightDigitsMax {
@@ -143,7 +144,8 @@ func times(a, b int64) (int64, bool) {
 	return int64(lo), true
 }
 
-// wholeWeights returns integers in the proportion of the fractions, unless one is beyond what a sum ever has room for.
+// wholeWeights returns integers in the proportion of the fractions. It refuses one that is larger than any sum has
+// room for.
 func wholeWeights(fractions []fraction) ([]int64, bool) {
 	common := int64(1) // the least common multiple of the denominators
 	for _, f := range fractions {
@@ -155,7 +157,7 @@ func wholeWeights(fractions []fraction) ([]int64, bool) {
 	out := make([]int64, len(fractions))
 	for i, f := range fractions {
 		var ok bool
-		// Whole numbers stay as they were given; whether there is room for them is for Fuse to say.
+		// Whole numbers stay as given. Whether there is room for them is checked later.
 		if out[i], ok = times(f.num, common/f.den); !ok || common > 1 && (out[i] > slots.MaxAddsLimit || out[i] < -slots.MaxAddsLimit) {
 			return nil, false
 		}

@@ -32,7 +32,7 @@ type KernelInfo struct {
 	Why       string `json:"why"`
 }
 
-// Estimate is what one core does with a kind of key, in ciphertexts per second.
+// Estimate is the speed of one core with a kind of key, in ciphertexts per second.
 type Estimate struct {
 	Variant      string  `json:"variant"`
 	Bits         int     `json:"bits"`
@@ -44,8 +44,8 @@ type Estimate struct {
 	OwnerBytes   int64   `json:"owner_table_bytes"` // and with the secret key
 }
 
-// CheckSwitch returns a *UsageError when the environment variable that switches features of the processor off says something
-// that it does not know.
+// CheckSwitch returns a *UsageError when the environment variable that switches features of the processor off has an
+// unknown word.
 func CheckSwitch() error {
 	if err := cpu.Err(); err != nil {
 		return &job.UsageError{Cause: err.Error(), Hint: "Leave the variable out to use all that the processor has."}

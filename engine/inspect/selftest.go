@@ -62,7 +62,7 @@ func Selftest(ctx context.Context, o job.Options, files []string) (*SelftestRepo
 	return r, nil
 }
 
-// refuseAnswers tells a wrong answer from a file that holds none.
+// refuseAnswers distinguishes a wrong answer from a file without answers.
 func refuseAnswers(name, kernel string, err error) error {
 	var e *vectors.Error
 	if errors.As(err, &e) {

@@ -26,14 +26,15 @@ func DescribeKey(pk *paillier.PublicKey) KeyReport {
 	return KeyReport{Fingerprint: pk.Fingerprint(), Scheme: "paillier", Variant: string(pk.Variant()), Bits: pk.Bits(), TestKey: pk.Test()}
 }
 
-// AnnounceKey tells whoever asks which key and arithmetic the job works with.
+// AnnounceKey reports the key and the arithmetic of the job to its observer.
 func (o Options) AnnounceKey(pk *paillier.PublicKey) {
 	if o.Keyed != nil {
 		o.Keyed(DescribeKey(pk), pk.Kernel())
 	}
 }
 
-// RowCounter counts the rows of each file of a source. A file that is read again, in a second pass, is counted anew.
+// RowCounter counts the rows of each file of a source. A file that is read again, in a second pass, is counted again
+// from 0.
 type RowCounter struct {
 	Files []InputReport
 	index map[string]int

@@ -21,7 +21,7 @@ const (
 	Interrupted Kind = "interrupted"   // cancelled from outside
 )
 
-// Failure is an error taken apart for a person or a program to read.
+// Failure is an error in parts, for a person or a program to read.
 type Failure struct {
 	Kind     Kind   `json:"kind"`
 	Message  string `json:"message"` // one line: place and cause

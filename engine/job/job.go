@@ -1,11 +1,11 @@
-// Package job has the words that all jobs share: their options, what they report, and how an error is told.
+// Package job has what all jobs share: their options, their reports, and their errors.
 //
-// The way of a number goes in one direction. encrypt reads batches of a table (dataset), scales them to exact integers and
-// packs them (slots), encrypts whole batches (kernels/paillier) and writes an encrypted table (enctable). fuse multiplies
-// ciphertexts of several encrypted tables without a key. decrypt goes back the same way and divides, at the very end, exact
-// sums by exact counts (stats). batch runs these verbs as steps of a job that survives crashes.
+// Numbers flow in one direction. encrypt reads batches of a table (dataset), scales them to exact integers and packs
+// them (slots), encrypts whole batches (kernels/paillier) and writes an encrypted table (enctable). fuse multiplies
+// ciphertexts of several encrypted tables without a key. decrypt goes back the same way and divides, at the very end,
+// exact sums by exact counts (stats). batch runs these verbs as steps of a job that survives crashes.
 //
-// Every job writes its output under a temporary name and gives it its name when it is complete and right; every error
+// Every job writes its output under a temporary name. The output gets its name when it is complete and right; an error
 // leaves no output. Bad input is a *column.InputError, a wrong request a *UsageError.
 package job
 
@@ -36,16 +36,17 @@ type Options struct {
 	Overwrite bool    // replace an output that exists
 	Kernel    string  // arithmetic to use instead of the best available; "" chooses
 
-	// What outgrows Memory goes to anonymous files in the directory ScratchDir of Disk: "" means the directory of the
-	// output when that is on this machine, else the system's directory for temporary files. Nil means this machine's disk.
+	// Data that outgrows Memory goes to anonymous files in the directory ScratchDir of Disk. "" means the directory of
+	// the output when that is on this machine, else the system's directory for temporary files. Nil means this
+	// machine's disk.
 	Disk       blob.Disk
 	ScratchDir string
 
-	// Watch is called when a stage begins, with its name and the counters that it advances (in records); it returns what
-	// to call when the stage ends. Nil means nobody watches.
+	// Watch is called when a stage begins, with its name and the counters that it advances (in records). It returns a
+	// function to call when the stage ends. Nil means that nobody watches.
 	Watch func(stage string, progress *Progress) (done func())
 
-	// Keyed is called when it is known under which key and with which arithmetic the job works. Nil means nobody asks.
+	// Keyed is called when the key and the arithmetic of the job are known. Nil means that nobody asks.
 	Keyed func(key KeyReport, kernel string)
 
 	Log *slog.Logger // nil discards
@@ -113,10 +114,10 @@ func (r *Report) Finish(start time.Time, stats engine.Stats) {
 	}
 }
 
-// UsageError is a request that makes no sense whatever the data are.
+// UsageError is a request that makes no sense for any data.
 //
 // Messages below package main name no flag and no command line. A field of a request is written ‹max_adds›, a command
-// «run job.toml ‹resume›»: whoever shows the message writes what a user can set and type.
+// «run job.toml ‹resume›». The code that shows the message writes what a user can set and type.
 type UsageError struct{ Cause, Hint string }
 
 func (e *UsageError) Error() string { return e.Cause }
@@ -144,5 +145,5 @@ func Misuse(hint, format string, args ...any) error {
 // Files returns where paths live.
 func (o Options) Files() blob.FS { return o.WithDefaults().FS }
 
-// KeyFileBytesMax is far above the size of any key file.
+// KeyFileBytesMax is well above the size of any key file.
 const KeyFileBytesMax = 1 << 20

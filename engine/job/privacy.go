@@ -9,7 +9,7 @@ type PrivacyReport struct {
 	Epsilon float64 `json:"epsilon"`
 	Delta   float64 `json:"delta"`
 	Rho     float64 `json:"rho"`
-	Records int64   `json:"person_records"` // for whom: a person in so many records at most
+	Records int64   `json:"person_records"` // for whom: a person in at most so many records
 	Counts  string  `json:"counts"`
 	Owners  int64   `json:"owners,omitempty"` // of shares: holds if Honest of the owners added theirs
 	Honest  int64   `json:"honest,omitempty"`

@@ -1,6 +1,6 @@
 package job
 
-// TableSurvey is what matters of an encrypted table to whoever plans to fuse or open it.
+// TableSurvey is what a plan of a fusion or a decryption needs to know about an encrypted table.
 type TableSurvey struct {
 	Name            string    `json:"name"`
 	Key             KeyReport `json:"key"`

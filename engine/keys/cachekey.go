@@ -18,8 +18,8 @@ import (
 // cacheKeyBytes is the length of the secret under which a user's table caches are authenticated.
 const cacheKeyBytes = 32
 
-// cacheKey returns that secret, which is in the user's configuration directory, readable by the user alone. If it is not
-// there, it is made when the caller is about to keep something.
+// cacheKey returns that secret, which is in the user's configuration directory, readable by the user alone. If there
+// is none and the caller is about to keep something, it makes one.
 func cacheKey(mayMake bool) ([]byte, error) {
 	config, err := os.UserConfigDir()
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package keys reads and writes key files, and has a key's tables of powers ready for a job, from a cache where that is worth it.
+// Package keys reads and writes key files. It also prepares a key's tables of powers for a job, from a cache where
+// that saves time.
 //
 // A secret key is a file of its owner alone, encrypted under a passphrase unless asked otherwise. Caches of tables are
 // authenticated: see docs/file-format.md.
@@ -88,7 +89,7 @@ func Read(ctx context.Context, fs blob.FS, name string, insecureTestKey bool, pa
 	return k, nil
 }
 
-// parseAnyKey tells the two forms of key file apart: a JWK has a key type.
+// parseAnyKey distinguishes the two forms of key file: a JWK has a key type.
 func parseAnyKey(data []byte, insecureTestKey bool) (paillier.Key, error) {
 	if bytes.Contains(data, []byte(`"kty"`)) {
 		return paillier.ParseJWK(data, insecureTestKey)

@@ -19,8 +19,9 @@ const (
 	othersRead  fs.FileMode = 0o077
 )
 
-// openOwn opens a regular file that belongs to the user of this process and grants others none of the permissions in mask.
-// It does not follow a symbolic link, and looks at the file that it has opened, so that nobody can exchange it in between.
+// openOwn opens a regular file that belongs to the user of this process and grants others none of the permissions in
+// mask. It does not follow a symbolic link. It checks the file that it has opened, so that nobody can exchange it in
+// between.
 func openOwn(name string, mask fs.FileMode) (*os.File, error) {
 	f, err := openNoFollow(name)
 	if err != nil {

@@ -22,8 +22,8 @@ const (
 // smaller and slower ones are made.
 const PowersShare = 4
 
-// cacheWorth is how long tables must take to make for TableCacheAuto to keep them. Below it, reading and checking
-// them saves too little for the space that they take (docs/benchmarks-method.md has figures).
+// cacheWorth is how long tables must take to make for TableCacheAuto to keep them. Below it, reading and checking them
+// saves too little for their space (docs/benchmarks-method.md has figures).
 var cacheWorth = 100 * time.Millisecond
 
 // Powers are the tables of a key for one job.
@@ -134,8 +134,9 @@ func eachPiece(ctx context.Context, pieces, threads int, work func() func(piece 
 	})
 }
 
-// Report is what became of the tables, and the account of making them; nothing when there were none to make, or for all
-// but the first call. What is worth keeping is kept now, as the job is done: that may fail, and only saves time.
+// Report says what happened to the tables, and the time to make them. It is nothing when there were no tables to make,
+// and for all but the first call. As the job is done, tables worth keeping are kept now: that may fail, and only saves
+// time.
 func (t *Powers) Report(ctx context.Context) (*job.TablesReport, []engine.StageStats) {
 	if t.tables == nil {
 		return nil, nil
@@ -165,7 +166,7 @@ func (t *Powers) Report(ctx context.Context) (*job.TablesReport, []engine.StageS
 	return r, stages
 }
 
-// PowersReport is what Inspect tells about the tables of powers of a key.
+// PowersReport is what Inspect reports about the tables of powers of a key.
 type PowersReport struct {
 	Bytes  int64  `json:"bytes"` // of memory, when encrypting under this key with this kernel and within the given memory
 	Kernel string `json:"kernel"`

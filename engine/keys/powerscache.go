@@ -21,10 +21,10 @@ import (
 
 // powersCache is a file beside a public key file that keeps the key's tables of powers for this user's next encryption.
 //
-// Whoever can choose the tables can read what is encrypted with them (powers of 1 hide nothing), and to check every entry
-// takes as long as to make them. So the file is authenticated: with HMAC-SHA256 under a key that this program makes for the
-// user and that never leaves the user's configuration directory (cacheKey). A file that came along with a public key, from
-// whomever, does not pass. The format is in docs/file-format.md.
+// Anyone who can choose the tables can read what is encrypted with them (powers of 1 hide nothing). To check every
+// entry takes as long as to make them. So the file is authenticated, with HMAC-SHA256 under a key that this program
+// makes for the user. That key never leaves the user's configuration directory (cacheKey). A file that came along with
+// a public key does not pass. The format is in docs/file-format.md.
 type powersCache struct {
 	file        string
 	fingerprint string
@@ -104,7 +104,7 @@ func (c *powersCache) open() (*os.File, *cacheHeader, int64, *unusable) {
 	return f, h, at, nil
 }
 
-// readHeader reads and authenticates the header before it believes any of it. It returns where the pieces begin.
+// readHeader reads and authenticates the header before it uses any of it. It returns where the pieces begin.
 func (c *powersCache) readHeader(f *os.File) (*cacheHeader, int64, *unusable) {
 	damaged := &unusable{why: "it is damaged or ends early", replace: true}
 	head := make([]byte, cacheHeaderMax)

@@ -203,7 +203,7 @@ type Lineage struct {
 	stop   context.CancelFunc
 }
 
-// Bounds on sending, so that a server that is down holds up the end of a job for seconds, not more.
+// These bound the sending, so that a server that is down delays the end of a job by seconds, not more.
 const (
 	lineageTries   = 3
 	lineageTimeout = 5 * time.Second
@@ -239,7 +239,7 @@ func OpenLineage(target, key string, warn func(error)) (*Lineage, error) {
 // Send hands over an event. A run has two, for which there is room: it does not wait.
 func (l *Lineage) Send(event []byte) { l.queue <- event }
 
-// Close waits until the events have been delivered or given up, which takes no longer than `limit`.
+// Close waits until the events have been delivered or given up. That takes at most `limit`.
 func (l *Lineage) Close(limit time.Duration) {
 	close(l.queue)
 	timer := time.AfterFunc(limit, l.stop)

@@ -1,5 +1,5 @@
-// Package watch lets others see a job: metrics for Prometheus, OpenLineage events, profiles, and the counters behind a
-// progress bar. Nothing in it changes what a job does, and none of its failures fails one.
+// Package observe lets others see a job: metrics for Prometheus, OpenLineage events, profiles, and the counters behind
+// a progress bar. Nothing in it changes what a job does, and none of its failures makes a job fail.
 package observe
 
 import (
@@ -73,7 +73,7 @@ func (f *meteredFile) ReadAt(p []byte, at int64) (int, error) {
 	return n, err
 }
 
-// Section reads a stretch of the file as it reads it best.
+// Section reads a range of the file in the way that suits the file best.
 func (f *meteredFile) Section(off, n int64) io.Reader {
 	return &meteredSection{blob.Section(f.File, off, n), f.meter}
 }

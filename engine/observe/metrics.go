@@ -16,8 +16,8 @@ import (
 	"github.com/cipherfold/cipherfold/engine"
 )
 
-// Metrics are the numbers of one job, for Prometheus. They are read when somebody asks: from the counters that the job
-// advances, and from its account once it has one. All methods are safe for concurrent use.
+// Metrics are the numbers of one job, for Prometheus. They are read on request: from the counters that the job
+// advances, and from its report once it has one. All methods are safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 	meter    *Meter
@@ -44,7 +44,7 @@ type Info struct {
 	Version     string // of the program
 }
 
-// Account is what a job says of itself when it is done.
+// Account is the report of a job that is done.
 type Account struct {
 	Values, Ciphertexts int64
 	BusySeconds         map[string]float64 // of each stage, summed over its workers
@@ -75,7 +75,7 @@ func (m *Metrics) Context(ctx context.Context) context.Context {
 	return engine.WithGauge(ctx, &m.gauge)
 }
 
-// Stage notes that a stage begins whose records p counts; it returns what to call when the stage ends.
+// Stage notes that a stage begins; p counts its records. It returns a function to call when the stage ends.
 func (m *Metrics) Stage(name string, p *engine.Progress) (done func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -222,8 +222,8 @@ func (m *Metrics) WriteFile(name string) error {
 	return prometheus.WriteToTextfile(name, m.registry)
 }
 
-// KeepSuccess takes over from the file of an earlier job when one last ended well, which the job that begins now must
-// not make disappear: alerts are about that number. A file that is not there has nothing to say.
+// KeepSuccess keeps the time when an earlier job last ended well, from that job's file. The job that begins now must
+// not make it disappear, because alerts are about it. A missing file is accepted.
 func (m *Metrics) KeepSuccess(name string) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -19,7 +19,7 @@ type Profile struct {
 	recorder *trace.FlightRecorder
 }
 
-// traceBytes and traceSeconds bound the execution trace, of which only the end is kept: traces of whole jobs would fill
+// traceBytes and traceSeconds bound the execution trace. Only its end is kept, because traces of whole jobs would fill
 // disks.
 const (
 	traceBytes   = 64 << 20

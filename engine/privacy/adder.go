@@ -8,7 +8,7 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/noise"
 )
 
-// errNoiseBeyond says that noise came out beyond its tail, which happens with a probability below 2^-64 for a whole table.
+// errNoiseBeyond says that noise exceeded its tail, which happens with a probability below 2^-64 for a whole table.
 // Giving up is no loss of privacy: it depends on the value with its noise alone.
 var errNoiseBeyond = errors.New("noise came out so large that it does not fit; run the same command again")
 

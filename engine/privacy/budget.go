@@ -21,9 +21,9 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/noise"
 )
 
-// A Budget is how much may ever be told about the same people, and what has been told. It is a JSON file, which changes only
-// by what is added to it. Every entry carries a digest of itself and of all before it, so that a change in the middle is
-// noticed; an end that was cut off is not.
+// A Budget is a limit of what may ever be told about the same people, and a record of what was told. It is a JSON
+// file, which changes only by additions. Every entry carries a digest of itself and of all before it. So a change in
+// the middle is noticed; an end that was cut off is not.
 type Budget struct {
 	Version int         `json:"version"`
 	About   string      `json:"about"`   // whose data it is for
@@ -57,7 +57,8 @@ const budgetVersion = 1
 // budgetMax is far above the size of any budget.
 const budgetMax = 64 << 20
 
-// CreateBudget writes a budget from which nothing is spent: either rho, or epsilon and, but for pure guarantees, delta.
+// CreateBudget writes a budget from which nothing is spent. It has either rho, or epsilon and, except for pure
+// guarantees, delta.
 func CreateBudget(ctx context.Context, o job.Options, file, about, rho, epsilon, delta string) (*Budget, error) {
 	o = o.WithDefaults()
 	if err := LocalBudget(file); err != nil {
@@ -271,8 +272,8 @@ func (b *Budget) write(ctx context.Context, overwrite bool) error {
 // lockPatience is how long to wait for another program that charges the same budget.
 const lockPatience = 10 * time.Second
 
-// charge enters a release into a budget, or refuses when that would exceed its limit. It is on the disk when charge returns:
-// only then may anything be released. The budget is locked meanwhile, by a file beside it.
+// charge enters a release into a budget, or refuses when that would exceed its limit. It is on the disk when charge
+// returns. Only then may anything be released. The budget is locked meanwhile, by a file beside it.
 func charge(ctx context.Context, file string, r Release) (*Budget, error) {
 	if err := LocalBudget(file); err != nil {
 		return nil, err
@@ -315,7 +316,7 @@ func charge(ctx context.Context, file string, r Release) (*Budget, error) {
 	return b, b.write(ctx, true)
 }
 
-// State sums up a budget. Of a limit on ρ, or on pure ε, the ε at δ = 10^-6 is told.
+// State summarises a budget. For a limit on ρ, or on pure ε, it gives the ε at δ = 10^-6.
 func (b *Budget) State() (job.BudgetState, error) {
 	g, err := b.Composed()
 	if err != nil {

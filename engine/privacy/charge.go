@@ -25,8 +25,8 @@ func (p *Request) InOnePiece() error {
 	return nil
 }
 
-// Entangles says of a step of preparation why noise would not hide a record in values that were prepared so, and what to do
-// about it. Steps of a whole table matter only where sums have noise, not the records.
+// Entangles says why noise would not hide a record in values that were prepared by a step, and what to do about it.
+// Steps of a whole table matter only where sums have noise, not the records.
 func Entangles(s ctfile.Step) (why, hint string) {
 	switch {
 	case s.Step == "tpm":
@@ -41,7 +41,8 @@ func Entangles(s ctfile.Step) (why, hint string) {
 	return "", ""
 }
 
-// Affordable refuses noise whose budget is spent already, before anything is computed. What counts is charge.
+// Affordable refuses noise whose budget is already spent, before anything is computed. The decision itself is made by
+// charge.
 func (n *Noise) Affordable(ctx context.Context) error {
 	if n == nil || n.Request.Budget == "" {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/noise"
 )
 
-// Noise is noise decided on: for every quantity of a table (Table.Measures) what is drawn, or nothing.
+// Noise is the noise of a table: for every quantity (Table.Measures) a distribution to draw from, or none.
 type Noise struct {
 	Request   Request
 	guarantee noise.Guarantee
@@ -95,9 +95,9 @@ func NewNoise(p Request, measures []ctfile.Measure, weight int64) (*Noise, error
 	return n, nil
 }
 
-// sensitivity is what one record of a person changes a quantity by at most. Where the person can be in the data or not, a
-// record is there or missing: that is the bound of its value, or less where the person is only a part of the value (given).
-// For local noise it is the distance of any two values that the record could have.
+// sensitivity is the largest change of a quantity by one record of a person. If the person can be in the data or not,
+// a record is there or missing: that is the bound of its value, or less where the person is only a part of the value
+// (given). For local noise it is the distance of any two values that the record could have.
 func (p *Request) sensitivity(m ctfile.Measure, bounds, given map[string]*big.Int) (*big.Int, error) {
 	bound, ok := new(big.Int).SetString(m.Bound, 10)
 	if !ok {
@@ -115,7 +115,8 @@ func (p *Request) sensitivity(m ctfile.Measure, bounds, given map[string]*big.In
 	if slices.ContainsFunc(m.Terms, func(name string) bool { return given[name] == nil }) {
 		return bound, nil
 	}
-	// A person can make a value missing that the number needs and does not contain: then all of the record is gone from it.
+	// A person can make a value missing that the number needs and does not contain. Then all of the record is gone
+	// from it.
 	if p.Counts != CountsPublic && slices.ContainsFunc(m.Given, func(name string) bool { return !slices.Contains(m.Terms, name) }) {
 		return bound, nil
 	}
@@ -136,8 +137,8 @@ func (p *Request) sensitivity(m ctfile.Measure, bounds, given map[string]*big.In
 	return s, nil
 }
 
-// calibrate chooses the noise of one quantity of sensitivity D, of which there are so many in a record, so that all of them
-// together keep the guarantee for a person in K records, whose weight is W at most.
+// calibrate chooses the noise of one quantity of sensitivity D, with `parts` of them in a record. All of them together
+// then keep the guarantee for a person in K records, whose weight is at most W.
 //
 // Laplace: with scale b each number costs W·D/b for each record; K records of `parts` numbers cost K·parts times that.
 // Gaussian, central: all K records may be in one sum, which the person changes by K·W·D: ρ is parts·(K·W·D)²/(2σ²). Local:
@@ -164,7 +165,7 @@ func (n *Noise) calibrate(d *big.Int, parts, weight int64) (noise.Distribution, 
 	return noise.NewGaussian(variance)
 }
 
-// Tails are what noise adds to the bounds of quantities, by name: of nothing, without noise.
+// Tails are what noise adds to the bounds of quantities, by name. Without noise there are none.
 func (n *Noise) Tails() map[string]codec.Bound {
 	if n == nil {
 		return nil

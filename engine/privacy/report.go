@@ -31,7 +31,7 @@ func summary(place, mechanism string, g noise.Guarantee, delta *big.Rat, p Reque
 	return r
 }
 
-// Report tells of the noise with so many terms in each number.
+// Report describes the noise with so many terms in each number.
 func (n *Noise) Report(terms int64) *job.PrivacyReport {
 	if n == nil {
 		return nil
@@ -91,7 +91,7 @@ func CheckShares(file string, n *ctfile.Noise) error {
 	return nil
 }
 
-// OfTable tells of the noise that an encrypted table came with; nil of a table without.
+// OfTable describes the noise that an encrypted table came with; nil for a table without.
 func OfTable(file string, t *ctfile.Table) (*job.PrivacyReport, error) {
 	n := t.Noise
 	if n == nil {

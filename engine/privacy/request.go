@@ -54,7 +54,7 @@ const (
 // Wanted reports whether there is anything to do.
 func (p *Request) Wanted() bool { return p.Noise != "" }
 
-// CheckFlags refuses what makes no sense in any place, and fills in defaults.
+// CheckFlags refuses combinations that make no sense in any place, and fills in defaults.
 func (p *Request) CheckFlags(places ...string) error {
 	if !p.Wanted() {
 		for _, x := range []struct {
@@ -107,7 +107,7 @@ func (p *Request) CheckFlags(places ...string) error {
 	return err
 }
 
-// leastShared is the ρ down to which noise.Share keeps it.
+// leastShared is the smallest ρ that noise.Share keeps.
 var leastShared = big.NewRat(1, 1<<62).Mul(big.NewRat(1, 1<<62), big.NewRat(1, 1<<8))
 
 // promise is what the parameters guarantee, and the δ at which it is reported: nil for a pure guarantee.

@@ -12,8 +12,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
-// Describe reads a file once, in pieces, and returns its size and digest and, of an encrypted table, what its footer says.
-// It holds one buffer of a MiB.
+// Describe reads a file once, in pieces, and returns its size and digest. For an encrypted table it also returns what
+// its footer says. It holds one buffer of a MiB.
 func Describe(ctx context.Context, fs blob.FS, path string) (File, error) {
 	f, err := fs.Open(ctx, path)
 	if err != nil {
@@ -54,7 +54,7 @@ func digestOf(ctx context.Context, path string, f blob.File) (string, error) {
 // measuresMax is how many measures of a table a receipt lists.
 const measuresMax = 64
 
-// describeTable adds what a file says of itself if it is an encrypted table. Whatever else the file is, it is one by its digest alone.
+// describeTable adds the footer of an encrypted table. Any other file is described by its digest alone.
 func describeTable(ctx context.Context, fs blob.FS, d *File) error {
 	if blob.Ext(d.Path) != ".parquet" {
 		return nil

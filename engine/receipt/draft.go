@@ -9,7 +9,7 @@ import (
 // Draft is the file of a receipt that is not signed yet.
 type Draft struct{ upload blob.Upload }
 
-// Create begins the file of a receipt, before the job that it will be about, so that what stands in its way is said then.
+// Create begins the file of a receipt, before the job that it will be about, so that an obstacle is reported at once.
 func Create(ctx context.Context, fs blob.FS, name string, overwrite bool) (*Draft, error) {
 	u, err := fs.Create(ctx, name, blob.CreateOptions{Overwrite: overwrite})
 	if err != nil {

@@ -51,9 +51,9 @@ func (r *Receipt) Sign(s *Signer) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// Parse reads a receipt and checks its signature, by trusted or, when that is nil, by the key that the receipt names
-// itself: then it shows only that nothing was changed since somebody signed it. name is for errors, which are
-// *column.InputError.
+// Parse reads a receipt and checks its signature, by the key `trusted`. If that is nil, it uses the key that the
+// receipt names itself: this shows only that nothing was changed since somebody signed it. name is for errors, which
+// are *column.InputError.
 func Parse(name string, data []byte, trusted *PublicKey) (*Receipt, error) {
 	r, err := parse(data, trusted)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // Version is the version of the receipt's format.
 const Version = 1
 
-// Receipt is what a job that ended well did. All its names of files are as the job's user gave them.
+// Receipt describes what a job that ended well did. All its names of files are as the job's user gave them.
 type Receipt struct {
 	Job      string // the name of a job of several steps; "" for a single command
 	Steps    []Step // in order; at least one

@@ -15,12 +15,12 @@ import (
 	"github.com/cipherfold/cipherfold/io/blob"
 )
 
-// Recorder is a file system that remembers what a job reads and writes on the one below it, with digests. Outputs are digested
-// as they are written. Inputs are read once more, before the first output gets its name: if one is no longer what the
-// job read, the output is not committed and the error says which.
+// Recorder is a file system that records what a job reads and writes on the one below it, with digests. Outputs are
+// digested as they are written. Inputs are read once more, before the first output gets its name. If one is no longer
+// what the job read, the output is not committed and the error says which.
 //
-// Whether a file is still the same is told by its Version, where the file below has such a method, else by inode, size
-// and time of modification, where it has Stat; other files are digested when they are opened, too.
+// A changed file is recognised by its Version, where the file below has such a method, else by inode, size and time of
+// modification, where it has Stat. Other files are digested when they are opened, too.
 type Recorder struct {
 	blob.FS
 	threads int
@@ -51,7 +51,7 @@ func NewRecorder(fs blob.FS, threads int) *Recorder {
 	return &Recorder{FS: fs, threads: max(threads, 1), inputs: map[string]*recorded{}, secret: map[string]bool{}}
 }
 
-// Secret says of files that they are none of a receipt's business, not even by their digests: keys, passphrases.
+// Secret keeps files out of a receipt, even their digests: keys, passphrases.
 func (r *Recorder) Secret(names ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,7 +79,7 @@ func (r *Recorder) Open(ctx context.Context, name string) (blob.File, error) {
 	return f, nil
 }
 
-// see notes a file at its first opening, and refuses one that was another then.
+// see notes a file at its first opening, and refuses one that has changed since then.
 func (r *Recorder) see(ctx context.Context, name string, f blob.File) error {
 	now, err := identify(ctx, name, f)
 	if err != nil {
@@ -110,7 +110,7 @@ func identify(ctx context.Context, name string, f blob.File) (identity, error) {
 	return id, err
 }
 
-// same refuses a file that is no longer what it was.
+// same refuses a file that has changed.
 func (id identity) same(name string, now identity) error {
 	if id.size != now.size {
 		return changed(name, "it is %d bytes long and was %d", now.size, id.size)
@@ -265,8 +265,9 @@ func (d *recordedDir) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Files returns the inputs, in the order in which they were first opened, and the outputs, in the order in which they were
-// committed: what encrypted tables say of themselves is in it; how many rows others have, only who read them knows.
+// Files returns the inputs, in the order in which they were first opened, and the outputs, in the order in which they
+// were committed. It includes the footers of encrypted tables. The numbers of rows of other files are known only to
+// their reader.
 func (r *Recorder) Files(ctx context.Context) (inputs, outputs []File, err error) {
 	if err := r.settle(ctx); err != nil {
 		return nil, nil, err

@@ -77,9 +77,9 @@ func DefaultKeyFile() (string, error) {
 // PublicSuffix is added to the name of a key's file to name that of its public part.
 const PublicSuffix = ".pub"
 
-// LoadOrCreateSigner reads the signing key of a file (PKCS #8, PEM). Where there is no such file it makes a key: path, with mode
-// 0600, and beside it path + PublicSuffix for those who are to check its signatures. Of several programs that do so
-// at a time one makes the key and all use it.
+// LoadOrCreateSigner reads the signing key of a file (PKCS #8, PEM). If there is no such file it makes a key: path,
+// with mode 0600, and beside it path + PublicSuffix for those who check its signatures. If several programs do so at
+// the same time, one makes the key and all use it.
 func LoadOrCreateSigner(ctx context.Context, path string) (*Signer, error) {
 	s, err := loadSigner(ctx, path)
 	if !errors.Is(err, blob.ErrNotFound) {
@@ -105,7 +105,7 @@ func LoadOrCreateSigner(ctx context.Context, path string) (*Signer, error) {
 		return nil, err
 	}
 	s = &Signer{key: key, File: path, Created: true}
-	// A public part that is there belongs to a key that is gone.
+	// An existing public part belongs to a key that is gone.
 	return s, writeFile(ctx, disk, path+PublicSuffix, s.Public().pem(), blob.CreateOptions{Overwrite: true})
 }
 
@@ -161,7 +161,7 @@ func ReadPublicKey(ctx context.Context, fs blob.FS, path string) (*PublicKey, er
 	return &k, nil
 }
 
-// keyBytesMax is far above the size of any key file.
+// keyBytesMax is well above the size of any key file.
 const keyBytesMax = 64 << 10
 
 func readPEM(ctx context.Context, fs blob.FS, path string) (*pem.Block, error) {

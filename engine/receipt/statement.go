@@ -91,7 +91,7 @@ const (
 	stringsMax = 2_000_000
 )
 
-// statement puts a receipt into the form in which it is written.
+// statement turns a receipt into the form in which it is written.
 func (r *Receipt) statement() statement {
 	return statement{
 		Type: statementType, PredicateType: predicateType, Subject: resources(r.Outputs),
@@ -135,7 +135,7 @@ func timeText(t time.Time) string { return t.UTC().Format(timeForm) }
 
 const timeForm = "2006-01-02T15:04:05.000Z"
 
-// readStatement is the way back. What is accepted is what statement would write, byte for byte.
+// readStatement is the inverse. It accepts exactly what statement would write, byte for byte.
 func readStatement(payload []byte) (*Receipt, error) {
 	var s statement
 	if err := decodeJSON(payload, &s); err != nil {
@@ -216,7 +216,7 @@ func parseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// validate checks what every receipt says, when it is signed and when it is read.
+// validate checks the rules for every receipt, when it is signed and when it is read.
 func (r *Receipt) validate() error {
 	if len(r.Steps) == 0 {
 		return errors.New("there is no step")

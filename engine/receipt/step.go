@@ -4,7 +4,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
-// StepOf is the step that a job's report tells of, without its files and times.
+// StepOf is the step that a job's report describes, without its files and times.
 func StepOf(verb string, parameters map[string]Values, r *job.Report) Step {
 	key := Key(r.Key)
 	s := Step{

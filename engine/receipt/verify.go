@@ -17,7 +17,7 @@ import (
 // VerifyOptions say against what a receipt is checked.
 type VerifyOptions struct {
 	Name        string     // of the receipt, for errors
-	PublicKey   *PublicKey // of whoever must have signed it; nil takes the key that the receipt names itself
+	PublicKey   *PublicKey // of the required signer; nil takes the key that the receipt names itself
 	Base        string     // directory that relative names start from; "" is the current one
 	SkipInputs  bool       // inputs that are not there are left out
 	SkipOutputs bool       // so are outputs
@@ -60,9 +60,9 @@ const (
 	Skipped Status = "not checked" // missing, and may be
 )
 
-// Verify checks a receipt's signature and then every file that it names: that it is there, its size, its digest and, of
-// an encrypted table, that its footer says what the receipt says. What is wrong is an error that names the first such file, and the
-// report, when there is one, tells of all. It holds a MiB for each thread.
+// Verify checks a receipt's signature and then every file that it names: that it is there, its size and its digest.
+// The footer of an encrypted table must say what the receipt says. An error names the first file that is wrong; the
+// report, when there is one, covers all. It holds a MiB for each thread.
 func Verify(ctx context.Context, fs blob.FS, data []byte, o VerifyOptions) (*Report, error) {
 	r, err := Parse(o.Name, data, o.PublicKey)
 	if err != nil {
@@ -99,7 +99,7 @@ func (o VerifyOptions) place(name string) string {
 	return filepath.Join(o.Base, name)
 }
 
-// run checks one file. Its error is one that says nothing about the file, such as an interruption.
+// run checks one file. Its error, such as an interruption, is not about the file.
 func (c *Check) run(ctx context.Context, fs blob.FS, o VerifyOptions) error {
 	place := o.place(c.File.Path)
 	f, err := fs.Open(ctx, place)

@@ -27,13 +27,13 @@ func (s *Scaled) Resize(n int) {
 	s.V, s.Ok = s.V[:n], s.Ok[:n]
 }
 
-// ScaleColumn converts a column of a batch. Every value that is no number, has more decimals than declared or exceeds
-// the measure's bound (when it has one) is refused with its place.
+// ScaleColumn converts a column of a batch. Every value that is not a number, has more decimals than declared or
+// exceeds the measure's bound (when it has one) is refused with its place.
 func ScaleColumn(dst *Scaled, b column.Batch, at int, m Measure) error {
 	return ScaleArray(dst, b, b.Column(at), m)
 }
 
-// ScaleArray is scaleColumn of values that stand for the rows of b.
+// ScaleArray is ScaleColumn for values that belong to the rows of b.
 func ScaleArray(dst *Scaled, b column.Batch, arr arrow.Array, m Measure) error {
 	n := int(b.NumRows())
 	dst.Resize(n)

@@ -19,8 +19,9 @@ const (
 	Blocks  = "blocks"  // one row per block of consecutive records; each measure has its own ciphertexts
 )
 
-// LayOut places the quantities of measures in ciphertexts of keyBits-bit keys: it fills in the columns, measures and
-// block size of t, whose Layout and MaxAdds are given. Noise makes the bound of a quantity larger by its tail. Every sum is shown to fit before anything is encrypted.
+// LayOut places the quantities of measures in ciphertexts of keyBits-bit keys. It fills in the columns, measures and
+// block size of t, whose Layout and MaxAdds are given. Noise makes the bound of a quantity larger by its tail. Every
+// sum is shown to fit before anything is encrypted.
 func LayOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]Quantity, tails map[string]codec.Bound) error {
 	type slot struct {
 		Quantity
@@ -97,7 +98,7 @@ func Names(measures []Measure, indices []int) []string {
 	return out
 }
 
-// A plan is a table's layout made ready for packing and unpacking: for every ciphertext column, what its slots hold.
+// A plan is a table's layout prepared for packing and unpacking: for every ciphertext column, what its slots hold.
 type Plan struct {
 	Records int // per row of the table
 	Columns []packedColumn

@@ -1,4 +1,4 @@
-// Package slots places measures in plaintext slots: it reads what a measure is, scales values to exact integers, and decides
+// Package slots places measures in plaintext slots. It reads measures, scales values to exact integers, and decides
 // which quantity is in which slot of which ciphertext, so that no sum can leave its slot.
 package slots
 
@@ -17,11 +17,11 @@ import (
 type Measure struct {
 	Name     string
 	Decimals int   // a value times 10^Decimals is an integer
-	Bound    int64 // and at most this in magnitude; 0 means that a first pass over the source finds it
+	Bound    int64 // and at most this in magnitude; 0: a first pass over the source finds it
 	Prepare  Preparation
 }
 
-// AllColumns is the name that stands for every column that is no id.
+// AllColumns is the name that means every column that is not an id.
 const AllColumns = "*"
 
 // ParseMeasure reads NAME[:decimals=D][:max=M] and further settings (Preparation), in any order. M bounds the prepared value:
@@ -113,9 +113,9 @@ type Quantity struct {
 	Terms, Given []int
 }
 
-// Quantities lists, tuple by tuple, what has to be summed. A measure needs its sum and count, with a square also the sum
-// of squares. A product needs, over the records that have both, the five sums and the count that a covariance and a
-// correlation are made of: sums over records that miss the other measure would be of another population.
+// Quantities lists, tuple by tuple, what must be summed. A measure needs its sum and count, with a square also the sum
+// of squares. A product needs the five sums and the count that a covariance and a correlation are made of, over the
+// records that have both measures. Sums over records that miss the other measure would be of another population.
 func Quantities(measures []Measure, squares []string, products [][2]string) ([][]Quantity, error) {
 	index := map[string]int{}
 	for i, m := range measures {

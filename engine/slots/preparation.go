@@ -12,15 +12,16 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/codec"
 )
 
-// Preparation is what is done to the values of a measure before they are encrypted, in the order of the fields. The zero
-// value leaves them as they are. Owners who fuse must declare the same: the table's footer says it, and Fuse compares.
+// Preparation is what is done to the values of a measure before they are encrypted, in the order of the fields. The
+// zero value leaves them as they are. Owners who fuse must declare the same. The table's footer has it, and fuse
+// compares.
 //
 // Without TPM, Log2 and ZScore values stay the exact decimals they are. With one of them they are read as doubles
-// (IEEE 754 binary64), every step is one correctly rounded operation on doubles (Log2: see log2), and the result times
-// 10^decimals is rounded to the nearest integer, ties to even: the same bits on every machine.
+// (IEEE 754 binary64). Every step is one correctly rounded operation on doubles (Log2: see log2). The result times
+// 10^decimals is rounded to the nearest integer, ties to even. So every machine gets the same bits.
 type Preparation struct {
 	Unit    string   // what the values are in, such as TPM: noted and compared, nothing is converted
-	Levels  string   // TEXT=NUMBER|TEXT=NUMBER...: the values are these texts, and stand for the numbers; others are refused
+	Levels  string   // TEXT=NUMBER|TEXT=NUMBER...: the values are these texts, which mean the numbers; others are refused
 	Range   Interval // refuse values outside
 	TPM     bool     // times 10^6, divided by the sum of the column: every owner's column then sums up to a million
 	Log2    bool     // log2(x + 1)
@@ -136,7 +137,7 @@ func parseLevels(text string) (string, error) {
 	return strings.Join(out, "|"), nil
 }
 
-// levels returns the numbers that texts stand for, as they are written.
+// levels returns the numbers that texts mean, as they are written.
 func (p *Preparation) LevelValues() map[string]string {
 	out := map[string]string{}
 	for _, level := range strings.Split(p.Levels, "|") {

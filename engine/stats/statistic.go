@@ -25,8 +25,8 @@ type Statistic struct {
 	append func(b array.Builder, sum func(quantity int) codec.Int)
 }
 
-// ForTable derives the columns of a result from what a table sums. A table that lacks a sum which another one needs was
-// not made by Encrypt.
+// ForTable derives the columns of a result from the sums of a table. A table that lacks a sum which another one needs
+// was not made by this program.
 func ForTable(t *ctfile.Table) ([]Statistic, error) {
 	find := func(terms, given []string) int {
 		return slices.IndexFunc(t.Measures, func(m ctfile.Measure) bool { return slices.Equal(m.Terms, terms) && slices.Equal(m.Given, given) })

@@ -15,7 +15,7 @@ type Block struct {
 type rows interface {
 	key(i int) []byte
 	counts(i int) (records, adds int64)
-	// sum returns the product in a slot of row i and its factors: none when it is missing.
+	// sum returns the product in a slot of row i and its number of factors, 0 when the sum is missing.
 	sum(i, slot int) ([]byte, uint32)
 }
 

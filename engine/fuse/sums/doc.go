@@ -1,12 +1,12 @@
 // Package sums adds up ciphertexts by key: any number of rows with any number of distinct keys, in a stated amount of
 // memory, with the result in ascending order of the keys.
 //
-// Rows come in one of two ways. Those of inputs in no particular order go into a [Table], which holds for every key how
-// many records and additions it has and a product of ciphertexts for each of its slots. When its memory is used up, the
-// largest part of it is sorted and written to an anonymous file as a run, and starts anew. Inputs that are in ascending
-// order already are a [Source] as they are. In the end [Merge] brings together what the table holds, its runs, and sorted
-// inputs: equal keys are multiplied on all workers, and what comes out goes on in batches, to an encrypted table or to a
-// run file ([CreateFile]) that another process merges later.
+// Rows come in one of two ways. Rows of inputs in no particular order go into a [Table]. For every key it holds the
+// number of records and additions, and a product of ciphertexts for each of its slots. When its memory is used up, the
+// largest part of it is sorted and written to an anonymous file as a run, and starts empty. Inputs that are already in
+// ascending order are a [Source] as they are. In the end [Merge] combines what the table holds, its runs, and sorted
+// inputs. Equal keys are multiplied on all workers. The results are delivered in batches, to an encrypted table or to
+// a run file ([CreateFile]) that another process merges later.
 //
 // # Keys
 //
@@ -20,7 +20,7 @@
 //
 // # Memory
 //
-// Tables, runs being read, and rows being multiplied live in pieces of one [Pool], which is never exceeded. What lies
-// beside it has a bound that does not depend on the number of rows: for each worker, the rows of two batches; for each run
-// 12 bytes for every piece that it was written in.
+// Tables, runs being read, and rows being multiplied live in pieces of one [Pool], which is never exceeded. Other
+// memory has a bound that does not depend on the number of rows: for each worker, the rows of two batches; for each
+// run, 12 bytes for every piece that it was written in.
 package sums

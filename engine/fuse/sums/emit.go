@@ -14,8 +14,8 @@ type Encoded struct {
 	rows   int
 }
 
-// emitBlocks makes a worker that encodes what was merged, in blocks of up to `most` bytes: the products as they are, or, to
-// be kept, as ciphertexts.
+// emitBlocks makes a worker that encodes what was merged, in blocks of up to `most` bytes. The products are written as
+// they are, or as ciphertexts if they are to be kept.
 func emitBlocks(s Shape, most int, finish bool) (func(ctx context.Context, m *Merged) (Encoded, error), error) {
 	f := NewFinisher(s)
 	var ct [][]byte // per slot
@@ -52,7 +52,7 @@ func (r *mergedRows) key(i int) []byte                   { return (*Merged)(r).K
 func (r *mergedRows) counts(i int) (records, adds int64) { return (*Merged)(r).Counts(i) }
 func (r *mergedRows) sum(i, slot int) ([]byte, uint32)   { return (*Merged)(r).Sum(i, slot) }
 
-// Finisher makes ciphertexts of products. It serves one goroutine at a time.
+// Finisher turns products into ciphertexts. It serves one goroutine at a time.
 type Finisher struct {
 	mult     *paillier.Multiplier
 	products [][]byte
@@ -90,8 +90,8 @@ func (r *finishedRows) sum(i, slot int) ([]byte, uint32) {
 	return r.ct[slot][i*r.size : (i+1)*r.size], 1
 }
 
-// Consolidate merges those of the sources that read runs, the shortest first, into longer runs until no more are left than
-// the pool lets be merged at once.
+// Consolidate merges those of the sources that read runs, the shortest first, into longer runs. It stops when the pool
+// allows the rest to be merged at once.
 func (r *Runs) Consolidate(ctx context.Context, sources []Source, pool *Pool, threads int) ([]Source, error) {
 	var runs []stored
 	var rest []Source

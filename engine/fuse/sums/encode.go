@@ -17,7 +17,7 @@ import (
 //	for each row and slot: factors       4 bytes; 0 when the sum is missing
 const blockHeader = 16
 
-// metaBytes is what a row takes beside its key and sums.
+// metaBytes is the size of a row besides its key and sums.
 func metaBytes(slots int) int { return 4 + 8 + 8 + 4*slots }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -110,7 +110,7 @@ func (w *FileWriter) block(b []byte) error {
 	return w.write(b)
 }
 
-// Append writes rows of ciphertexts as they are. Their keys ascend, from those before on.
+// Append writes rows of ciphertexts as they are. Their keys ascend, also across calls.
 func (w *FileWriter) Append(r *Rows) error {
 	e := newEncoder(w.shape, w.shape.pieceBytes())
 	for i := range r.Keys.Len() {
@@ -156,7 +156,7 @@ type File struct {
 	end  int64 // and end
 }
 
-// OpenFile opens a run file. What is wrong with it is an *column.InputError.
+// OpenFile opens a run file. An error in it is an *column.InputError.
 func OpenFile(ctx context.Context, fs blob.FS, path string) (*File, error) {
 	f, err := fs.Open(ctx, path)
 	if err != nil {
@@ -169,8 +169,7 @@ func OpenFile(ctx context.Context, fs blob.FS, path string) (*File, error) {
 	return out, nil
 }
 
-// Refuse makes of an ErrDamaged an *column.InputError that names the file;
-// other errors are returned as they are.
+// Refuse turns an ErrDamaged into an *column.InputError that names the file. Other errors are returned as they are.
 func (f *File) Refuse(err error) error {
 	if errors.Is(err, ErrDamaged) {
 		return &column.InputError{File: f.path, Cause: err, Hint: runHint}

@@ -4,8 +4,8 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// folder multiplies the ciphertexts of groups, in pairs, then the products in pairs, and so on: every step has as many
-// independent products as can be, of whatever groups.
+// folder multiplies the ciphertexts of groups in pairs, then the products in pairs, and so on. So every step has as
+// many independent products as possible, across all groups.
 type folder struct {
 	mult *paillier.Multiplier
 	size int
@@ -62,8 +62,8 @@ func (f *folder) add(group int, row []byte, factors uint32) error {
 	return nil
 }
 
-// fold sets products[g] and factors[g] to the product of group g and its number of factors, 0 when nothing was added to it.
-// Products are rows that were given or scratch.
+// fold sets products[g] and factors[g] to the product of group g and its number of factors, 0 when nothing was added
+// to it. Products are given rows or scratch.
 func (f *folder) fold(products [][]byte, factors []uint32) error {
 	clear(products)
 	clear(factors)

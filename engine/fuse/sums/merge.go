@@ -18,16 +18,17 @@ type Merge[Out any] struct {
 	Pool    *Pool
 	Threads int
 
-	// Over says of a key's records and additions so far whether these are more than it may have, and Refuse makes the error
-	// of that. Keep says, of all its records and additions, whether it is wanted. Nil means never, *OverError, and always.
+	// Over reports whether a key's records and additions so far exceed its limit, and Refuse makes the error for that.
+	// Keep reports whether a key with all its records and additions is wanted. Nil means never, *OverError, and
+	// always.
 	Over   func(records, adds int64) bool
 	Refuse func(over *OverError) error
 	Keep   func(records, adds int64) bool
 
-	// Emit makes a worker that turns keys and their sums into what is put out. It copies what it keeps.
+	// Emit makes a worker that turns keys and their sums into results. It copies what it keeps.
 	Emit func() (func(ctx context.Context, rows *Merged) (Out, error), error)
-	// Put takes what was put out, in the order of the keys, from one goroutine. Discard is given what is not put out because
-	// the merge failed.
+	// Put receives the results, in the order of the keys, from one goroutine. Discard receives those that are not put
+	// because the merge failed.
 	Put     func(ctx context.Context, out Out) error
 	Discard func(out Out)
 
@@ -73,8 +74,8 @@ type batch struct {
 	info    []mergedKey // of each key
 	members []member
 	blocks  []*Block // held
-	head    bool     // rows of the first key are in the batch before, too
-	tail    bool     // rows of the last key are in the batch that follows, too
+	head    bool     // the batch before also has rows of the first key
+	tail    bool     // the next batch also has rows of the last key
 }
 
 // member is a row of a block that belongs to a key of the batch.
@@ -315,7 +316,7 @@ type piece[Out any] struct {
 	filled     bool // there is an out
 }
 
-// loose is a key of which not all rows were in one batch.
+// loose is a key whose rows were not all in one batch.
 type loose struct {
 	info     mergedKey
 	key      []byte
@@ -397,7 +398,7 @@ func (m *Merged) loose(i int) *loose {
 	return l
 }
 
-// stitcher brings together the keys of which not all rows were in one batch.
+// stitcher combines the keys whose rows were not all in one batch.
 type stitcher[Out any] struct {
 	*mergeWorker[Out]
 	open *loose

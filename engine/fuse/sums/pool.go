@@ -57,7 +57,7 @@ func NewPool(memory int64, s Shape) *Pool {
 	return &Pool{size: size, total: total, rest: total}
 }
 
-// Shrink leaves the pool no more than `memory` bytes, or as much as is in use, and gives the rest back to the system.
+// Shrink limits the pool to `memory` bytes, or to what is in use, and returns the rest to the system.
 func (p *Pool) Shrink(memory int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,15 +151,16 @@ func (p *Pool) put(b []byte) {
 	p.give(1)
 }
 
-// A merge of k runs holds a piece of each and has the next one ready. Beside these it holds, until their batches are done, the
-// pieces whose rows are in batches in flight: of each run one that was begun before, and as many as the batches are long. So
-// that it never waits for itself, the runs are at most a quarter of the pieces, which leaves a quarter for the batches.
+// A merge of k runs holds a piece of each and has the next one ready. It also holds, until their batches are done, the
+// pieces whose rows are in batches in flight: one of each run that was begun before, and as many as the batches are
+// long. So that it never waits for itself, the runs are at most a quarter of the pieces, which leaves a quarter for
+// the batches.
 
 // FanIn is how many runs can be merged at once.
 func (p *Pool) FanIn() int { return p.total / 4 }
 
-// batchBytes is how many bytes of sums are multiplied together: of each batch in flight, of which twice as many as there are
-// workers and two more can be, and which can be twice as long. Pieces are not quite full.
+// batchBytes is how many bytes of sums are multiplied together in one batch. There can be twice as many batches in
+// flight as workers and two more, and a batch can be twice as long. Pieces are not quite full.
 func (p *Pool) batchBytes(workers int) int {
 	const most = 1 << 20
 	return min(most, p.total*p.size/(10*(2*workers+2)))

@@ -121,7 +121,7 @@ func (r *Runs) write(ctx context.Context, p *part) error {
 	return nil
 }
 
-// appendRow adds a row to a block unless it would become too long, or says that it did not.
+// appendRow adds a row to a block and returns true, unless the block would become too long.
 func appendRow(e *encoder, from rows, i int) bool {
 	key, sums := from.key(i), 0
 	for slot := range e.slots {

@@ -15,13 +15,13 @@ type Shape struct {
 
 func (s Shape) size() int { return s.Key.CiphertextSize() }
 
-// rowBytes is the most that a key of some length with all its sums takes, in a table or a block of its own.
+// rowBytes is the largest size of a key of some length with all its sums, in a table or a block of its own.
 func (s Shape) rowBytes(key int) int {
 	return max(entryBytes(s.Slots, key)+s.Slots*roundUp(s.size()), blockHeader+metaBytes(s.Slots)+key+s.Slots*s.size())
 }
 
-// refactorAt is the number of factors from which on a product is made a ciphertext, of one factor, before it is multiplied:
-// far fewer than a product may have, and so many that it costs nothing.
+// refactorAt is the number of factors from which on a product becomes a ciphertext, of one factor, before it is
+// multiplied. It is far below what a product may have, and so large that the conversion costs nothing.
 const refactorAt = 1 << 20
 
 // SumError is a ciphertext that was refused.
@@ -43,5 +43,5 @@ type OverError struct {
 
 func (e *OverError) Error() string { return fmt.Sprintf("a key takes %d additions", e.Adds) }
 
-// ErrDamaged is a run that is not as it was written.
+// ErrDamaged is a run that differs from what was written.
 var ErrDamaged = errors.New("a run of partial sums is damaged")

@@ -102,8 +102,8 @@ func (s *shard) find(hash uint32, key []byte) (e entry, found bool) {
 	}
 }
 
-// touch reads the beginnings of the entries where some keys are likely to be, so that they are in the cache when they are
-// looked up: in a large table every look-up waits for memory, and these loads wait all at once. It returns a number that
+// touch reads the beginnings of the entries where some keys are likely to be, so that they are in the cache for the
+// look-up. In a large table every look-up waits for memory, and these loads wait all at once. It returns a number that
 // depends on all of them, so that none is left out.
 func (s *shard) touch(hashes []uint32, refs []uint32) (sum byte) {
 	if s.count == 0 {
@@ -208,7 +208,7 @@ func (e entry) setAdds(n int64)    { binary.NativeEndian.PutUint64(e[atAdds:], u
 func (e entry) place(slot int) uint32   { return binary.NativeEndian.Uint32(e[atSlots+8*slot:]) }
 func (e entry) factors(slot int) uint32 { return binary.NativeEndian.Uint32(e[atSlots+8*slot+4:]) }
 
-// hasPlace: an entry comes before its sums, so that none is at 0.
+// hasPlace: an entry comes before its sums, so no sum is at 0.
 func (e entry) hasPlace(slot int) bool { return e.place(slot) != 0 }
 
 func (e entry) setPlace(slot int, ref uint32) { binary.NativeEndian.PutUint32(e[atSlots+8*slot:], ref) }

@@ -5,7 +5,7 @@ import "context"
 // Source delivers rows in ascending order of their keys; those of equal keys follow each other. It serves one goroutine at
 // a time.
 type Source interface {
-	// Next returns the next block, which the caller releases, or io.EOF. After an error it is good only for Close.
+	// Next returns the next block, which the caller releases, or io.EOF. After an error only Close may be called.
 	Next(ctx context.Context) (*Block, error)
 
 	// Close frees what the source holds, once all its blocks are released.

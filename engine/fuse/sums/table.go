@@ -26,8 +26,8 @@ type Table struct {
 // shardsPerWorker keep workers from waiting for each other.
 const shardsPerWorker = 4
 
-// NewTable makes a table for some workers whose runs go to `runs`. over says of a key's records and additions so far
-// whether these are more than it may have.
+// NewTable makes a table for some workers, with its runs in `runs`. over reports whether a key's records and additions
+// so far exceed its limit.
 func NewTable(s Shape, pool *Pool, runs *Runs, workers int, over func(records, adds int64) bool) *Table {
 	t := &Table{shape: s, pool: pool, runs: runs, over: over, seed: maphash.MakeSeed()}
 	n := 1
@@ -58,7 +58,7 @@ type Worker struct {
 	products [][][]byte
 	factors  [][]uint32
 	order    []int32 // the different keys, by shard
-	first    []int   // of each shard: where those begin in order that are not added yet,
+	first    []int   // of each shard: where its keys begin in order that are not added yet,
 	last     []int   // and where it ends
 	sums     [][]byte
 	dst, src [][]byte
@@ -128,7 +128,7 @@ func (w *Worker) Add(ctx context.Context, r *Rows) error {
 	return nil
 }
 
-// sumError gives a kernel's error about a slot's ciphertexts its place.
+// sumError adds the place to a kernel's error about a slot's ciphertexts.
 func sumError(slot int, err error) error {
 	var bad *paillier.CiphertextError
 	if errors.As(err, &bad) {
@@ -172,7 +172,7 @@ func (w *Worker) distinguish(keys *Keys) {
 	}
 }
 
-// multiply makes the products of a slot for the different keys.
+// multiply computes the products of a slot for the different keys.
 func (w *Worker) multiply(slot int, ct []byte) error {
 	if ct == nil {
 		w.products[slot] = w.products[slot][:0]
@@ -225,8 +225,8 @@ func (w *Worker) assign() {
 	}
 }
 
-// fill adds keys of shard number i, which is locked, until they are all added or there is no memory: those from first[i] on
-// are left.
+// fill adds keys of shard number i, which is locked, until they are all added or there is no memory. Those from
+// first[i] on are left.
 func (w *Worker) fill(s *shard, i int, r *Rows) error {
 	w.dst, w.src = w.dst[:0], w.src[:0]
 	for touched := w.first[i]; w.first[i] < w.last[i]; w.first[i]++ {
@@ -298,7 +298,7 @@ func (w *Worker) put(s *shard, g int, r *Rows) (fits bool, err error) {
 	return true, nil
 }
 
-// makeRoom writes the largest shard as a run and gives its memory back, or waits until somebody else has done so.
+// makeRoom writes the largest shard as a run and frees its memory, or waits until another worker has done so.
 func (t *Table) makeRoom(ctx context.Context) error {
 	for {
 		var victim *shard
@@ -326,9 +326,9 @@ func (t *Table) makeRoom(ctx context.Context) error {
 	}
 }
 
-// Sources ends the adding and returns what the table holds, as sources to be merged. When it was never full and takes no
-// more than `most` bytes, these are its shards where they are; else the runs, after the rest has been written as well, and
-// its memory is free.
+// Sources ends the adding and returns what the table holds, as sources to be merged. If it was never full and takes no
+// more than `most` bytes, these are its shards in place. Otherwise the rest is written as well, its memory is freed,
+// and they are the runs.
 func (t *Table) Sources(ctx context.Context, workers int, most int64) ([]Source, error) {
 	var parts []*part
 	for _, s := range t.shards {
