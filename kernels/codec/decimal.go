@@ -43,7 +43,7 @@ func ParseDecimal(text string, decimals int) (int64, error) {
 		s = s[1:]
 	}
 	var mantissa uint64
-	digits, fraction, zeros := 0, 0, 0 // number of digits 0 not yet multiplied in, so that trailing ones cost nothing
+	digits, fraction, zeros := 0, 0, 0 // zeros: digits 0 not yet multiplied in, so that trailing ones cost nothing
 	point, overflow := false, false
 	i := 0
 	for ; i < len(s); i++ {
