@@ -74,10 +74,11 @@ func (s *setup) testPlan(t *testing.T) {
 			if got := powers(again.Table()); again.Layout() != plan.Layout() || !bytes.Equal(got, want) {
 				t.Errorf("%d bits, %d bytes: the copy of a table gives other powers", bits, limit)
 			}
-			last := plan.Words(plan.Pieces() - 1)
-			for i := range last {
-				last[i] ^= 1 << 40 // a high bit of what is in the word, whole number or double
-			}
+			other := ring.PlanTable(bits, limit) // of another base: what is in words is the ring's own affair
+			other.SetBase(s.residues(1)[0].FillBytes(make([]byte, s.ring.Modulus().Size())))
+			last := plan.Pieces() - 1
+			other.Make(last)
+			copy(plan.Words(last), other.Words(last))
 			if s.m.BitLen() > 64 && bytes.Equal(powers(table), want) {
 				t.Errorf("%d bits, %d bytes: the table does not use its words", bits, limit)
 			}
