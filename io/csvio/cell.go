@@ -1,6 +1,7 @@
 package csvio
 
 import (
+	"encoding/hex"
 	"fmt"
 	"math"
 	"math/bits"
@@ -22,8 +23,8 @@ func writable(dt arrow.DataType) bool {
 		arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64,
 		arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64,
 		arrow.FLOAT32, arrow.FLOAT64, arrow.DECIMAL128,
-		arrow.STRING, arrow.LARGE_STRING,
-		arrow.DATE32, arrow.DATE64, arrow.TIMESTAMP:
+		arrow.STRING, arrow.LARGE_STRING, arrow.BINARY, arrow.FIXED_SIZE_BINARY,
+		arrow.DATE32, arrow.DATE64, arrow.TIME32, arrow.TIME64, arrow.TIMESTAMP:
 		return true
 	case arrow.DICTIONARY:
 		id := dt.(*arrow.DictionaryType).ValueType.ID()
@@ -80,6 +81,16 @@ func (w *Writer) cellOf(arr arrow.Array) cell {
 		return func(dst []byte, row int) []byte { return appendDate(dst, int64(arr.Value(row))*86400) }
 	case *array.Date64:
 		return func(dst []byte, row int) []byte { return appendDate(dst, floorDiv(int64(arr.Value(row)), 1000)) }
+	case *array.Time32:
+		unit := arr.DataType().(*arrow.Time32Type).Unit
+		return func(dst []byte, row int) []byte { return appendTime(dst, int64(arr.Value(row)), unit) }
+	case *array.Time64:
+		unit := arr.DataType().(*arrow.Time64Type).Unit
+		return func(dst []byte, row int) []byte { return appendTime(dst, int64(arr.Value(row)), unit) }
+	case *array.Binary:
+		return func(dst []byte, row int) []byte { return w.appendString(dst, hex.EncodeToString(arr.Value(row))) }
+	case *array.FixedSizeBinary:
+		return func(dst []byte, row int) []byte { return w.appendString(dst, hex.EncodeToString(arr.Value(row))) }
 	case *array.Timestamp:
 		dt := arr.DataType().(*arrow.TimestampType)
 		return func(dst []byte, row int) []byte { return appendTimestamp(dst, int64(arr.Value(row)), dt) }
@@ -156,6 +167,16 @@ func appendDecimal(dst []byte, v decimal128.Num, scale int) []byte {
 
 func appendDate(dst []byte, seconds int64) []byte {
 	return time.Unix(seconds, 0).UTC().AppendFormat(dst, time.DateOnly)
+}
+
+// appendTime appends a time of day, with as many decimals of a second as are not
+// zero. What is no time of a day is a number of seconds.
+func appendTime(dst []byte, v int64, unit arrow.TimeUnit) []byte {
+	at := time.Unix(0, 0).UTC()
+	if day := int64(24 * time.Hour / unit.Multiplier()); v < 0 || v >= day {
+		return appendDecimal(dst, decimal128.FromI64(v), map[arrow.TimeUnit]int{arrow.Millisecond: 3, arrow.Microsecond: 6, arrow.Nanosecond: 9}[unit])
+	}
+	return at.Add(time.Duration(v)*unit.Multiplier()).AppendFormat(dst, "15:04:05.999999999")
 }
 
 // appendTimestamp appends an instant as RFC 3339 in UTC, with no trailing zeros in the fraction of a second. Without a

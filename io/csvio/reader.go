@@ -1,7 +1,6 @@
 package csvio
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -13,8 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
+	"github.com/cipherfold/cipherfold/io/internal/gzipped"
 )
 
 // batchBytesMax keeps a column of a batch, with one more record, within the
@@ -31,6 +29,7 @@ type Reader struct {
 	header  []string
 	schema  *arrow.Schema
 	at      []int // the field that each column is read from
+	unread  error // of reading all columns, when two have one name
 	columns []stringColumn
 	nulls   nulls
 	rows    int64 // delivered
@@ -63,7 +62,7 @@ func (r *Reader) open(d dialect) error {
 	}
 	var src io.Reader = r.source
 	if d.gzip {
-		z, err := gzip.NewReader(bufio.NewReaderSize(r.source, bufferBytes))
+		z, err := gzipped.NewReader(r.source, bufferBytes)
 		if err != nil {
 			return r.place(err, 1)
 		}
@@ -73,15 +72,15 @@ func (r *Reader) open(d dialect) error {
 	if err := r.readHeader(); err != nil {
 		return err
 	}
-	var err error
-	if r.at, err = column.Select(r.name, r.header, r.opts.Columns); err != nil {
+	have := make([]column.Candidate, len(r.header))
+	for i, name := range r.header {
+		have[i] = column.Candidate{Field: arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true}, Type: arrow.BinaryTypes.String.String()}
+	}
+	chosen, err := column.Choose(r.name, have, nil, r.opts.Columns)
+	if err != nil {
 		return placeHeader(err)
 	}
-	fields := make([]arrow.Field, len(r.at))
-	for k, i := range r.at {
-		fields[k] = arrow.Field{Name: r.header[i], Type: arrow.BinaryTypes.String, Nullable: true}
-	}
-	r.schema = arrow.NewSchema(fields, nil)
+	r.at, r.schema, r.unread = chosen.At, chosen.Schema, placeHeader(chosen.Err)
 	r.columns = make([]stringColumn, len(r.at))
 	r.nulls = newNulls(r.opts.Nulls)
 	r.scanner.want = len(r.header)
@@ -161,6 +160,9 @@ func (r *Reader) Read(ctx context.Context) (column.Batch, error) {
 	if r.err == nil {
 		r.err = ctx.Err()
 	}
+	if r.err == nil {
+		r.err = r.unread
+	}
 	if r.err != nil {
 		return column.Batch{}, r.err
 	}
@@ -236,20 +238,21 @@ func (r *Reader) place(err error, line int64) error {
 		e.File = r.name
 		return err
 	}
-	var corrupt flate.CorruptInputError
+	const again = "Copy the file again, and compare its size or checksum with the original."
 	switch {
 	case errors.Is(err, errShrank):
 		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).AtLine(line).
 			WithHint("Read a file that nothing writes to.")
-	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
-		return column.Refuse(r.name, "%w: the compressed data breaks off", column.ErrTruncated).AtLine(line).
-			WithHint("Copy the file again, and compare its size or checksum with the original.")
-	case errors.Is(err, gzip.ErrHeader):
-		return column.Refuse(r.name, "not gzip data").AtLine(line).
-			WithHint("If the file is not compressed, drop .gz from its name.")
-	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return column.Refuse(r.name, "the compressed data is damaged: %w", err).AtLine(line).
-			WithHint("Copy the file again, and compare its size or checksum with the original.")
+	case errors.Is(err, gzipped.ErrTruncated):
+		return column.Refuse(r.name, "%w: %w", column.ErrTruncated, err).AtLine(line).WithHint(again)
+	case errors.Is(err, gzipped.ErrNot):
+		return column.Refuse(r.name, "%w, although its name ends in .gz", err).AtLine(line).
+			WithHint("If the file is text, drop .gz from its name; if not, check how it was made.")
+	case errors.Is(err, gzipped.ErrTrailing):
+		return column.Refuse(r.name, "%w", err).AtLine(line).
+			WithHint("What follows would be lost: decompress the file, see what it is, and compress the table alone.")
+	case errors.Is(err, gzipped.ErrDamaged):
+		return column.Refuse(r.name, "%w", err).AtLine(line).WithHint(again)
 	}
 	return fmt.Errorf("%s: reading near line %d: %w", r.name, line, err)
 }

@@ -166,7 +166,9 @@ func TestReadRefusals(t *testing.T) {
 		{"blank line", "a.csv", "a,b\n\n1,2\n", nil, "a.csv: row 1 (line 2): a blank line within the table", nil},
 		{"blank line before the header", "a.csv", "\na,b\n", nil, "a.csv: line 1: a blank line within the table", nil},
 		{"duplicate column", "a.csv", "a,b,a\n1,2,3\n", nil, `a.csv: line 1, column "a": duplicate column name: columns 1 and 3 are both called "a"`, column.ErrDuplicateColumn},
-		{"duplicate column, projected away", "a.csv", "a,b,a\n1,2,3\n", []string{"b"}, `a.csv: line 1, column "a": duplicate column name: columns 1 and 3 are both called "a"`, column.ErrDuplicateColumn},
+		{"duplicate column, asked for", "a.csv", "a,b,a\n1,2,3\n", []string{"b", "a"}, `a.csv: line 1, column "a": duplicate column name: columns 1 and 3 are both called "a"`, column.ErrDuplicateColumn},
+		{"empty header cells", "a.csv", "a,b,,,\n1,2,,,\n", nil, `a.csv: line 1: duplicate column name: columns 3 to 5 have no name`, column.ErrDuplicateColumn},
+		{"empty header cells here and there", "a.csv", "a,,b,\n1,,2,\n", nil, `a.csv: line 1: duplicate column name: 2 columns have no name, of which columns 2 and 4`, column.ErrDuplicateColumn},
 		{"missing column", "a.csv", "id,tpm\nx,1\n", []string{"TPM"}, `a.csv: line 1: no such column: "TPM"`, column.ErrMissingColumn},
 		{"not UTF-8", "a.csv", "id,name\nx,1\ny,M\xfcller\n", nil, `a.csv: row 2 (line 3), column "name": not valid UTF-8 (byte 0xfc)`, nil},
 		{"not UTF-8, projected away", "a.csv", "id,name\nx,M\xfcller\n", []string{"id"}, `a.csv: row 1 (line 2), column "name": not valid UTF-8 (byte 0xfc)`, nil},
@@ -176,11 +178,13 @@ func TestReadRefusals(t *testing.T) {
 		{"gzip by another name", "a.csv", good, nil, "a.csv: not delimited text: it is compressed with gzip", nil},
 		{"spreadsheet", "a.csv", "PK\x03\x04....", nil, "a.csv: not delimited text: it is a zip archive or a spreadsheet", nil},
 		{"Parquet", "a.tsv.gz", zipped("PAR1...."), nil, "a.tsv.gz: not delimited text: it is a Parquet file", nil},
-		{"text named gzip", "a.csv.gz", "id,n\nx,1\nmore to fill a header", nil, "a.csv.gz: line 1: not gzip data", nil},
+		{"text named gzip", "a.csv.gz", "id,n\nx,1\nmore to fill a header", nil, "a.csv.gz: line 1: not gzip data, although its name ends in .gz", nil},
 		{"cut in the gzip header", "a.csv.gz", good[:5], nil, "a.csv.gz: line 1: the file ends too early: the compressed data breaks off", column.ErrTruncated},
 		{"cut in the gzip trailer", "a.csv.gz", good[:len(good)-3], nil, "a.csv.gz: row 5001 (line 5002): the file ends too early: the compressed data breaks off", column.ErrTruncated},
 		{"gzip checksum", "a.csv.gz", string(damaged), nil, "a.csv.gz: row 2 (line 3): the compressed data is damaged: gzip: invalid checksum", nil},
-		{"garbage after gzip", "a.csv.gz", zipped("id,n\nx,1\n") + "0123456789", nil, "a.csv.gz: row 2 (line 3): not gzip data", nil},
+		{"garbage after gzip", "a.csv.gz", zipped("id,n\nx,1\n") + "0123456789", nil, "a.csv.gz: row 2 (line 3): something that is not gzip follows the compressed data", nil},
+		{"zeros and garbage after gzip", "a.csv.gz", zipped("id,n\nx,1\n") + "\x00\x00\x001", nil, "a.csv.gz: row 2 (line 3): something that is not gzip follows the compressed data", nil},
+		{"short text named gzip", "a.csv.gz", "id\n", nil, "a.csv.gz: line 1: not gzip data, although its name ends in .gz", nil},
 		{"garbled gzip", "a.csv.gz", string(garbled), nil, "a.csv.gz: line 1: the compressed data is damaged", nil},
 		{"another format", "a.txt", "id\n", nil, "a.txt: not a name of a delimited text file", nil},
 	} {
@@ -431,5 +435,34 @@ func TestBED(t *testing.T) {
 	}
 	if _, err := Create(ctx, &blobtest.Mem{}, "a.bed", arrow.NewSchema(nil, nil), column.WriteOptions{}); err == nil {
 		t.Error("a BED file can be written")
+	}
+}
+
+// TestOnlyWhatIsAskedFor: columns without a name of their own, and zeros that some archives leave after the data, do not stand
+// in the way.
+func TestOnlyWhatIsAskedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		file, text string
+		columns    []string
+	}{
+		"two of one name":      {"a.csv", "a,x,b,x\n1,2,3,4\n", []string{"b", "a"}},
+		"empty header cells":   {"a.csv", "a,b,,,,\n1,3,,,,\n", []string{"b", "a"}},
+		"cells without a name": {"a.tsv", "\t\ta\tb\n0\t0\t1\t3\n", []string{"b", "a"}},
+		"zeros after":          {"a.csv.gz", zipped("a,b\n1,3\n") + strings.Repeat("\x00", 3000), []string{"b", "a"}},
+		"one zero after":       {"a.csv.gz", zipped("a,b\n1,3\n") + "\x00", []string{"b", "a"}},
+		"two members, zeros":   {"a.csv.gz", zipped("a,b\n") + zipped("1,3\n") + "\x00\x00", []string{"b", "a"}},
+	} {
+		var fs blobtest.Mem
+		fs.Put(c.file, []byte(c.text))
+		r, err := Open(ctx, &fs, c.file, column.ReadOptions{Columns: c.columns})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		batches, err := column.Collect(ctx, r)
+		if err != nil || len(batches) != 1 || batches[0].NumRows() != 1 || batches[0].Column(0).ValueStr(0) != "3" || batches[0].Column(1).ValueStr(0) != "1" {
+			t.Errorf("%s: %v, %v", name, batches, err)
+		}
+		r.Close()
 	}
 }

@@ -285,7 +285,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"a.csv", nil, "a.csv: a table without columns cannot be written as text"},
 		{"a.csv", []arrow.Field{id, id}, `a.csv: column "id": duplicate column name: columns 1 and 2 are both called "id"`},
 		{"a.csv", []arrow.Field{id, {Name: "l", Type: arrow.ListOf(id.Type)}}, `a.csv: column "l": text cannot hold values of type list<item: utf8, nullable>`},
-		{"a.csv", []arrow.Field{{Name: "b", Type: arrow.BinaryTypes.Binary}}, `a.csv: column "b": text cannot hold values of type binary`},
+		{"a.csv", []arrow.Field{{Name: "b", Type: arrow.FixedWidthTypes.Duration_s}}, `a.csv: column "b": text cannot hold values of type duration[s]`},
 		{"a.dat", []arrow.Field{id}, "a.dat: not a name of a delimited text file"},
 	} {
 		_, err := Create(ctx, &fs, tt.name, arrow.NewSchema(tt.fields, nil), column.WriteOptions{})
@@ -380,5 +380,37 @@ func TestWriteSurvivesFailures(t *testing.T) {
 				t.Errorf("%s: failure %d: %v; file exists: %v", name, at, err, exists)
 			}
 		}
+	}
+}
+
+// TestWriteBytesAndTimes: bytes as hexadecimal digits, times of day with as many decimals as they need.
+func TestWriteBytesAndTimes(t *testing.T) {
+	mem := checked(t)
+	schema := arrow.NewSchema([]arrow.Field{{Name: "b", Type: arrow.BinaryTypes.Binary, Nullable: true}, {Name: "f", Type: &arrow.FixedSizeBinaryType{ByteWidth: 3}},
+		{Name: "ms", Type: arrow.FixedWidthTypes.Time32ms}, {Name: "us", Type: arrow.FixedWidthTypes.Time64us}, {Name: "ns", Type: arrow.FixedWidthTypes.Time64ns}}, nil)
+	b := array.NewRecordBuilder(mem, schema)
+	defer b.Release()
+	b.Field(0).(*array.BinaryBuilder).AppendValues([][]byte{{0, 0xff, 'a'}, {}, nil}, []bool{true, true, false})
+	b.Field(1).(*array.FixedSizeBinaryBuilder).AppendValues([][]byte{{1, 2, 3}, {0xde, 0xad, 0}, {0, 0, 0}}, nil)
+	b.Field(2).(*array.Time32Builder).AppendValues([]arrow.Time32{0, 86_399_999, 86_400_000}, nil)
+	b.Field(3).(*array.Time64Builder).AppendValues([]arrow.Time64{1, 43_200_000_000, -1}, nil)
+	b.Field(4).(*array.Time64Builder).AppendValues([]arrow.Time64{1, 86_399_999_999_999, 3_600_000_000_000}, nil)
+	rec := b.NewRecord()
+	defer rec.Release()
+	var fs blobtest.Mem
+	w, err := Create(ctx, &fs, "a.csv", schema, column.WriteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(ctx, column.Batch{Record: rec}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := fs.Get("a.csv")
+	want := "b,f,ms,us,ns\n00ff61,010203,00:00:00,00:00:00.000001,00:00:00.000000001\n\"\",dead00,23:59:59.999,12:00:00,23:59:59.999999999\n,000000,86400.000,-0.000001,01:00:00\n"
+	if string(got) != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }

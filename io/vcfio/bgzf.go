@@ -27,14 +27,13 @@ const (
 var emptyBlock = []byte("\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff\x06\x00\x42\x43\x02\x00\x1b\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00")
 
 var (
-	errNoMarker  = errors.New("no end-of-file marker")
-	errNotBlock  = errors.New("not a BGZF block")
-	errBadBlock  = errors.New("damaged BGZF block")
-	errCutBlock  = errors.New("the last BGZF block is cut off")
-	errNotGzip   = errors.New("not gzip data")
-	errShrank    = errors.New("file became shorter")
-	errCompress  = errors.New("the compressed data is damaged")
-	errCompressE = errors.New("the compressed data breaks off")
+	errNoMarker = errors.New("no end-of-file marker")
+	errNotBlock = errors.New("not a BGZF block")
+	errBadBlock = errors.New("damaged BGZF block")
+	errMixed    = errors.New("data that gzip compressed in another way follows the blocks of bgzip")
+	errTrailing = errors.New("something that is no BGZF block follows the end of the data")
+	errCutBlock = errors.New("the last BGZF block is cut off")
+	errShrank   = errors.New("file became shorter")
 )
 
 // blockSize returns the size of the BGZF block that b begins with, or ok = false if it does not begin with the header of
@@ -123,11 +122,23 @@ func (t *blockText) take() (*group, error) {
 		if len(rest) == 0 {
 			break
 		}
+		if at == 0 && t.ended && rest[0] == 0 {
+			return nil, t.padding()
+		}
+		if t.ended && rest[0] == 0 {
+			break // zeros, as archives leave them: the next time
+		}
 		if len(rest) < blockHeaderBytes {
 			return nil, errCutBlock
 		}
 		size, ok := blockSize(rest)
-		if !ok {
+		switch {
+		case ok:
+		case rest[0] == 0x1f && rest[1] == 0x8b:
+			return nil, errMixed
+		case t.ended:
+			return nil, errTrailing
+		default:
 			return nil, errNotBlock
 		}
 		if err := t.fill(at + size); err != nil {
@@ -145,6 +156,22 @@ func (t *blockText) take() (*group, error) {
 	g := &group{raw: bytes.Clone(t.raw[:at])}
 	t.raw = t.raw[at:]
 	return g, nil
+}
+
+// padding reads zeros to the end of the file.
+func (t *blockText) padding() error {
+	for len(t.raw) > 0 {
+		for _, b := range t.raw {
+			if b != 0 {
+				return errTrailing
+			}
+		}
+		t.raw = nil
+		if err := t.fill(1); err != nil {
+			return err
+		}
+	}
+	return io.EOF
 }
 
 // fill reads until raw has n bytes, or the file has ended.

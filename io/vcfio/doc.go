@@ -21,6 +21,11 @@
 // With Options.Dosage DS, AC is the sum of the samples' DS. AN is twice the number of samples that have one. A sample
 // whose GT in the same record has another ploidy counts that instead of two. There are no HET and HOM.
 //
+// With Options.Counts Info the counts are those that INFO has: AC and AN, and AC_Het
+// and nhomalt where the header defines them. They must be defined with the Number and
+// Type that the specification gives counts (AC: A, AN: 1, both Integer), and must not
+// contradict each other: AC is at most AN, what is heterozygous or homozygous at most AC.
+//
 // # Strictness
 //
 // A record is delivered, left out and counted by an option that says so (Tally), or the read fails with a

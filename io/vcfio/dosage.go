@@ -3,6 +3,7 @@ package vcfio
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -94,6 +95,10 @@ func (s *sampleScanner) readDosages(text []byte, ploidy int, sample string) *col
 		one, after, more := bytes.Cut(rest, []byte{','})
 		v, ok := parseDosage(one)
 		switch {
+		case !ok && len(one) > 0 && one[0] == '-':
+			return refuse("DS %s is below 0", column.Quote(string(text))).WithHint("A dosage is an expected number of alleles.")
+		case !ok && isNaN(one):
+			return refuse("DS %s is not a number", column.Quote(string(text))).WithHint("A dosage that is missing is a dot.")
 		case !ok:
 			return refuse("DS %s is not a number of at most %d decimals", column.Quote(string(text)), dosageDecimals).WithHint("Round the dosages first.")
 		case v < 0 || v > int64(ploidy)*dosageUnit:
@@ -110,6 +115,15 @@ func (s *sampleScanner) readDosages(text []byte, ploidy int, sample string) *col
 			WithHint("DS has a number for each allele in ALT (Number=A).")
 	}
 	return nil
+}
+
+// isNaN says whether text is how programs write what is no number, or infinite.
+func isNaN(text []byte) bool {
+	switch strings.ToLower(strings.TrimLeft(string(text), "+")) {
+	case "nan", "inf", "infinity", "na", "null":
+		return true
+	}
+	return false
 }
 
 // parseDosage reads a decimal number, also with an exponent, exactly. ok is false if it has more than dosageDecimals

@@ -9,12 +9,14 @@ import (
 
 	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/internal/gzipped"
 )
 
 // header is what the lines before the records say.
 type header struct {
 	samples []string
-	line    int64 // of #CHROM
+	line    int64              // of #CHROM
+	info    map[string]infoDef // of infoNames, those that are defined
 }
 
 const (
@@ -37,6 +39,7 @@ var foreign = []struct{ magic, what, hint string }{
 
 // readHeader reads up to the line #CHROM. Its errors have no file.
 func readHeader(l *lines) (*header, error) {
+	info := map[string]infoDef{}
 	for first := true; ; first = false {
 		at := l.line
 		line, err := l.oneLine()
@@ -58,9 +61,13 @@ func readHeader(l *lines) (*header, error) {
 			continue
 		}
 		switch {
+		case bytes.HasPrefix(line, []byte("##INFO=<")):
+			if err := defineInfo(info, string(line[len("##INFO="):]), at); err != nil {
+				return nil, err
+			}
 		case bytes.HasPrefix(line, []byte("##")):
 		case bytes.HasPrefix(line, []byte("#CHROM")):
-			h := &header{line: at}
+			h := &header{line: at, info: info}
 			return h, h.parse(string(line))
 		default:
 			return nil, column.Refuse("", "%s where a header line is expected", column.Quote(string(line[:min(len(line), 200)]))).AtLine(at).
@@ -181,9 +188,13 @@ func placed(file string, line int64, err error) error {
 	case errors.Is(err, errNoMarker):
 		return refuse("%w: it lacks the end-of-file marker of bgzip", column.ErrTruncated).
 			WithHint("%s If it is whole and another program wrote it, compress it with bgzip or gzip.", again)
-	case errors.Is(err, errCutBlock), errors.Is(err, errCompressE):
+	case errors.Is(err, errCutBlock), errors.Is(err, gzipped.ErrTruncated):
 		return refuse("%w: the compressed data breaks off", column.ErrTruncated).WithHint(again)
-	case errors.Is(err, errNotBlock), errors.Is(err, errBadBlock), errors.Is(err, errCompress), errors.Is(err, errNotGzip):
+	case errors.Is(err, errMixed):
+		return refuse("%w", err).WithHint("Compress the file anew: gzip -dc OLD.vcf.gz | bgzip > NEW.vcf.gz.")
+	case errors.Is(err, errTrailing), errors.Is(err, gzipped.ErrTrailing):
+		return refuse("%w", err).WithHint("What follows would be lost: decompress the file, see what it is, and compress the records alone.")
+	case errors.Is(err, errNotBlock), errors.Is(err, errBadBlock), errors.Is(err, gzipped.ErrDamaged), errors.Is(err, gzipped.ErrNot):
 		return refuse("%w", err).WithHint(again)
 	}
 	return err

@@ -17,6 +17,7 @@ var (
 	idNames     = []string{"chrom", "pos", "ref", "alt"}
 	countNames  = []string{"AC", "AN", "MISSING", "HET", "HOM"}
 	dosageNames = []string{"AC", "AN", "MISSING"}
+	infoNames   = []string{"AC", "AN", "AC_Het", "nhomalt"} // keys of INFO, too
 )
 
 // These are the choices for Options.Multiallelic, Options.Symbolic, Options.Alleles, Options.ChromPrefix and
@@ -32,6 +33,9 @@ const (
 
 	GT = "GT"
 	DS = "DS"
+
+	Genotypes = "genotypes" // count those of the samples
+	Info      = "info"      // take the counts that INFO has
 )
 
 // Options say what to read of a file. The zero value reads everything of all samples.
@@ -43,6 +47,11 @@ type Options struct {
 
 	// Dosage is the FORMAT field that numbers come from: GT (default) or DS.
 	Dosage string
+
+	// Counts says where counts come from: Genotypes (default), or Info, as in files that list sites and no samples. Then the
+	// columns are AC and AN of INFO, and AC_Het and nhomalt if the header defines them, null where a record has none. They
+	// are of all samples, so that none may be chosen.
+	Counts string
 
 	// Multiallelic is what to do with records of several alternative alleles: Split (default), Skip or Refuse.
 	Multiallelic string
@@ -96,6 +105,7 @@ func (o Options) withDefaults() (Options, error) {
 		choices []string
 	}{
 		{&o.Dosage, "dosage", []string{GT, DS}},
+		{&o.Counts, "counts", []string{Genotypes, Info}},
 		{&o.Multiallelic, "multiallelic", []string{Split, Skip, Refuse}},
 		{&o.Symbolic, "symbolic", []string{Keep, Skip, Refuse}},
 		{&o.Alleles, "alleles", []string{Trim, Keep}},
@@ -110,6 +120,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.AFMin < 0 || o.AFMax > 1 || o.AFMax > 0 && o.AFMin > o.AFMax {
 		return o, fmt.Errorf("allele frequencies from %v to %v", o.AFMin, o.AFMax)
+	}
+	if o.Counts == Info && (len(o.Samples) > 0 || o.PerSample || o.Dosage != GT) {
+		return o, fmt.Errorf("counts of INFO are of all samples together: no samples, columns by sample or dosages can be chosen")
 	}
 	return o, nil
 }

@@ -131,7 +131,22 @@ func newPlan(name string, h *header, o Options, opts column.ReadOptions) (*plan,
 	for i, name := range idNames {
 		fields, sources = append(fields, arrow.Field{Name: name, Type: types[i]}), append(sources, sourceChrom+i)
 	}
+	if refused := h.sitesOnly(&o, opts.Columns); refused != nil {
+		return nil, refused
+	}
 	switch {
+	case o.Counts == Info:
+		counts, refused := h.infoColumns()
+		if refused != nil {
+			return nil, refused
+		}
+		if len(counts) == 0 {
+			return nil, column.Refuse("", "the header defines no counts in INFO: neither AC nor AN").AtLine(h.line).
+				WithHint("Counts of INFO are read from AC, AN, AC_Het and nhomalt.")
+		}
+		for _, i := range counts {
+			fields, sources = append(fields, arrow.Field{Name: infoNames[i], Type: number, Nullable: true}), append(sources, sourceInfo+i)
+		}
 	case len(h.samples) == 0:
 	case o.PerSample:
 		p.outputs = len(chosen)
@@ -160,7 +175,8 @@ func newPlan(name string, h *header, o Options, opts column.ReadOptions) (*plan,
 	p.schema = column.ProjectSchema(all, at)
 	for _, i := range at {
 		p.sources = append(p.sources, sources[i])
-		p.genotypes = p.genotypes || sources[i] >= sourceAC
+		p.genotypes = p.genotypes || sources[i] >= sourceAC && sources[i] <= sourceHom || sources[i] >= sourceSample
+		p.info = p.info || sources[i] >= sourceInfo && sources[i] < sourceSample
 	}
 	return p, nil
 }

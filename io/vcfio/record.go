@@ -24,6 +24,7 @@ type plan struct {
 	mem     memory.Allocator
 
 	genotypes bool   // some column needs the samples
+	info      bool   // some column is a count of INFO
 	all       bool   // every sample is chosen
 	chosen    []bool // per sample
 	outputs   int    // samples with a column of their own
@@ -44,6 +45,10 @@ const (
 	sourceMissing
 	sourceHet
 	sourceHom
+	sourceInfo // and the following, by infoNames
+	_
+	_
+	_
 	sourceSample
 )
 
@@ -84,13 +89,14 @@ type parser struct {
 	rows     int64
 	alts     [][]byte
 	freqs    [][]byte
+	counts   infoCounts
 	ref, alt []byte
 	key      []byte
 	chrom    []byte // as in the file, of the last run
 }
 
 func newParser(p *plan) *parser {
-	x := &parser{plan: p, samples: sampleScanner{plan: p}}
+	x := &parser{plan: p, samples: sampleScanner{plan: p}, counts: infoCounts{defined: p.header.info}}
 	for _, f := range p.schema.Fields() {
 		x.builders = append(x.builders, array.NewBuilder(p.mem, f.Type))
 	}
@@ -196,6 +202,11 @@ func (p *parser) parseLine(line []byte, ended, last bool) *column.InputError {
 	}
 	if err := p.frequencies(fixed[7]); err != nil {
 		return err
+	}
+	if p.info {
+		if err := p.counts.read(fixed[7], len(p.alts)); err != nil {
+			return err
+		}
 	}
 	if p.genotypes {
 		if err := p.samples.scan(fixed[8], rest, len(p.alts)); err != nil {
@@ -405,7 +416,11 @@ func (p *parser) addAllele(run *run, pos int64, ref, alt []byte, k int) *column.
 				b.BinaryBuilder.Append(p.alt)
 			}
 		case *array.Int64Builder:
-			b.Append(p.number(source, pos, k))
+			if n := p.number(source, pos, k); n == noCount {
+				b.AppendNull()
+			} else {
+				b.Append(n)
+			}
 		case *array.Int16Builder:
 			if n := p.samples.dosage[k*p.outputs+source-sourceSample]; n == noDosage {
 				b.AppendNull()
@@ -446,6 +461,9 @@ func (p *parser) number(source int, pos int64, k int) int64 {
 		return p.samples.missing
 	case sourceHet:
 		return p.samples.het[k]
+	}
+	if source >= sourceInfo {
+		return p.counts.of(source, k)
 	}
 	return p.samples.hom[k]
 }

@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 		{"DS too fine", vcf("A", "1 6 . A C . . . DS 1e-10"), `column "A": DS "1e-10" is not a number of at most 9 decimals`, vcfio.Options{Dosage: vcfio.DS}},
 		{"DS out of range", vcf("A", "1 6 . A C . . . DS 2.001"), `column "A": DS "2.001" is not between 0 and 2`, vcfio.Options{Dosage: vcfio.DS}},
 		{"DS of a haploid", vcf("A", "1 6 . A C . . . GT:DS 1:1.5"), `column "A": DS "1.5" is not between 0 and 1`, vcfio.Options{Dosage: vcfio.DS}},
-		{"DS is negative", vcf("A", "1 6 . A C . . . DS -0.5"), `column "A": DS "-0.5" is not a number`, vcfio.Options{Dosage: vcfio.DS}},
+		{"DS is negative", vcf("A", "1 6 . A C . . . DS -0.5"), `column "A": DS "-0.5" is below 0`, vcfio.Options{Dosage: vcfio.DS}},
 		{"DS of another number of alleles", vcf("A", "1 6 . A C,G . . . DS 0.5"), `column "A": DS "0.5" has 1 numbers for 2 alternative alleles`, vcfio.Options{Dosage: vcfio.DS}},
 		{"DS partly missing", vcf("A", "1 6 . A C,G . . . DS 0.5,."), `column "A": DS "0.5,." is not a number`, vcfio.Options{Dosage: vcfio.DS}},
 		{"AF of another number of alleles", vcf("A", "1 6 . A C,G . . AF=0.1 GT 0/1"), `column "INFO": AF has 1 values for 2 alternative alleles`, vcfio.Options{AFMax: 1}},

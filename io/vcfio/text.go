@@ -1,17 +1,12 @@
 package vcfio
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
-	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/internal/gzipped"
 )
 
 const (
@@ -39,18 +34,17 @@ func openText(f blob.File, threads int) (text, error) {
 	if !bytes.HasPrefix(magic[:n], []byte{0x1f, 0x8b}) {
 		return &streamText{src: src}, nil
 	}
-	z, err := gzip.NewReader(bufio.NewReaderSize(src, bufferBytes))
+	z, err := gzipped.NewReader(src, bufferBytes)
 	if err != nil {
-		return nil, gzipError(err)
+		return nil, err
 	}
-	return &streamText{src: z, gzip: true}, nil
+	return &streamText{src: z}, nil
 }
 
 // streamText is text that comes from one stream.
 type streamText struct {
-	src  io.Reader
-	gzip bool
-	err  error
+	src io.Reader
+	err error
 }
 
 func (t *streamText) next() ([]byte, error) {
@@ -58,21 +52,11 @@ func (t *streamText) next() ([]byte, error) {
 		return nil, t.err
 	}
 	piece := make([]byte, bufferBytes)
-	n, err := io.ReadFull(t.src, piece)
-	switch {
-	case err == io.ErrUnexpectedEOF && !t.gzip || err == io.EOF:
-		t.err = io.EOF
-	case err == io.ErrUnexpectedEOF:
-		// io.ReadFull returns this error also when the stream has ended properly within the piece.
-		if _, again := t.src.Read(make([]byte, 1)); again == io.EOF {
-			t.err = io.EOF
-		} else {
-			t.err = errCompressE
-		}
-	case err != nil && t.gzip:
-		t.err = gzipError(err)
-	default:
-		t.err = err
+	n := 0
+	for n < len(piece) && t.err == nil {
+		var got int
+		got, t.err = t.src.Read(piece[n:])
+		n += got
 	}
 	if n > 0 {
 		return piece[:n], nil
@@ -81,22 +65,6 @@ func (t *streamText) next() ([]byte, error) {
 }
 
 func (t *streamText) close() {}
-
-// gzipError names an error of the decompressor.
-func gzipError(err error) error {
-	var corrupt flate.CorruptInputError
-	switch {
-	case errors.Is(err, errShrank):
-		return err
-	case errors.Is(err, io.ErrUnexpectedEOF), err == io.EOF:
-		return errCompressE
-	case errors.Is(err, gzip.ErrHeader):
-		return errNotGzip
-	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return fmt.Errorf("%w: %w", errCompress, err)
-	}
-	return err
-}
 
 // source reads a file from the start to the size that it was opened with.
 type source struct {
