@@ -128,6 +128,10 @@ func (d *idDigest) add1(arr arrow.Array) error {
 		widen(d, a.Uint16Values())
 	case *array.Uint32:
 		widen(d, a.Uint32Values())
+	case *array.Time64:
+		d.values.Write(arrow.Time64Traits.CastToBytes(a.Time64Values()))
+	case *array.Time32:
+		widen(d, a.Time32Values())
 	case *array.Date32:
 		widen(d, a.Date32Values())
 	case *array.Float32:
@@ -199,6 +203,10 @@ func typeName(t arrow.DataType) string {
 		return fmt.Sprintf("fixed(%d)", t.ByteWidth)
 	case *arrow.Decimal128Type:
 		return fmt.Sprintf("decimal(%d,%d)", t.Precision, t.Scale)
+	case *arrow.Time32Type:
+		return fmt.Sprintf("time(%s)", t.Unit)
+	case *arrow.Time64Type:
+		return fmt.Sprintf("time(%s)", t.Unit)
 	case *arrow.TimestampType:
 		return fmt.Sprintf("timestamp(%s,%v)", t.Unit, t.TimeZone != "")
 	}

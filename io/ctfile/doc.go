@@ -34,8 +34,8 @@
 //	D(column) = H( H(type) ‖ H(lists) ‖ H(lengths) ‖ H(values) )
 //
 // "type" is the name of the ids' type: bool, int8 to int64, uint8 to uint64, float, double, text, binary or date;
-// fixed(W) of W bytes; decimal(P,S) of precision P and scale S; timestamp(U,true) of unit U (ms, us or ns) adjusted to
-// UTC, or timestamp(U,false) of local time.
+// fixed(W) of W bytes; time(U) of unit U (ms, us or ns); decimal(P,S) of precision P and scale S; timestamp(U,true) of
+// unit U adjusted to UTC, or timestamp(U,false) of local time.
 //
 // "lists" are the number of elements of each row's list, as 4 bytes little-endian each. In the "records" layout it is
 // empty.

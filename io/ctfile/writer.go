@@ -97,7 +97,7 @@ func (t *Table) fields(idFields []arrow.Field) ([]arrow.Field, error) {
 		if l, ok := typ.(*arrow.ListType); ok && t.Layout == Blocks {
 			typ = l.Elem()
 		}
-		if ts, ok := typ.(*arrow.TimestampType); ok && ts.Unit == arrow.Second {
+		if ts, ok := typ.(arrow.TemporalWithUnit); ok && ts.TimeUnit() == arrow.Second {
 			return nil, column.Refuse("", "ids of type %s cannot be written: Parquet has no seconds", typ).InColumn(f.Name).
 				WithHint("Convert the column to milliseconds.")
 		}

@@ -74,6 +74,16 @@ func leafOf(typ arrow.DataType) (parquet.Node, binder, error) {
 		return parquet.Date(), as32(func(arr arrow.Array) []arrow.Date32 { return arr.(*array.Date32).Date32Values() }), nil
 	case *arrow.TimestampType:
 		return timestampLeaf(t)
+	case *arrow.Time32Type:
+		if t.Unit == arrow.Millisecond {
+			return parquet.TimeAdjusted(parquet.Millisecond, false), as32(func(arr arrow.Array) []arrow.Time32 { return arr.(*array.Time32).Time32Values() }), nil
+		}
+	case *arrow.Time64Type:
+		unit := parquet.Microsecond
+		if t.Unit == arrow.Nanosecond {
+			unit = parquet.Nanosecond
+		}
+		return parquet.TimeAdjusted(unit, false), as64(func(arr arrow.Array) []arrow.Time64 { return arr.(*array.Time64).Time64Values() }), nil
 	case *arrow.Decimal128Type:
 		return decimalLeaf(t)
 	case *arrow.StringType:

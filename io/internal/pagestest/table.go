@@ -23,7 +23,7 @@ func PlainTypes() []arrow.DataType {
 		arrow.PrimitiveTypes.Float32, arrow.PrimitiveTypes.Float64,
 		arrow.BinaryTypes.String, arrow.BinaryTypes.Binary,
 		&arrow.FixedSizeBinaryType{ByteWidth: 5}, &arrow.FixedSizeBinaryType{ByteWidth: 256},
-		arrow.FixedWidthTypes.Date32,
+		arrow.FixedWidthTypes.Date32, arrow.FixedWidthTypes.Time32ms, arrow.FixedWidthTypes.Time64us, arrow.FixedWidthTypes.Time64ns,
 		&arrow.TimestampType{Unit: arrow.Millisecond}, &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"},
 		&arrow.TimestampType{Unit: arrow.Nanosecond, TimeZone: "UTC"}, &arrow.TimestampType{Unit: arrow.Microsecond},
 		&arrow.Decimal128Type{Precision: 9, Scale: 2}, &arrow.Decimal128Type{Precision: 18, Scale: 0}, &arrow.Decimal128Type{Precision: 38, Scale: 10},
@@ -130,6 +130,10 @@ func appendValue(r *rand.Rand, b array.Builder) {
 		b.Append(p)
 	case *array.Date32Builder:
 		b.Append(arrow.Date32(v))
+	case *array.Time32Builder:
+		b.Append(arrow.Time32(v))
+	case *array.Time64Builder:
+		b.Append(arrow.Time64(v))
 	case *array.TimestampBuilder:
 		b.Append(arrow.Timestamp(v))
 	case *array.Decimal128Builder:
