@@ -67,14 +67,18 @@ func TestKernels(t *testing.T) {
 		}
 	}
 	var plain, both []string
+	squares := []string{}
 	for _, l := range peers.Libraries() {
 		plain = append(plain, l.Name)
 		both = append(both, l.Name, l.Name+" djn")
+		squares = append(squares, l.Name)
 		want(nil, "%s  encrypt textbook public 1024", l.Name)
 		want(nil, "%s  encrypt djn public 1024", l.Name)
 		want(nil, "%s  fold djn public 1024", l.Name)
 		want(nil, "%s  mul64 djn public 1024", l.Name)
 		want(nil, "%s  decrypt djn owner 1024", l.Name)
+		want(nil, "%s  squaremul   %d", l.Name, 2*bits)
+		want(nil, "%s  squaresqr   %d", l.Name, 2*bits)
 	}
 	for _, k := range paillier.Kernels() {
 		if !k.Available {
@@ -91,6 +95,9 @@ func TestKernels(t *testing.T) {
 		for _, op := range []string{bench.OpFold, bench.OpMul64, bench.OpWeighted} {
 			want(plain, "cipherfold %s %s djn public 1024", k.Name, op)
 		}
+		want(plain, "cipherfold %s rerandomize-own djn public 1024", k.Name)
+		want(squares, "cipherfold %s squaremul   %d", k.Name, 2*bits)
+		want(squares, "cipherfold %s squaresqr   %d", k.Name, 2*bits)
 		for _, modulus := range []int{bits, 2 * bits} {
 			want(nil, "cipherfold %s montmul   %d", k.Name, modulus)
 			want(nil, "cipherfold %s montsqr   %d", k.Name, modulus)

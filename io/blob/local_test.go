@@ -144,7 +144,7 @@ func TestCommit(t *testing.T) {
 			checkFile(t, out, "one")
 
 			_, err := l.Create(ctx, out, CreateOptions{})
-			if e := checkError(t, err, ErrExists, out, out+": already exists"); !strings.Contains(e.Hint, "‹overwrite›") {
+			if e := checkError(t, err, ErrExists, out, out+": already exists"); !strings.Contains(e.Hint, "‹overwrite=true›") {
 				t.Errorf("hint %q", e.Hint)
 			}
 			u = create(t, l, out, CreateOptions{Overwrite: true}, "two")
