@@ -2,9 +2,6 @@ package peers
 
 import "math/big"
 
-// windowBits is the width of the windows of a fixed-base table: what the closest library takes.
-const windowBits = 10
-
 // WindowsSuffix ends the names of peers of this kind.
 const WindowsSuffix = " windows"
 
@@ -32,12 +29,3 @@ type WindowsWorker interface {
 func WindowsPeers() []Windows { return windows }
 
 var windows []Windows
-
-// windowsOf is the number of windows for these exponents.
-func windowsOf(exponents []*big.Int) int {
-	longest := 1
-	for _, e := range exponents {
-		longest = max(longest, e.BitLen())
-	}
-	return (longest + windowBits - 1) / windowBits
-}
