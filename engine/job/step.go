@@ -41,7 +41,8 @@ type Findings interface {
 	// KeyFingerprint is that of the key that the parts work with.
 	KeyFingerprint() string
 
-	// Once says that the step has one part, which must not be made twice: each time a budget is charged.
+	// Once says that the step has one part, which must not be made twice: each time a budget is charged. Its execution has a
+	// method Written, for an output that has its name already.
 	Once() bool
 }
 
