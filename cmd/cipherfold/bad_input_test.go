@@ -358,7 +358,7 @@ func TestBadFiles(t *testing.T) {
 		}, line: encryptX + "@/a.csv",
 			cause: "a.csv: not delimited text: it is a Parquet file", hint: "Name it .parquet.", at: "a.csv"},
 		{name: "text called gzip", setup: textOf("a.csv.gz", "id,x", "a,1", "b,2", "c,3", "d,4"), line: encryptX + "@/a.csv.gz",
-			cause: "a.csv.gz: line 1: not gzip data", hint: "If the file is not compressed, drop .gz from its name.", at: "a.csv.gz line 1"},
+			cause: "a.csv.gz: line 1: not gzip data, although its name ends in .gz", hint: "If the file is text, drop .gz from its name; if not, check how it was made.", at: "a.csv.gz line 1"},
 		{name: "a damaged page of Parquet", setup: func(p *place) {
 			p.table("a.parquet", "id:text x:text", "somewhat 1", "other 2")
 			data := p.read("a.parquet")

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -193,5 +194,24 @@ func (s Source) RawSchema(ctx context.Context) (*arrow.Schema, error) {
 		return nil, err
 	}
 	schema := r.Schema()
+	if err := duplicateColumn(ctx, s.Files[0], r); err != nil {
+		r.Close()
+		return nil, err
+	}
 	return schema, r.Close()
+}
+
+// duplicateColumn refuses a file of which two columns have one name. The reader, asked for rows, knows the line where that is.
+func duplicateColumn(ctx context.Context, file string, r column.Reader) error {
+	err := column.CheckNames(file, column.Names(r.Schema()))
+	if err == nil {
+		return nil
+	}
+	b, placed := r.Read(ctx)
+	if placed == nil {
+		b.Release()
+	} else if errors.Is(placed, column.ErrDuplicateColumn) {
+		return placed
+	}
+	return err
 }
