@@ -84,7 +84,7 @@ func TestBenchKernels(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := p.ok(line + " --json @/results")
-	files, err := filepath.Glob(p.path("results/kernels-generic-512-*.json"))
+	files, err := filepath.Glob(p.path("results/kernels-generic-*512-*.json")) // a part of the processor switched off is named between
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%q, error %v", files, err)
 	}
