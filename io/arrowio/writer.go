@@ -12,18 +12,17 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/internal/output"
 )
 
 // Writer writes an Arrow IPC file, uncompressed, with one record batch for each
 // batch written.
 type Writer struct {
+	file   *output.File
 	name   string
 	schema *arrow.Schema
-	upload blob.Upload
 	buf    *bufio.Writer
 	ipc    *ipc.FileWriter
-	err    error // of the first failure
-	done   bool
 }
 
 // Create begins the named file.
@@ -37,14 +36,14 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 	if err := column.CheckNames(name, column.Names(schema)); err != nil {
 		return nil, err
 	}
-	upload, err := fs.Create(ctx, name, blob.CreateOptions{Overwrite: opts.Overwrite})
+	file, err := output.Create(ctx, fs, name, opts.Overwrite)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{name: name, schema: schema, upload: upload, buf: bufio.NewWriterSize(upload, 256<<10)}
+	w := &Writer{file: file, name: name, schema: schema, buf: bufio.NewWriterSize(file.Bytes(), 256<<10)}
 	w.ipc, err = ipc.NewFileWriter(&position{w: w.buf}, ipc.WithSchema(schema), ipc.WithAllocator(opts.WithDefaults().Mem))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), upload.Abort())
+		return nil, file.Discard(err)
 	}
 	return w, nil
 }
@@ -70,21 +69,12 @@ func (p *position) Seek(offset int64, whence int) (int64, error) {
 
 // Write appends the rows of b.
 func (w *Writer) Write(ctx context.Context, b column.Batch) error {
-	if w.err == nil {
-		w.err = w.write(ctx, b)
-	}
-	return w.err
+	return w.file.Write(ctx, func() error { return w.write(b) })
 }
 
-func (w *Writer) write(ctx context.Context, b column.Batch) error {
-	if w.done {
-		return fmt.Errorf("%s: write after Commit or Close", w.name)
-	}
-	if err := ctx.Err(); err != nil {
+func (w *Writer) write(b column.Batch) error {
+	if err := w.file.SameColumns(b.Schema(), w.schema); err != nil {
 		return err
-	}
-	if !column.SameColumns(b.Schema(), w.schema) {
-		return fmt.Errorf("%s: a batch of %v cannot be written to a file of %v", w.name, b.Schema(), w.schema)
 	}
 	if b.NumRows() == 0 {
 		return nil
@@ -99,28 +89,13 @@ func (w *Writer) write(ctx context.Context, b column.Batch) error {
 
 // Commit writes the footer and gives the file its name.
 func (w *Writer) Commit(ctx context.Context) error {
-	if w.done {
-		return fmt.Errorf("%s: commit after Commit or Close", w.name)
-	}
-	if w.err == nil {
-		w.err = w.ipc.Close()
-	}
-	if w.err == nil {
-		w.err = w.buf.Flush()
-	}
-	if w.err != nil {
-		return errors.Join(w.err, w.Close())
-	}
-	w.done = true
-	w.err = w.upload.Commit(ctx)
-	return w.err
+	return w.file.Commit(ctx, func() error {
+		if err := w.ipc.Close(); err != nil {
+			return err
+		}
+		return w.buf.Flush()
+	})
 }
 
 // Close discards the file unless it was committed.
-func (w *Writer) Close() error {
-	if w.done {
-		return nil
-	}
-	w.done = true
-	return w.upload.Abort()
-}
+func (w *Writer) Close() error { return w.file.Close() }

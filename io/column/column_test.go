@@ -81,17 +81,16 @@ func TestRechunk(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.batches, tt.rows), func(t *testing.T) {
 			mem := checked(t)
-			var parts []Reader
+			var files []Batch
 			n := 0
 			for k, rows := range tt.batches {
 				// Every batch is a file of its own, whose rows begin at 1.
 				rec := testRecord(mem, n, rows)
-				parts = append(parts, FromRecords(fmt.Sprint("f", k), testSchema, rec))
-				rec.Release()
+				files = append(files, Batch{Record: rec, File: fmt.Sprint("f", k), Row: 1})
 				n += rows
 			}
-			parts = append(parts, FromSlice(testSchema))
-			r := Rechunk(Concat(parts...), tt.rows).(*rechunked)
+			r := Rechunk(fromSlice(testSchema, files...), tt.rows).(*rechunked)
+			ReleaseAll(files)
 			r.mem = mem
 			defer r.Close()
 			batches, err := Collect(ctx, r)
@@ -141,7 +140,7 @@ func TestRechunkClosedEarly(t *testing.T) {
 	mem := checked(t)
 	rec := testRecord(mem, 0, 10)
 	defer rec.Release()
-	r := Rechunk(FromRecords("f", testSchema, rec, rec), 4)
+	r := Rechunk(fromRecords("f", testSchema, rec, rec), 4)
 	b, err := r.Read(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -175,23 +174,28 @@ func (f *failing) Read(ctx context.Context) (Batch, error) {
 func TestErrorsPassThrough(t *testing.T) {
 	boom := errors.New("boom")
 	wraps := map[string]func(r Reader) Reader{
-		"Rechunk":     func(r Reader) Reader { return Rechunk(r, 7) },
-		"Concat":      func(r Reader) Reader { return Concat(r, FromSlice(testSchema)) },
-		"RequireRows": func(r Reader) Reader { return RequireRows(r, "f") },
-		"Project": func(r Reader) Reader {
-			p, err := Project(r, []string{"n"})
+		"Rechunk": func(r Reader) Reader { return Rechunk(r, 7) },
+		"OpenParts": func(r Reader) Reader {
+			opened := 0
+			p, err := OpenParts(ctx, []string{"f", "g"}, func(context.Context, string) (Reader, error) {
+				if opened++; opened == 3 { // both were opened for their schemas
+					return r, nil
+				}
+				return fromSlice(testSchema), nil
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return p
 		},
+		"RequireRows": func(r Reader) Reader { return RequireRows(r, "f") },
 	}
 	for name, wrap := range wraps {
 		t.Run(name, func(t *testing.T) {
 			mem := checked(t)
 			rec := testRecord(mem, 0, 10)
 			defer rec.Release()
-			r := wrap(&failing{FromRecords("f", testSchema, rec), boom})
+			r := wrap(&failing{fromRecords("f", testSchema, rec), boom})
 			batches, err := Collect(ctx, r)
 			if !errors.Is(err, boom) || batches != nil {
 				t.Errorf("error %v, want %v", err, boom)
@@ -355,38 +359,8 @@ func TestSelect(t *testing.T) {
 	}
 }
 
-func TestProject(t *testing.T) {
-	mem := checked(t)
-	rec := testRecord(mem, 0, 5)
-	defer rec.Release()
-	r, err := Project(FromRecords("f", testSchema, rec), []string{"n", "id"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if got := fmt.Sprint(Names(r.Schema())); got != "[n id]" {
-		t.Errorf("columns %s", got)
-	}
-	b, err := r.Read(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Release()
-	if b.NumCols() != 2 || b.Column(1).(*array.String).Value(2) != "r2" || b.Row != 1 || b.File != "f" || !b.Schema().Equal(r.Schema()) || FileOf(r) != "f" {
-		t.Errorf("projected batch %v", b)
-	}
-	whole := FromRecords("f", testSchema, rec)
-	defer whole.Close()
-	if same, err := Project(whole, nil); err != nil || same != whole {
-		t.Errorf("projection to everything: %v, %v", same, err)
-	}
-	if _, err := Project(whole, []string{"tpm"}); !errors.Is(err, ErrMissingColumn) {
-		t.Errorf("missing column: %v", err)
-	}
-}
-
 func TestRequireRows(t *testing.T) {
-	r := RequireRows(FromRecords("a.csv", testSchema), "a.csv")
+	r := RequireRows(fromRecords("a.csv", testSchema), "a.csv")
 	_, err := r.Read(ctx)
 	var e *InputError
 	if !errors.As(err, &e) || !errors.Is(err, ErrNoRows) || e.File != "a.csv" || FileOf(r) != "a.csv" {
@@ -395,45 +369,11 @@ func TestRequireRows(t *testing.T) {
 	mem := checked(t)
 	rec := testRecord(mem, 0, 1)
 	defer rec.Release()
-	batches, err := Collect(ctx, RequireRows(FromRecords("a.csv", testSchema, rec), "a.csv"))
+	batches, err := Collect(ctx, RequireRows(fromRecords("a.csv", testSchema, rec), "a.csv"))
 	if err != nil || len(batches) != 1 {
 		t.Errorf("one row: %v", err)
 	}
 	ReleaseAll(batches)
-}
-
-func TestFromSlice(t *testing.T) {
-	mem := checked(t)
-	rec, none := testRecord(mem, 0, 2), testRecord(mem, 0, 0)
-	r := FromRecords("f", testSchema, rec, none, rec)
-	rec.Release()
-	none.Release()
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	if _, err := r.Read(cancelled); err != context.Canceled {
-		t.Errorf("read with a cancelled context: %v", err)
-	}
-	b, err := r.Read(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Release()
-	b, err = r.Read(ctx)
-	if err != nil || b.Row != 3 {
-		t.Fatalf("row %d, %v", b.Row, err)
-	}
-	b.Release()
-	if _, err := r.Read(ctx); err != io.EOF {
-		t.Errorf("at the end: %v", err)
-	}
-	for range 2 {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := r.Read(ctx); err == nil || err == io.EOF {
-		t.Errorf("read after Close: %v", err)
-	}
 }
 
 func TestFixedBytes(t *testing.T) {
@@ -474,16 +414,16 @@ func TestCopy(t *testing.T) {
 	rec := testRecord(mem, 0, 4)
 	defer rec.Release()
 	var s sink
-	if n, err := Copy(ctx, &s, FromRecords("f", testSchema, rec, rec)); n != 8 || s.rows != 8 || err != nil {
+	if n, err := Copy(ctx, &s, fromRecords("f", testSchema, rec, rec)); n != 8 || s.rows != 8 || err != nil {
 		t.Errorf("copied %d rows, %v", n, err)
 	}
 	boom := errors.New("boom")
-	r := FromRecords("f", testSchema, rec, rec)
+	r := fromRecords("f", testSchema, rec, rec)
 	defer r.Close()
 	if n, err := Copy(ctx, &sink{err: boom}, r); n != 0 || err != boom {
 		t.Errorf("copied %d rows, %v", n, err)
 	}
-	if _, err := Copy(ctx, &s, &failing{FromSlice(testSchema), boom}); err != boom {
+	if _, err := Copy(ctx, &s, &failing{fromSlice(testSchema), boom}); err != boom {
 		t.Errorf("error %v", err)
 	}
 }

@@ -12,7 +12,7 @@
 //     Close.
 //   - A Batch passed to Writer.Write stays the caller's; the writer retains
 //     what it needs beyond the call.
-//   - A Reader that wraps another (Concat, Rechunk, Project, RequireRows) owns
+//   - A Reader that wraps another (Rechunk, RequireRows) owns
 //     it: Close closes the wrapped reader.
 //
 // A Batch is owned by one goroutine at a time. Readers and Writers are not

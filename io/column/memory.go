@@ -2,80 +2,14 @@ package column
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// errClosed is returned by reads after Close, which are a mistake of the caller.
-var errClosed = errors.New("column: read after Close")
-
-// FromSlice returns a reader of the given batches, for tests and generated
-// tables. It retains them until they are delivered or the reader is closed; the
-// caller keeps its own references. Batches without rows are left out.
-func FromSlice(schema *arrow.Schema, batches ...Batch) Reader {
-	s := &slice{schema: schema}
-	for _, b := range batches {
-		if b.NumRows() == 0 {
-			continue
-		}
-		b.Retain()
-		s.batches = append(s.batches, b)
-	}
-	return s
-}
-
-// FromRecords is FromSlice of records that are taken to be consecutive rows of
-// a file of the given name, from row 1.
-func FromRecords(file string, schema *arrow.Schema, records ...arrow.Record) Reader {
-	batches := make([]Batch, len(records))
-	row := int64(1)
-	for i, rec := range records {
-		batches[i] = Batch{Record: rec, File: file, Row: row}
-		row += rec.NumRows()
-	}
-	s := FromSlice(schema, batches...).(*slice)
-	s.file = file
-	return s
-}
-
-type slice struct {
-	file    string
-	schema  *arrow.Schema
-	batches []Batch
-	closed  bool
-}
-
-func (s *slice) File() string          { return s.file }
-func (s *slice) Schema() *arrow.Schema { return s.schema }
-
-func (s *slice) Read(ctx context.Context) (Batch, error) {
-	if s.closed {
-		return Batch{}, errClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return Batch{}, err
-	}
-	if len(s.batches) == 0 {
-		return Batch{}, io.EOF
-	}
-	b := s.batches[0]
-	s.batches = s.batches[1:]
-	return b, nil
-}
-
-func (s *slice) Close() error {
-	for _, b := range s.batches {
-		b.Release()
-	}
-	s.batches, s.closed = nil, true
-	return nil
-}
-
-// Collect reads everything that r still delivers. The caller releases the
-// batches; on an error there are none to release. For small tables only.
+// Collect reads everything that r still delivers. The caller releases the batches; on an error there are none to
+// release. For small tables only.
 func Collect(ctx context.Context, r Reader) ([]Batch, error) {
 	var out []Batch
 	for {

@@ -161,3 +161,13 @@ func typingDistance(a, b []rune) int {
 	}
 	return last[len(b)]
 }
+
+// ProjectSchema returns the schema of the fields at the given indices, in that order, with the metadata of schema.
+func ProjectSchema(schema *arrow.Schema, at []int) *arrow.Schema {
+	fields := make([]arrow.Field, len(at))
+	for k, i := range at {
+		fields[k] = schema.Field(i)
+	}
+	meta := schema.Metadata()
+	return arrow.NewSchema(fields, &meta)
+}

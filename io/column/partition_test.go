@@ -91,31 +91,22 @@ func threeRows(_ context.Context, opts ReadOptions) (Reader, error) {
 	b.Field(1).(*array.StringBuilder).AppendValues([]string{"p", "q", "r"}, nil)
 	rec := b.NewRecord()
 	defer rec.Release()
-	r := &fixed{schema: schema}
+	at, err := Select("f", Names(schema), opts.Columns)
+	if err != nil {
+		return nil, err
+	}
+	var columns []arrow.Array
+	for _, i := range at {
+		columns = append(columns, rec.Column(i))
+	}
+	chosen := array.NewRecord(ProjectSchema(schema, at), columns, rec.NumRows())
+	defer chosen.Release()
+	var batches []Batch
 	for _, s := range [][2]int64{{0, 2}, {2, 3}} {
-		r.batches = append(r.batches, Batch{Record: rec.NewSlice(s[0], s[1]), File: "f", Row: s[0] + 1})
+		batches = append(batches, Batch{Record: chosen.NewSlice(s[0], s[1]), File: "f", Row: s[0] + 1})
 	}
-	return Project(r, opts.Columns)
-}
-
-type fixed struct {
-	schema  *arrow.Schema
-	batches []Batch
-}
-
-func (f *fixed) Schema() *arrow.Schema { return f.schema }
-func (f *fixed) Read(context.Context) (Batch, error) {
-	if len(f.batches) == 0 {
-		return Batch{}, io.EOF
-	}
-	b := f.batches[0]
-	f.batches = f.batches[1:]
-	return b, nil
-}
-func (f *fixed) Close() error {
-	ReleaseAll(f.batches)
-	f.batches = nil
-	return nil
+	defer ReleaseAll(batches)
+	return fromSlice(chosen.Schema(), batches...), nil
 }
 
 // rowsOf reads columns of a file as text, a row each.

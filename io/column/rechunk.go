@@ -2,6 +2,7 @@ package column
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -9,6 +10,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
+
+// errClosed is returned by reads after Close, which are a mistake of the caller.
+var errClosed = errors.New("column: read after Close")
 
 // Rechunk returns the rows of r in batches of exactly `rows` rows, except the last one. Each row keeps its place. A
 // batch that lies within one of r's is a slice of it; others are copied together. rows >= 1.

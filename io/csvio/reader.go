@@ -13,6 +13,7 @@ import (
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/internal/gzipped"
+	"github.com/cipherfold/cipherfold/io/internal/stream"
 )
 
 // batchBytesMax keeps a column of a batch, with one more record, within the
@@ -24,7 +25,6 @@ type Reader struct {
 	name    string
 	file    blob.File
 	scanner *scanner
-	source  *source
 	opts    column.ReadOptions
 	header  []string
 	schema  *arrow.Schema
@@ -56,13 +56,12 @@ func Open(ctx context.Context, fs blob.FS, name string, opts column.ReadOptions)
 }
 
 func (r *Reader) open(d dialect) error {
-	r.source = &source{file: r.file}
 	if r.file.Size() == 0 {
 		return column.Refuse(r.name, "%w", column.ErrEmptyFile).WithHint("Check that the export that wrote it ran to its end.")
 	}
-	var src io.Reader = r.source
+	var src io.Reader = stream.NewSource(r.file)
 	if d.gzip {
-		z, err := gzipped.NewReader(r.source, bufferBytes)
+		z, err := gzipped.NewReader(src, bufferBytes)
 		if err != nil {
 			return r.place(err, 1)
 		}
@@ -240,7 +239,7 @@ func (r *Reader) place(err error, line int64) error {
 	}
 	const again = "Copy the file again, and compare its size or checksum with the original."
 	switch {
-	case errors.Is(err, errShrank):
+	case errors.Is(err, stream.ErrShrank):
 		return column.Refuse(r.name, "%w: it became shorter while it was read", column.ErrTruncated).AtLine(line).
 			WithHint("Read a file that nothing writes to.")
 	case errors.Is(err, gzipped.ErrTruncated):
@@ -269,32 +268,4 @@ func (r *Reader) Close() error {
 		return fmt.Errorf("%s: closing: %w", r.name, err)
 	}
 	return nil
-}
-
-// errShrank says that a file ended before the size it had when opened.
-var errShrank = errors.New("file became shorter")
-
-// source reads a file from the start to the size that it was opened with.
-type source struct {
-	file blob.File
-	at   int64
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	left := s.file.Size() - s.at
-	if left == 0 {
-		return 0, io.EOF
-	}
-	if int64(len(p)) > left {
-		p = p[:left]
-	}
-	n, err := s.file.ReadAt(p, s.at)
-	s.at += int64(n)
-	if n > 0 {
-		return n, nil // an error comes again
-	}
-	if err == io.EOF {
-		err = errShrank
-	}
-	return n, err
 }

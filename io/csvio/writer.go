@@ -3,14 +3,13 @@ package csvio
 import (
 	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/internal/output"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -22,18 +21,15 @@ const flushBytes = 256 << 10
 // null unless ReadOptions.Nulls say otherwise.) In a table of one column a null is "" as well, as a blank line would
 // not be a row.
 type Writer struct {
-	name   string
-	upload blob.Upload
+	file   *output.File
 	zip    *gzip.Writer  // nil unless compressed
 	zipped *bufio.Writer // what zip writes to
-	out    io.Writer     // zip or upload
+	out    io.Writer     // zip or the file
 	schema *arrow.Schema
 	delim  byte
 	null   string // what stands for a null
 	buf    []byte
 	cells  []cell
-	err    error // of the first failure
-	done   bool
 }
 
 // Create begins the named file. The name's extension says the kind. The
@@ -59,16 +55,16 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 				WithHint("Write a .parquet or .arrow file instead.")
 		}
 	}
-	upload, err := fs.Create(ctx, name, blob.CreateOptions{Overwrite: opts.Overwrite})
+	file, err := output.Create(ctx, fs, name, opts.Overwrite)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{name: name, upload: upload, out: upload, schema: schema, delim: d.delim}
+	w := &Writer{file: file, out: file.Bytes(), schema: schema, delim: d.delim}
 	if schema.NumFields() == 1 {
 		w.null = `""`
 	}
 	if d.gzip {
-		w.zipped = bufio.NewWriterSize(upload, flushBytes)
+		w.zipped = bufio.NewWriterSize(w.out, flushBytes)
 		w.zip = gzip.NewWriter(w.zipped)
 		w.out = w.zip
 	}
@@ -84,21 +80,12 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 
 // Write appends the rows of b.
 func (w *Writer) Write(ctx context.Context, b column.Batch) error {
-	if w.err == nil {
-		w.err = w.write(ctx, b)
-	}
-	return w.err
+	return w.file.Write(ctx, func() error { return w.write(b) })
 }
 
-func (w *Writer) write(ctx context.Context, b column.Batch) error {
-	if w.done {
-		return fmt.Errorf("%s: write after Commit or Close", w.name)
-	}
-	if err := ctx.Err(); err != nil {
+func (w *Writer) write(b column.Batch) error {
+	if err := w.file.SameColumns(b.Schema(), w.schema); err != nil {
 		return err
-	}
-	if !column.SameColumns(b.Schema(), w.schema) {
-		return fmt.Errorf("%s: a batch of %v cannot be written to a file of %v", w.name, b.Schema(), w.schema)
 	}
 	w.cells = w.cells[:0]
 	for i := range int(b.NumCols()) {
@@ -157,30 +144,16 @@ func (w *Writer) appendString(dst []byte, s string) []byte {
 
 // Commit writes what is left and gives the file its name.
 func (w *Writer) Commit(ctx context.Context) error {
-	if w.done {
-		return fmt.Errorf("%s: commit after Commit or Close", w.name)
-	}
-	if w.err == nil {
-		w.err = w.flush()
-	}
-	if w.err == nil && w.zip != nil {
-		if w.err = w.zip.Close(); w.err == nil {
-			w.err = w.zipped.Flush()
+	return w.file.Commit(ctx, func() error {
+		if err := w.flush(); err != nil || w.zip == nil {
+			return err
 		}
-	}
-	if w.err != nil {
-		return errors.Join(w.err, w.Close())
-	}
-	w.done = true
-	w.err = w.upload.Commit(ctx)
-	return w.err
+		if err := w.zip.Close(); err != nil {
+			return err
+		}
+		return w.zipped.Flush()
+	})
 }
 
 // Close discards the file unless it was committed.
-func (w *Writer) Close() error {
-	if w.done {
-		return nil
-	}
-	w.done = true
-	return w.upload.Abort()
-}
+func (w *Writer) Close() error { return w.file.Close() }

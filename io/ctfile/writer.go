@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/internal/output"
 	"github.com/cipherfold/cipherfold/io/internal/pages"
 )
 
@@ -28,12 +29,11 @@ type Options struct {
 // is not for concurrent use.
 type Writer struct {
 	path   string
+	file   *output.File
 	schema *arrow.Schema
 	table  *Table
-	up     blob.Upload
 	out    *pages.Writer
 	check  *writeCheck
-	done   bool
 }
 
 // Create begins an encrypted table. t says what is in it, except for RowGroups, which is ignored. idFields are the id
@@ -54,7 +54,7 @@ func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []ar
 	if opts.RowGroupBytes <= 0 {
 		opts.RowGroupBytes = RowGroupBytesDefault
 	}
-	up, err := fs.Create(ctx, path, blob.CreateOptions{Overwrite: opts.Overwrite})
+	file, err := output.Create(ctx, fs, path, opts.Overwrite)
 	if err != nil {
 		return nil, err
 	}
@@ -63,15 +63,15 @@ func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []ar
 		raw[name] = true
 	}
 	check := &writeCheck{table: table, digests: newDigests(len(table.IDs), len(table.Columns))}
-	out, err := pages.NewWriter(up, fields, pages.WriterOptions{
+	out, err := pages.NewWriter(file.Bytes(), fields, pages.WriterOptions{
 		RowGroupRows: max(1, opts.RowGroupBytes/(len(table.Columns)*table.CiphertextBytes())),
 		Raw:          raw,
 		Check:        check,
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), up.Abort())
+		return nil, file.Discard(err)
 	}
-	return &Writer{path: path, schema: table.schema(fields), table: table, up: up, out: out, check: check}, nil
+	return &Writer{path: path, schema: table.schema(fields), table: table, file: file, out: out, check: check}, nil
 }
 
 // refusedAt adds the name of the file to an InputError without one.
@@ -137,9 +137,10 @@ func (w *Writer) Table() *Table { return w.table }
 // Write appends rows: see Schema. In Blocks every row has BlockRecords ids; the last one of the file may have fewer. A
 // missing id is a *column.InputError at its row.
 func (w *Writer) Write(ctx context.Context, b column.Batch) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+	return w.file.Write(ctx, func() error { return w.write(b) })
+}
+
+func (w *Writer) write(b column.Batch) error {
 	if int(b.NumCols()) != w.schema.NumFields() {
 		return fmt.Errorf("writing %s: a batch of %d columns where %d are expected", w.path, b.NumCols(), w.schema.NumFields())
 	}
@@ -147,7 +148,7 @@ func (w *Writer) Write(ctx context.Context, b column.Batch) error {
 		return err
 	}
 	if err := w.out.Write(b.Columns(), int(b.NumRows())); err != nil {
-		return w.wrap(err)
+		return w.file.Wrap(err)
 	}
 	return nil
 }
@@ -171,11 +172,13 @@ func (w *Writer) checkIDs(b column.Batch) error {
 // Commit finishes the file: it validates the table, writes the footer, and
 // makes the file appear.
 func (w *Writer) Commit(ctx context.Context) error {
-	if w.done {
-		return fmt.Errorf("%s: committed or closed already", w.path)
-	}
+	return w.file.Commit(ctx, w.finish)
+}
+
+// finish writes what is left, and the footer.
+func (w *Writer) finish() error {
 	if err := w.out.EndGroup(); err != nil {
-		return w.wrap(err)
+		return w.file.Wrap(err)
 	}
 	t := w.table
 	t.RowGroups = append([]RowGroup{}, w.check.groups...)
@@ -193,38 +196,19 @@ func (w *Writer) Commit(ctx context.Context) error {
 	}
 	footer, err := t.footer()
 	if err != nil {
-		return w.wrap(err)
+		return w.file.Wrap(err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(footer)) { // in a fixed order, so that equal tables are equal files
 		w.out.SetMetadata(key, footer[key])
 	}
 	if err := w.out.Close(); err != nil {
-		return w.wrap(err)
+		return w.file.Wrap(err)
 	}
-	if err := w.up.Commit(ctx); err != nil {
-		return err
-	}
-	w.done = true
 	return nil
 }
 
 // Close discards the file unless it was committed.
-func (w *Writer) Close() error {
-	if w.done {
-		return nil
-	}
-	w.done = true
-	return w.up.Abort()
-}
-
-// wrap names the file, unless the error does.
-func (w *Writer) wrap(err error) error {
-	var known *blob.Error
-	if errors.As(err, &known) {
-		return known
-	}
-	return fmt.Errorf("writing %s: %w", w.path, err)
-}
+func (w *Writer) Close() error { return w.file.Close() }
 
 // writeCheck computes what the footer says about the row groups.
 type writeCheck struct {

@@ -2,12 +2,11 @@ package parquetio
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/internal/output"
 	"github.com/cipherfold/cipherfold/io/internal/pages"
 )
 
@@ -24,64 +23,41 @@ func Create(ctx context.Context, fs blob.FS, path string, schema *arrow.Schema, 
 	if err := column.CheckNames(path, column.Names(schema)); err != nil {
 		return nil, err
 	}
-	up, err := fs.Create(ctx, path, blob.CreateOptions{Overwrite: opts.Overwrite})
+	file, err := output.Create(ctx, fs, path, opts.Overwrite)
 	if err != nil {
 		return nil, err
 	}
-	out, err := pages.NewWriter(up, schema.Fields(), pages.WriterOptions{RowGroupRows: RowGroupRows, RowGroupBytes: RowGroupBytes})
+	out, err := pages.NewWriter(file.Bytes(), schema.Fields(), pages.WriterOptions{RowGroupRows: RowGroupRows, RowGroupBytes: RowGroupBytes})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), up.Abort())
+		return nil, file.Discard(err)
 	}
 	for i, key := range schema.Metadata().Keys() {
 		out.SetMetadata(key, schema.Metadata().Values()[i])
 	}
-	return &writer{path: path, up: up, out: out}, nil
+	return &writer{file: file, out: out}, nil
 }
 
 type writer struct {
-	path string
-	up   blob.Upload
+	file *output.File
 	out  *pages.Writer
-	done bool
 }
 
 func (w *writer) Write(ctx context.Context, b column.Batch) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := w.out.Write(b.Columns(), int(b.NumRows())); err != nil {
-		return w.wrap(err)
-	}
-	return nil
+	return w.file.Write(ctx, func() error {
+		if err := w.out.Write(b.Columns(), int(b.NumRows())); err != nil {
+			return w.file.Wrap(err)
+		}
+		return nil
+	})
 }
 
 func (w *writer) Commit(ctx context.Context) error {
-	if w.done {
-		return fmt.Errorf("%s: committed or closed already", w.path)
-	}
-	if err := w.out.Close(); err != nil {
-		return w.wrap(err)
-	}
-	if err := w.up.Commit(ctx); err != nil {
-		return err
-	}
-	w.done = true
-	return nil
-}
-
-func (w *writer) Close() error {
-	if w.done {
+	return w.file.Commit(ctx, func() error {
+		if err := w.out.Close(); err != nil {
+			return w.file.Wrap(err)
+		}
 		return nil
-	}
-	w.done = true
-	return w.up.Abort()
+	})
 }
 
-// wrap names the file, unless the error does.
-func (w *writer) wrap(err error) error {
-	var known *blob.Error
-	if errors.As(err, &known) {
-		return known
-	}
-	return fmt.Errorf("writing %s: %w", w.path, err)
-}
+func (w *writer) Close() error { return w.file.Close() }

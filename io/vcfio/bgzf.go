@@ -33,7 +33,6 @@ var (
 	errMixed    = errors.New("data that gzip compressed in another way follows the blocks of bgzip")
 	errTrailing = errors.New("something that is no BGZF block follows the end of the data")
 	errCutBlock = errors.New("the last BGZF block is cut off")
-	errShrank   = errors.New("file became shorter")
 )
 
 // blockSize returns the size of the BGZF block that b begins with, or ok = false if it does not begin with the header of

@@ -10,6 +10,7 @@ import (
 	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/internal/gzipped"
+	"github.com/cipherfold/cipherfold/io/internal/stream"
 )
 
 // header is what the lines before the records say.
@@ -183,7 +184,7 @@ func placed(file string, line int64, err error) error {
 	}
 	const again = "Copy the file again, and compare its size or checksum with the original."
 	switch {
-	case errors.Is(err, errShrank):
+	case errors.Is(err, stream.ErrShrank):
 		return refuse("%w: it became shorter while it was read", column.ErrTruncated).WithHint("Read a file that nothing writes to.")
 	case errors.Is(err, errNoMarker):
 		return refuse("%w: it lacks the end-of-file marker of bgzip", column.ErrTruncated).

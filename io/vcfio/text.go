@@ -7,6 +7,7 @@ import (
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/internal/gzipped"
+	"github.com/cipherfold/cipherfold/io/internal/stream"
 )
 
 const (
@@ -27,7 +28,7 @@ func openText(f blob.File, threads int) (text, error) {
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
-	src := &source{file: f}
+	src := stream.NewSource(f)
 	if _, ok := blockSize(magic[:n]); ok {
 		return newBlockText(src, threads), nil
 	}
@@ -65,31 +66,6 @@ func (t *streamText) next() ([]byte, error) {
 }
 
 func (t *streamText) close() {}
-
-// source reads a file from the start to the size that it was opened with.
-type source struct {
-	file blob.File
-	at   int64
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	left := s.file.Size() - s.at
-	if left == 0 {
-		return 0, io.EOF
-	}
-	if int64(len(p)) > left {
-		p = p[:left]
-	}
-	n, err := s.file.ReadAt(p, s.at)
-	s.at += int64(n)
-	if n > 0 {
-		return n, nil // an error comes again
-	}
-	if err == io.EOF {
-		err = errShrank
-	}
-	return n, err
-}
 
 // lines cuts text into chunks of whole lines.
 type lines struct {

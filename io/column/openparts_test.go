@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 func schemaOf(fields ...string) *arrow.Schema {
@@ -21,7 +22,22 @@ func schemaOf(fields ...string) *arrow.Schema {
 	return arrow.NewSchema(out, nil)
 }
 
-func TestConcatMismatch(t *testing.T) {
+// records are files of one record each, by name, for OpenParts.
+type records map[string]arrow.Record
+
+func (files records) open(_ context.Context, name string) (Reader, error) {
+	rec := files[name]
+	return fromRecords(name, rec.Schema(), rec), nil
+}
+
+// empty is a record without rows.
+func empty(fields ...string) arrow.Record {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schemaOf(fields...))
+	defer b.Release()
+	return b.NewRecord()
+}
+
+func TestOpenPartsMismatch(t *testing.T) {
 	for _, tt := range []struct {
 		a, b   []string
 		column string
@@ -32,39 +48,24 @@ func TestConcatMismatch(t *testing.T) {
 		{[]string{"id:s"}, []string{"id:s", "n:i"}, "n", "a.csv lacks this column, b.csv has it"},
 		{[]string{"id:s", "n:i"}, []string{"n:i", "id:s"}, "id", "column 1 in a.csv, 2 in b.csv"},
 	} {
-		a, b := FromRecords("a.csv", schemaOf(tt.a...)), FromRecords("b.csv", schemaOf(tt.b...))
-		check := func(err error) {
-			t.Helper()
-			var e *InputError
-			if !errors.As(err, &e) || !errors.Is(err, ErrSchemaMismatch) {
-				t.Fatalf("%v and %v: %v", tt.a, tt.b, err)
-			}
-			if e.File != "b.csv" || e.Column != tt.column || !strings.Contains(e.Error(), tt.say) || e.Hint == "" {
-				t.Errorf("%v and %v: %v (hint %q)", tt.a, tt.b, e, e.Hint)
-			}
+		_, err := OpenParts(ctx, []string{"a.csv", "b.csv"}, records{"a.csv": empty(tt.a...), "b.csv": empty(tt.b...)}.open)
+		var e *InputError
+		if !errors.As(err, &e) || !errors.Is(err, ErrSchemaMismatch) {
+			t.Fatalf("%v and %v: %v", tt.a, tt.b, err)
 		}
-		_, err := Concat(a, b).Read(ctx)
-		check(err)
-		_, err = OpenParts(ctx, []string{"a.csv", "b.csv"}, func(_ context.Context, name string) (Reader, error) {
-			if name == "a.csv" {
-				return a, nil
-			}
-			return b, nil
-		})
-		check(err)
+		if e.File != "b.csv" || e.Column != tt.column || !strings.Contains(e.Error(), tt.say) || e.Hint == "" {
+			t.Errorf("%v and %v: %v (hint %q)", tt.a, tt.b, e, e.Hint)
+		}
 	}
-	twice := FromRecords("b.csv", schemaOf("id:s", "id:s"))
-	if _, err := Concat(FromRecords("a.csv", schemaOf("id:s")), twice).Read(ctx); !errors.Is(err, ErrDuplicateColumn) {
+	twice := records{"a.csv": empty("id:s"), "b.csv": empty("id:s", "id:s")}
+	if _, err := OpenParts(ctx, []string{"a.csv", "b.csv"}, twice.open); !errors.Is(err, ErrDuplicateColumn) {
 		t.Errorf("duplicate column: %v", err)
-	}
-	if _, err := Concat(FromSlice(schemaOf("id:s")), FromSlice(schemaOf("n:i"))).Read(ctx); !strings.Contains(err.Error(), "the first part has this column, this part lacks it") {
-		t.Errorf("parts without names: %v", err)
 	}
 }
 
-func TestConcatMergesNullable(t *testing.T) {
+func TestOpenPartsMergesNullable(t *testing.T) {
 	mem := checked(t)
-	var parts []Reader
+	files, names := records{}, []string{"0", "1", "2"}
 	for k, schema := range []*arrow.Schema{schemaOf("n:i"), schemaOf("n:i?"), schemaOf("n:i")} {
 		b := array.NewInt64Builder(mem)
 		b.Append(int64(k))
@@ -72,10 +73,13 @@ func TestConcatMergesNullable(t *testing.T) {
 		b.Release()
 		rec := array.NewRecord(schema, []arrow.Array{col}, 1)
 		col.Release()
-		parts = append(parts, FromRecords(fmt.Sprint(k), schema, rec))
-		rec.Release()
+		defer rec.Release()
+		files[names[k]] = rec
 	}
-	r := Concat(parts...)
+	r, err := OpenParts(ctx, names, files.open)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer r.Close()
 	if !r.Schema().Field(0).Nullable {
 		t.Error("the column is not nullable")
@@ -115,7 +119,7 @@ func TestOpenPartsKeepsOneOpen(t *testing.T) {
 		most = max(most, open)
 		rec := testRecord(mem, 0, 3)
 		defer rec.Release()
-		return &tracked{FromRecords(name, testSchema, rec), &open}, nil
+		return &tracked{fromRecords(name, testSchema, rec), &open}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +148,7 @@ func TestOpenPartsErrors(t *testing.T) {
 			return nil, boom
 		}
 		opened++
-		return FromSlice(schemas[opened-1]), nil
+		return fromSlice(schemas[opened-1]), nil
 	}
 	// The second part is of another type when it is opened again.
 	r, err := OpenParts(ctx, []string{"a", "b"}, open)
@@ -178,11 +182,10 @@ func TestOpenPartsErrors(t *testing.T) {
 	}
 }
 
-func TestConcatOfNothingPanics(t *testing.T) {
+func TestMisusePanics(t *testing.T) {
 	for name, f := range map[string]func(){
-		"Concat":    func() { Concat() },
 		"OpenParts": func() { OpenParts(ctx, nil, nil) },
-		"Rechunk":   func() { Rechunk(FromSlice(testSchema), 0) },
+		"Rechunk":   func() { Rechunk(fromSlice(testSchema), 0) },
 	} {
 		func() {
 			defer func() {
