@@ -201,7 +201,7 @@ func (x *encryption) write(ctx context.Context, name string, feed feed, progress
 		rowsPerFile = 0
 	}
 	if x.noise != nil && x.noise.Request.Noise == privacy.NoiseShare {
-		x.table.Noise.List = x.list
+		x.table.Noise.List, x.table.Noise.ListDigest = x.list, ctfile.ListSorted
 	}
 	out, err := enctable.Create(ctx, x.request.Options, name, rowsPerFile, x.table, x.idFields)
 	if err != nil {

@@ -2,10 +2,6 @@ package encrypt
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -52,12 +48,16 @@ func (x *encryption) withGroups(ctx context.Context, f feed) (feed, error) {
 				WithHint("Write the groups in the format of the source.")
 		}
 	}
-	g := &noiseGroups{feed: f, ids: len(x.request.IDs), index: engine.NewGroups(engine.NewBudget(x.request.Memory / 4)), blank: len(x.request.Measures)}
+	budget := engine.NewBudget(x.request.Memory / 4)
+	g := &noiseGroups{feed: f, ids: len(x.request.IDs), index: engine.NewGroups(budget), blank: len(x.request.Measures)}
 	if err := g.readList(ctx, list, x.request.IDs); err != nil {
 		g.index.Free()
 		return nil, err
 	}
-	x.list = digestOf(g.index)
+	if x.list, err = digestOf(listOfGroups, g.index, budget); err != nil {
+		g.index.Free()
+		return nil, err
+	}
 	r, err := list.Open(ctx, x.request.IDs)
 	if err != nil {
 		g.index.Free()
@@ -65,17 +65,6 @@ func (x *encryption) withGroups(ctx context.Context, f feed) (feed, error) {
 	}
 	g.reader = column.Rechunk(r, x.chunkRecords())
 	return g, nil
-}
-
-// digestOf is the same for lists of the same keys, in whatever order. The lists are public.
-func digestOf(keys *engine.Groups) string {
-	var sum [sha256.Size]byte
-	for i := range int32(keys.Len()) {
-		key := sha256.Sum256(keys.Key(i))
-		subtle.XORBytes(sum[:], sum[:], key[:])
-	}
-	sum = sha256.Sum256(fmt.Appendf(sum[:], "%d", keys.Len()))
-	return hex.EncodeToString(sum[:])
 }
 
 // readList notes the keys of the list, each of which may come once.

@@ -66,7 +66,10 @@ func (x *encryption) openUniverse(ctx context.Context, budget *engine.Budget) (*
 		u.ids.Free()
 		return nil, err
 	}
-	x.list = digestOf(u.ids)
+	if x.list, err = digestOf(listOfRecords, u.ids, budget); err != nil {
+		u.ids.Free()
+		return nil, err
+	}
 	u.seen = make([]bool, u.ids.Len())
 	return u, nil
 }

@@ -125,6 +125,8 @@ func differentNoise(a, b *ctfile.Noise) string {
 		return "the number of owners"
 	case !slices.Equal(a.Groups, b.Groups):
 		return "groups"
+	case a.ListDigest != b.ListDigest:
+		return "the kind of digest of its list: one table is of an earlier version and must be encrypted again"
 	case a.List != b.List:
 		return "the list of those that have a share"
 	}
@@ -141,12 +143,15 @@ func differentNoise(a, b *ctfile.Noise) string {
 	return ""
 }
 
-// warnOfQuiet names the tables that have no share of the noise where others have.
+// warnOfQuiet names the tables that have no share of the noise where others have, and those whose list is not certain.
 func (f *fusion) warnOfQuiet() {
 	shares := slices.ContainsFunc(f.inputs, func(in enctable.Input) bool { return in.Table.Noise != nil })
 	for _, in := range f.inputs {
 		if shares && in.Table.Noise == nil {
 			f.request.Log.Warn("this table has no share of the noise: it counts as one of an owner who is not honest", "file", in.File)
+		}
+		if n := in.Table.Noise; n != nil && n.List != "" && n.ListDigest == "" {
+			f.request.Log.Warn("this table is of an earlier version, whose digest of a list can be forged: its shares may be for another list", "file", in.File)
 		}
 	}
 }

@@ -37,6 +37,8 @@ type Noise struct {
 	// List identifies the list of groups, or of all records, that have a share each: tables with the same List have
 	// the same list. 64 hex digits; "" for noise on every record.
 	List string `json:"list,omitempty"`
+	// ListDigest is how List was made: ListSorted, or "" in tables of earlier versions, whose XOR of hashes can be forged.
+	ListDigest string `json:"list_digest,omitempty"`
 
 	Quantities []NoisyQuantity `json:"quantities"` // those that have noise
 }
@@ -50,9 +52,12 @@ type NoisyQuantity struct {
 	Tables      int64  `json:"tables"`      // how many tables with this noise are summed up here
 }
 
+// ListSorted is the ListDigest of a SHA-256 over the sorted list.
+const ListSorted = "sorted-sha256"
+
 // Fields of Noise and NoisyQuantity.
 var (
-	noiseFields    = []string{"place", "mechanism", "epsilon", "delta", "rho", "records", "counts", "owners", "honest", "quiet", "shares", "groups", "list", "quantities"}
+	noiseFields    = []string{"place", "mechanism", "epsilon", "delta", "rho", "records", "counts", "owners", "honest", "quiet", "shares", "groups", "list", "list_digest", "quantities"}
 	quantityFields = []string{"name", "sensitivity", "parameter", "tail", "tables"}
 )
 
@@ -144,6 +149,12 @@ func (t *Table) checkNoise() error {
 	}
 	if b, err := hex.DecodeString(n.List); err != nil || len(b) != 0 && (len(b) != sha256.Size || !shares) {
 		return refuse("noise: the list is %s", column.Quote(n.List))
+	}
+	if err := known("digest of the list", n.ListDigest, "", ListSorted); err != nil {
+		return err
+	}
+	if n.ListDigest != "" && n.List == "" {
+		return refuse("noise: a digest of a list, and no list")
 	}
 	numbers := map[string]string{"rho": n.Rho}
 	if n.Epsilon != "" {

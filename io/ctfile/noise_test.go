@@ -69,6 +69,9 @@ func TestNoiseRefused(t *testing.T) {
 		{`noise on "tpm" of 0 tables`, func(n object) { quantity(n)["tables"] = 0 }},
 		{`noise on no measure`, func(n object) { n["quantities"] = []any{} }},
 		{`no list of quantities`, func(n object) { delete(n, "quantities") }},
+		{`the list is "ab"`, func(n object) { n["list"] = "ab" }},
+		{`digest of the list "xor" is not known`, func(n object) { n["list"], n["list_digest"] = strings.Repeat("ab", 32), "xor" }},
+		{`a digest of a list, and no list`, func(n object) { n["list_digest"] = ListSorted }},
 		{`unknown field "seed" of noise`, func(n object) { n["seed"] = 1 }},
 		{`unknown field "Tail" of noise`, func(n object) { quantity(n)["Tail"] = "1" }},
 	} {
