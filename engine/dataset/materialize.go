@@ -227,13 +227,14 @@ func (a *materializing) settle() error {
 func (g *materialized) reader(columns []string) column.Reader {
 	r := &materializedReader{materialized: g}
 	var fields []arrow.Field
+	measures := column.IndexNames(g.names)
 	for _, name := range columns {
 		if i := slices.IndexFunc(g.fields, func(f arrow.Field) bool { return f.Name == name }); i >= 0 {
 			r.columns, fields = append(r.columns, -1-i), append(fields, g.fields[i])
 			continue
 		}
-		m := slices.Index(g.names, name)
-		if m < 0 {
+		m, ok := measures[name]
+		if !ok {
 			panic("job: a column of a gathered table that it does not have: " + name)
 		}
 		r.columns, fields = append(r.columns, m), append(fields, arrow.Field{Name: name, Type: preparedType(g.scales[m]), Nullable: true})

@@ -69,7 +69,13 @@ func (x *preparer) Schema(file string, source *arrow.Schema) (*arrow.Schema, err
 	if err := column.CheckNames(file, have); err != nil {
 		return nil, err
 	}
-	used := x.Sources()
+	used, names := map[string]bool{}, map[string]bool{}
+	for _, name := range x.Sources() {
+		used[name] = true
+	}
+	for _, name := range x.names() {
+		names[name] = true
+	}
 	var fields []arrow.Field
 	for _, c := range x.IDs {
 		var from []arrow.Field
@@ -86,10 +92,10 @@ func (x *preparer) Schema(file string, source *arrow.Schema) (*arrow.Schema, err
 		fields = append(fields, c.Field(from))
 	}
 	for _, f := range source.Fields() {
-		if slices.Contains(used, f.Name) {
+		if used[f.Name] {
 			continue
 		}
-		if slices.Contains(x.names(), f.Name) {
+		if names[f.Name] {
 			return nil, job.Misuse("Give the id another name by :as=NAME.", "%s has a column %s already, which is no id", file, column.Quote(f.Name))
 		}
 		fields = append(fields, f)

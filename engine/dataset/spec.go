@@ -128,14 +128,21 @@ func (e *Spec) resolve(file string, schema *arrow.Schema) error {
 		return err
 	}
 	var measures []slots.Measure
-	keys := Formats[blob.Ext(file)].keys
+	there := column.IndexNames(have)
+	named := map[string]bool{} // columns that "*" does not stand for
+	for _, names := range [][]string{e.IDs, Formats[blob.Ext(file)].keys, slots.NamesOf(e.Measures)} {
+		for _, name := range names {
+			named[name] = true
+		}
+	}
+	_, star := there[slots.AllColumns]
 	for _, m := range e.Measures {
-		if m.Name != slots.AllColumns || slices.Contains(have, slots.AllColumns) {
+		if m.Name != slots.AllColumns || star {
 			measures = append(measures, m)
 			continue
 		}
 		for i, name := range have {
-			if !slices.Contains(e.IDs, name) && !slices.Contains(keys, name) && !slots.Has(e.Measures, name) && !column.IsPartition(schema.Field(i)) {
+			if !named[name] && !column.IsPartition(schema.Field(i)) {
 				measures = append(measures, slots.Measure{Name: name, Decimals: m.Decimals, Bound: m.Bound, Prepare: m.Prepare})
 			}
 		}
@@ -157,7 +164,7 @@ func (e *Spec) resolve(file string, schema *arrow.Schema) error {
 		}
 	}
 	for _, name := range e.Columns() {
-		if !slices.Contains(have, name) {
+		if _, ok := there[name]; !ok {
 			missing := column.MissingColumn(file, name, have)
 			if strings.Contains(name, ":") && slots.Has(e.Measures, name) {
 				missing.Hint += " What follows a colon is taken for a part of the name unless it is a setting: " + strings.Join(slots.Settings, ", ") + "."

@@ -110,8 +110,9 @@ func (x *encryption) survey(ctx context.Context) (int64, error) {
 		check, finish = f.note, f.finish
 	}
 	wanted := append(slices.Clone(columns), search.columns()...)
+	have := column.IndexNames(wanted)
 	for _, m := range x.request.Measures {
-		if m.Prepare.Missing != "" && !slices.Contains(wanted, m.Name) { // to count what is filled
+		if _, ok := have[m.Name]; m.Prepare.Missing != "" && !ok { // to count what is filled
 			wanted = append(wanted, m.Name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/cipherfold/cipherfold/engine/dataset/ids"
+	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/codec"
@@ -65,9 +66,10 @@ func BatchRows(columns, ciphertextSize int) int {
 // TupleWidths returns the slot widths of the tuple that each column of a blocks table holds.
 func TupleWidths(t *ctfile.Table) []codec.Tuple {
 	out := make([]codec.Tuple, len(t.Columns))
+	places := column.IndexNames(t.Columns)
 	for _, m := range t.Measures {
 		for _, name := range m.InColumns {
-			c := slices.Index(t.Columns, name)
+			c := places[name]
 			out[c] = append(out[c], m.Width)
 		}
 	}
@@ -93,12 +95,14 @@ func CheckTuples(t *ctfile.Table) error {
 		width int
 	}
 	var tuples []*tuple
+	tupleOf := map[string]*tuple{} // by what is given
 	taken := map[string]bool{}
 	for _, m := range t.Measures {
-		i := slices.IndexFunc(tuples, func(x *tuple) bool { return slices.Equal(x.first.Given, m.Given) })
-		if i < 0 {
-			i = len(tuples)
-			tuples = append(tuples, &tuple{first: m})
+		given := slots.KeyOf(nil, m.Given)
+		x := tupleOf[given]
+		if x == nil {
+			x = &tuple{first: m}
+			tupleOf[given], tuples = x, append(tuples, x)
 			for _, name := range m.InColumns {
 				if taken[name] {
 					return fmt.Errorf("column %s holds values of several measures", column.Quote(name))
@@ -106,7 +110,6 @@ func CheckTuples(t *ctfile.Table) error {
 				taken[name] = true
 			}
 		}
-		x := tuples[i]
 		if m.Offset != x.width || m.Slots != x.first.Slots || m.Stride != x.first.Stride || !slices.Equal(m.InColumns, x.first.InColumns) {
 			return fmt.Errorf("the slots of %s are not where the order of the measures puts them", column.Quote(m.Name))
 		}

@@ -20,54 +20,67 @@ import (
 // the whole table. It returns the preparation and the samples of their fusion.
 func agree(inputs []enctable.Input) ([]ctfile.Step, []string, error) {
 	var out []ctfile.Step
-	told := map[string]enctable.Input{} // the first input that has a measure or id column
-	var measured []enctable.Input       // tables with at least one new measure, for steps of whole tables
-	for _, in := range inputs {
-		t := in.Table
-		for _, id := range t.IDs {
-			if err := agreeOn(&out, told, "id "+id, id, in); err != nil {
-				return nil, nil, err
-			}
+	in := map[ctfile.Step]bool{} // what is in out
+	add := func(s ctfile.Step) {
+		if !in[s] {
+			in[s] = true
+			out = append(out, s)
 		}
-		shares := -1
-		for _, m := range slots.BaseMeasures(t) {
-			if first, ok := told["measure "+m.Name]; ok && shares < 0 {
-				shares = slices.IndexFunc(measured, func(x enctable.Input) bool { return x.File == first.File })
-			}
-			if err := agreeOn(&out, told, "measure "+m.Name, m.Name, in); err != nil {
-				return nil, nil, err
-			}
-		}
-		if shares >= 0 {
-			if err := agreeOnTable(measured[shares], in); err != nil {
-				return nil, nil, err
-			}
-		}
-		measured = append(measured, in)
+	}
+	ids, measures := map[string]told{}, map[string]told{}
+	for i := range inputs {
+		x := &inputs[i]
+		t := x.Table
+		steps := map[string][]ctfile.Step{}
 		for _, s := range t.Preparation {
-			if s.On == "" && !slices.Contains(out, s) {
-				out = append(out, s)
+			steps[s.On] = append(steps[s.On], s)
+		}
+		for _, id := range t.IDs {
+			if err := agreeOn(add, ids, id, told{x, steps[id]}); err != nil {
+				return nil, nil, err
 			}
+		}
+		var shares *enctable.Input // the first input with the first measure that was there before
+		for _, m := range slots.BaseMeasures(t) {
+			if first, ok := measures[m.Name]; ok && shares == nil {
+				shares = first.input
+			}
+			if err := agreeOn(add, measures, m.Name, told{x, steps[m.Name]}); err != nil {
+				return nil, nil, err
+			}
+		}
+		if shares != nil {
+			if err := agreeOnTable(*shares, *x); err != nil {
+				return nil, nil, err
+			}
+		}
+		for _, s := range steps[""] {
+			add(s)
 		}
 	}
 	samples, err := disjoint(inputs)
 	return out, samples, err
 }
 
-// agreeOn compares the steps of one id column or measure with those of the first input that has it.
-func agreeOn(out *[]ctfile.Step, told map[string]enctable.Input, what, on string, in enctable.Input) error {
-	mine := stepsOn(in.Table, on)
-	first, ok := told[what]
+// told is what an input says about an id column or a measure: its steps.
+type told struct {
+	input *enctable.Input
+	steps []ctfile.Step
+}
+
+// agreeOn compares the steps of one id column or measure with those of the first input that has it. The steps of the
+// first one are added to those of the fusion.
+func agreeOn(add func(ctfile.Step), before map[string]told, on string, it told) error {
+	in, mine := it.input, it.steps
+	had, ok := before[on]
 	if !ok {
-		told[what] = in
+		before[on] = it
 		for _, s := range mine {
-			if !slices.Contains(*out, s) {
-				*out = append(*out, s)
-			}
+			add(s)
 		}
 		return nil
 	}
-	theirs := stepsOn(first.Table, on)
+	first, theirs := had.input, had.steps
 	if slices.Equal(mine, theirs) {
 		return nil
 	}
@@ -78,17 +91,6 @@ func agreeOn(out *[]ctfile.Step, told map[string]enctable.Input, what, on string
 	}
 	return column.Refuse(in.File, "prepared %s, but in %s %s", inWords(mine), first.File, inWords(theirs)).InColumn(on).
 		WithHint("All owners must declare the same preparation: the same settings in ‹measure› and ‹id›, and the same ‹tokenize› and ‹constants›.")
-}
-
-// stepsOn are the steps of an id column or measure.
-func stepsOn(t *ctfile.Table, on string) []ctfile.Step {
-	var out []ctfile.Step
-	for _, s := range t.Preparation {
-		if s.On == on {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // inWords writes steps for a message: by "log2, clip=0..5".
@@ -127,7 +129,11 @@ func agreeOnTable(a, b enctable.Input) error {
 	vcf := fromVCF(a) && fromVCF(b)
 	theirs, mine := tableSteps(a.Table, vcf), tableSteps(b.Table, vcf)
 	differ := func(x, y []ctfile.Step) []ctfile.Step {
-		return slices.DeleteFunc(slices.Clone(x), func(s ctfile.Step) bool { return slices.Contains(y, s) })
+		have := map[ctfile.Step]bool{}
+		for _, s := range y {
+			have[s] = true
+		}
+		return slices.DeleteFunc(slices.Clone(x), func(s ctfile.Step) bool { return have[s] })
 	}
 	onlyMine, onlyTheirs := differ(mine, theirs), differ(theirs, mine)
 	if len(onlyMine)+len(onlyTheirs) == 0 {
@@ -140,10 +146,10 @@ func agreeOnTable(a, b enctable.Input) error {
 // disjoint refuses tables of one measure that have a sample in common, as far as they carry tokens of samples. It
 // returns the samples of all.
 func disjoint(inputs []enctable.Input) ([]string, error) {
-	all := map[string]bool{}
-	in := map[string]map[string]string{} // by measure: the file that has a token
+	all := map[string][]int{}      // by token: the inputs that have it
+	measures := map[string][]int{} // by measure: the inputs that have it and tokens
 	check, checked := "", ""
-	for _, x := range inputs {
+	for i, x := range inputs {
 		c, ok := ids.SampleTokenCheck(x.Table)
 		if !ok {
 			continue
@@ -153,27 +159,41 @@ func disjoint(inputs []enctable.Input) ([]string, error) {
 				WithHint("All owners must use the same file as ‹token_key›.")
 		}
 		check, checked = c, x.File
-		for _, m := range slots.BaseMeasures(x.Table) {
-			if in[m.Name] == nil {
-				in[m.Name] = map[string]string{}
-			}
-			shared, other := 0, ""
-			for _, s := range x.Table.Samples {
-				if f, twice := in[m.Name][s]; twice {
-					shared, other = shared+1, f
-				}
-				in[m.Name][s] = x.File
-			}
-			if shared > 0 {
-				return nil, column.Refuse(x.File, "duplicate samples: %s of this table are in %s too", job.Count(shared, "sample"), other).InColumn(m.Name).
-					WithHint("Every person counts once. The owners find which samples these are by ‹disjoint_from›, which names the file, the line and the sample. One owner's files of several chromosomes are encrypted together.")
+		known := map[int]bool{} // inputs with samples of this one
+		for _, s := range x.Table.Samples {
+			for _, k := range all[s] {
+				known[k] = true
 			}
 		}
+		for _, m := range slots.BaseMeasures(x.Table) {
+			for _, k := range measures[m.Name] {
+				if known[k] {
+					return nil, sharedSamples(inputs, k, x, m.Name)
+				}
+			}
+			measures[m.Name] = append(measures[m.Name], i)
+		}
 		for _, s := range x.Table.Samples {
-			all[s] = true
+			all[s] = append(all[s], i)
 		}
 	}
 	return slices.Sorted(maps.Keys(all)), nil
+}
+
+// sharedSamples refuses that an input has samples of another one, and a measure that this one has too.
+func sharedSamples(inputs []enctable.Input, other int, x enctable.Input, measure string) error {
+	has := map[string]bool{}
+	for _, s := range inputs[other].Table.Samples {
+		has[s] = true
+	}
+	shared := 0
+	for _, s := range x.Table.Samples {
+		if has[s] {
+			shared++
+		}
+	}
+	return column.Refuse(x.File, "duplicate samples: %s of this table are in %s too", job.Count(shared, "sample"), inputs[other].File).InColumn(measure).
+		WithHint("Every person counts once. The owners find which samples these are by ‹disjoint_from›, which names the file, the line and the sample. One owner's files of several chromosomes are encrypted together.")
 }
 
 // unmatched counts the ids that are not in every input: how many, and not which. It reads ids only, and holds them in memory.
@@ -187,8 +207,9 @@ func (f *fusion) unmatched(ctx context.Context) (int64, error) {
 		progress.Total.Add(in.Table.Rows)
 	}
 	defer f.request.Watch("count unmatched", progress)()
+	measures := measureIndex(f.inputs[0].Table)
 	for i, in := range f.inputs {
-		if err := comparable(f.inputs[0], in); err != nil {
+		if err := comparable(f.inputs[0], measures, in); err != nil {
 			return 0, err
 		}
 		r, err := f.reader(ctx, in, dataset.BatchRows, idColumns...)

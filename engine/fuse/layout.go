@@ -21,25 +21,41 @@ type merger struct {
 	columns [][]int // columns[input][c]: the input's column that goes into column c of the result, or -1
 }
 
-// signature is what is in a ciphertext column: which quantities, in which slots. Columns are multiplied only with columns
-// of the same signature.
-func signature(t *ctfile.Table, name string) []ctfile.Measure {
-	var out []ctfile.Measure
+// signatures are what is in each ciphertext column of a table: which quantities, in which slots. Columns are multiplied
+// only with columns of the same signature. Bounds may differ as long as the slots are the same. at are the columns.
+func signatures(t *ctfile.Table, at map[string]int) []string {
+	out := make([][]byte, len(t.Columns))
+	var slot []byte
 	for _, m := range t.Measures {
-		part := slices.Index(m.InColumns, name)
-		if part < 0 {
-			continue
+		slot = strconv.AppendQuote(slot[:0], m.Name)
+		for _, names := range [][]string{m.Terms, m.Given} {
+			slot = append(slot, ':')
+			for _, name := range names {
+				slot = strconv.AppendQuote(slot, name)
+			}
 		}
-		m.InColumns = []string{strconv.Itoa(part)} // which part of a block
-		m.Bound = ""                               // bounds may differ as long as the slots are the same
-		out = append(out, m)
+		for _, n := range []int{m.Decimals, m.Width, m.Slots, m.Stride, m.Offset} {
+			slot = strconv.AppendInt(append(slot, ' '), int64(n), 10)
+		}
+		for part, name := range m.InColumns { // which part of a block
+			c := at[name]
+			out[c] = strconv.AppendInt(append(append(out[c], slot...), ' '), int64(part), 10)
+		}
 	}
-	return out
+	texts := make([]string, len(out))
+	for c := range out {
+		texts[c] = string(out[c])
+	}
+	return texts
 }
 
-func sameSlots(a, b ctfile.Measure) bool {
-	return a.Name == b.Name && slices.Equal(a.Terms, b.Terms) && slices.Equal(a.Given, b.Given) && a.Decimals == b.Decimals &&
-		a.Width == b.Width && a.Slots == b.Slots && a.Stride == b.Stride && a.Offset == b.Offset && slices.Equal(a.InColumns, b.InColumns)
+// measureIndex is where the measures of a table are, by name.
+func measureIndex(t *ctfile.Table) map[string]int {
+	at := make(map[string]int, len(t.Measures))
+	for i := range t.Measures {
+		at[t.Measures[i].Name] = i
+	}
+	return at
 }
 
 // fuseRandomizers says what is known of the randomizers of sums of the inputs: what every footer says.
@@ -70,79 +86,83 @@ func merge(inputs []enctable.Input) (*merger, error) {
 	if m.table.Noise, m.table.WeightMax, err = fuseNoise(inputs); err != nil {
 		return nil, err
 	}
-	var signatures [][]ctfile.Measure
-	decimals := map[string]int{}   // of the measures seen so far,
-	owner := map[string]string{}   // the file that had them first,
-	columnOf := map[string][]int{} // and the columns of the result that hold them
+	columns := map[string]int{} // of the result, by signature
+	type held struct {
+		measure int    // of the result
+		owner   string // the file that had it first
+		columns []int  // of the result that hold it
+	}
+	have := map[string]held{} // the measures seen so far
+	measures := measureIndex(first)
 	for _, in := range inputs {
 		t := in.Table
-		if err := comparable(inputs[0], in); err != nil {
+		if err := comparable(inputs[0], measures, in); err != nil {
 			return nil, err
 		}
 		m.table.MaxAdds = min(m.table.MaxAdds, t.MaxAdds)
 		m.table.TestKey = m.table.TestKey || t.TestKey
+		places := column.IndexNames(t.Columns)
 		to := make([]int, 0, len(t.Columns))
-		for _, name := range t.Columns {
-			s := signature(t, name)
-			c := slices.IndexFunc(signatures, func(x []ctfile.Measure) bool { return slices.EqualFunc(x, s, sameSlots) })
-			if c < 0 {
-				c = len(signatures)
-				signatures = append(signatures, s)
+		for _, s := range signatures(t, places) {
+			c, ok := columns[s]
+			if !ok {
+				c = len(columns)
+				columns[s] = c
 			}
 			to = append(to, c)
 		}
 		for _, q := range t.Measures {
 			at := make([]int, len(q.InColumns))
 			for i, name := range q.InColumns {
-				at[i] = to[slices.Index(t.Columns, name)]
+				at[i] = to[places[name]]
 			}
-			if had, ok := columnOf[q.Name]; ok {
-				if decimals[q.Name] != q.Decimals {
-					return nil, otherDecimals(in.File, q, owner[q.Name], decimals[q.Name])
+			if had, ok := have[q.Name]; ok {
+				mine := &m.table.Measures[had.measure]
+				if mine.Decimals != q.Decimals {
+					return nil, otherDecimals(in.File, q, had.owner, mine.Decimals)
 				}
-				if !slices.Equal(had, at) {
-					return nil, column.Refuse(in.File, "measure %s is packed differently than in %s", column.Quote(q.Name), owner[q.Name]).
+				if !slices.Equal(had.columns, at) {
+					return nil, column.Refuse(in.File, "measure %s is packed differently than in %s", column.Quote(q.Name), had.owner).
 						InColumn(q.Name).WithHint("All owners must give the same ‹measure› list in the same order, with the same max, ‹square›, ‹product› and ‹max_adds›.")
 				}
-				i := slices.IndexFunc(m.table.Measures, func(x ctfile.Measure) bool { return x.Name == q.Name })
-				m.table.Measures[i].Bound = slots.LargerBound(m.table.Measures[i].Bound, q.Bound)
+				mine.Bound = slots.LargerBound(mine.Bound, q.Bound)
 				continue
 			}
-			decimals[q.Name], owner[q.Name], columnOf[q.Name] = q.Decimals, in.File, at
+			have[q.Name] = held{len(m.table.Measures), in.File, at}
 			q.InColumns = nil // named below
 			m.table.Measures = append(m.table.Measures, q)
 		}
-		from := make([]int, len(signatures))
-		for i := range from {
-			from[i] = slices.Index(to, i)
+		from := slices.Repeat([]int{-1}, len(columns))
+		for i := len(to) - 1; i >= 0; i-- { // of two columns with one signature the first
+			from[to[i]] = i
 		}
 		m.columns = append(m.columns, from)
 	}
-	for c := range signatures {
+	for c := range len(columns) {
 		m.table.Columns = append(m.table.Columns, slots.ColumnName(m.table.IDs, c))
 	}
 	for i := range m.columns {
-		for len(m.columns[i]) < len(signatures) {
+		for len(m.columns[i]) < len(columns) {
 			m.columns[i] = append(m.columns[i], -1)
 		}
 	}
 	for i := range m.table.Measures {
 		q := &m.table.Measures[i]
-		for _, c := range columnOf[q.Name] {
+		for _, c := range have[q.Name].columns {
 			q.InColumns = append(q.InColumns, m.table.Columns[c])
 		}
 	}
 	return m, nil
 }
 
-// comparable refuses two tables whose rows cannot be combined.
-func comparable(a, b enctable.Input) error {
+// comparable refuses two tables whose rows cannot be combined. measures is the measureIndex of a.
+func comparable(a enctable.Input, measures map[string]int, b enctable.Input) error {
 	if err := sameKeyAndLayout(a, b); err != nil {
 		return err
 	}
 	s, t := a.Table, b.Table
 	for _, q := range t.Measures { // asked before the size of blocks, which follows from it
-		if i := slices.IndexFunc(s.Measures, func(x ctfile.Measure) bool { return x.Name == q.Name }); i >= 0 && s.Measures[i].Decimals != q.Decimals {
+		if i, ok := measures[q.Name]; ok && s.Measures[i].Decimals != q.Decimals {
 			return otherDecimals(b.File, q, a.File, s.Measures[i].Decimals)
 		}
 	}

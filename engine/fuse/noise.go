@@ -17,6 +17,7 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 	weight := int64(1)
 	var out *ctfile.Noise
 	var first string
+	at := map[string]int{} // where a quantity is in out
 	quiet := int64(0)
 	shares := map[string]string{} // job ids of the tables that they are of: the input that has it
 	for _, in := range inputs {
@@ -38,6 +39,9 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 		if out == nil {
 			c := *n
 			c.Quantities = slices.Clone(n.Quantities)
+			for i, q := range c.Quantities {
+				at[q.Name] = i
+			}
 			out, first = &c, in.File
 			continue
 		}
@@ -47,9 +51,11 @@ func fuseNoise(inputs []enctable.Input) (*ctfile.Noise, int64, error) {
 		}
 		out.Quiet = codec.SaturatingAdd(out.Quiet, n.Quiet)
 		for _, q := range n.Quantities {
-			if mine := privacy.OnQuantity(out, q.Name); mine != nil {
+			if i, ok := at[q.Name]; ok {
+				mine := &out.Quantities[i]
 				mine.Tables = codec.SaturatingAdd(mine.Tables, q.Tables)
 			} else {
+				at[q.Name] = len(out.Quantities)
 				out.Quantities = append(out.Quantities, q)
 			}
 		}
@@ -130,8 +136,9 @@ func differentNoise(a, b *ctfile.Noise) string {
 	case a.List != b.List:
 		return "the list of those that have a share"
 	}
+	quantities := privacy.ByQuantity(a)
 	for _, q := range b.Quantities {
-		mine := privacy.OnQuantity(a, q.Name)
+		mine := quantities[q.Name]
 		if mine == nil {
 			continue
 		}

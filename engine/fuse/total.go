@@ -3,7 +3,6 @@ package fuse
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/engine"
@@ -38,6 +37,7 @@ func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 	}
 	adds := int64(0)
 	var columns []totalColumn
+	columnOf, measureAt := map[string]int{}, map[string]int{} // by what is given, and by name
 	for i, in := range f.inputs {
 		if err := enctable.CheckTuples(in.Table); err != nil {
 			return nil, nil, column.Refuse(in.File, "no total can be made of this layout: %w", err).WithHint(job.ForeignFooter)
@@ -46,16 +46,19 @@ func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 		t.MaxAdds = min(t.MaxAdds, in.Table.MaxAdds)
 		for _, m := range in.Table.Measures {
 			offset := m.Offset
-			c := slices.IndexFunc(columns, func(x totalColumn) bool { return slices.Equal(x.given, m.Given) })
-			if c < 0 {
+			given := slots.KeyOf(nil, m.Given)
+			c, ok := columnOf[given]
+			if !ok {
 				c = len(columns)
+				columnOf[given] = c
 				columns = append(columns, totalColumn{given: m.Given, from: make([][]string, len(f.inputs))})
 				t.Columns = append(t.Columns, slots.ColumnName(nil, c))
 			}
 			columns[c].from[i] = m.InColumns
 			columns[c].tuple = m.Stride
-			at := slices.IndexFunc(t.Measures, func(x ctfile.Measure) bool { return x.Name == m.Name })
-			if at < 0 {
+			at, ok := measureAt[m.Name]
+			if !ok {
+				measureAt[m.Name] = len(t.Measures)
 				m.Slots, m.Offset, m.InColumns = 1, offset, []string{t.Columns[c]}
 				t.Measures = append(t.Measures, m)
 				continue
@@ -172,16 +175,15 @@ func (f *fusion) sumRange(ctx context.Context, s rowRange, columns []totalColumn
 		return nil, engine.Stats{}, err
 	}
 	defer r.Close()
-	ids := len(in.Table.IDs)
+	ids, places := len(in.Table.IDs), column.IndexNames(in.Table.Columns)
 	size := f.pk.CiphertextSize()
 	sum := func(evaluator *paillier.Evaluator, b column.Batch) ([][]byte, error) {
 		defer b.Release()
 		out := make([][]byte, len(columns))
 		for c, col := range columns {
 			for _, name := range col.from[s.input] {
-				at := slices.Index(in.Table.Columns, name)
 				dst := make([]byte, size)
-				if err := evaluator.Sum(dst, columnBytes(b, ids, at)); err != nil {
+				if err := evaluator.Sum(dst, columnBytes(b, ids, places[name])); err != nil {
 					return nil, enctable.RefuseCiphertext(b, name, err)
 				}
 				f.ciphertexts.Add(b.NumRows())

@@ -238,12 +238,11 @@ func exact(text string) (*big.Rat, bool) {
 
 const numberBytesMax = 200
 
-// OnQuantity returns the noise on a quantity, or nil.
-func OnQuantity(n *ctfile.Noise, name string) *ctfile.NoisyQuantity {
+// ByQuantity returns the noise on each quantity that has some, by name.
+func ByQuantity(n *ctfile.Noise) map[string]*ctfile.NoisyQuantity {
+	out := make(map[string]*ctfile.NoisyQuantity, len(n.Quantities))
 	for i := range n.Quantities {
-		if n.Quantities[i].Name == name {
-			return &n.Quantities[i]
-		}
+		out[n.Quantities[i].Name] = &n.Quantities[i]
 	}
-	return nil
+	return out
 }

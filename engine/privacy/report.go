@@ -116,8 +116,9 @@ func OfTable(file string, t *ctfile.Table) (*job.PrivacyReport, error) {
 	}
 	r := summary(n.Place, n.Mechanism, g, delta, Request{Records: n.Records, Counts: n.Counts, Owners: n.Owners, Honest: n.Honest})
 	r.Quiet = n.Quiet
+	quantities := ByQuantity(n)
 	for _, m := range t.Measures {
-		q := OnQuantity(n, m.Name)
+		q := quantities[m.Name]
 		if q == nil {
 			r.Public = append(r.Public, columnOf(m))
 			continue

@@ -90,6 +90,16 @@ func LayOut(t *ctfile.Table, keyBits int, measures []Measure, tuples [][]Quantit
 	return nil
 }
 
+// NamesOf are the names of measures.
+func NamesOf(measures []Measure) []string {
+	out := make([]string, len(measures))
+	for i, m := range measures {
+		out[i] = m.Name
+	}
+	return out
+}
+
+// Names are the names of those of the measures that indices are of.
 func Names(measures []Measure, indices []int) []string {
 	out := make([]string, len(indices))
 	for i, m := range indices {
@@ -120,9 +130,10 @@ func NewPlan(t *ctfile.Table, n []uint64) (*Plan, error) {
 		codec.Slot
 	}
 	slots := make([][]placed, len(t.Columns))
+	places := column.IndexNames(t.Columns)
 	for q, m := range t.Measures {
 		for r := range p.Records {
-			c := slices.Index(t.Columns, m.InColumns[r/m.Slots])
+			c := places[m.InColumns[r/m.Slots]]
 			slots[c] = append(slots[c], placed{cell{q, r}, codec.Slot{Offset: m.Offset + r%m.Slots*m.Stride, Width: m.Width}})
 		}
 	}

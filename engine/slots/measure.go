@@ -158,6 +158,19 @@ func Quantities(measures []Measure, squares []string, products [][2]string) ([][
 	return tuples, nil
 }
 
+// KeyOf is a text that is the same only for the same terms and given, whatever is in their names.
+func KeyOf(terms, given []string) string {
+	var key []byte
+	for _, names := range [][]string{terms, given} {
+		for _, name := range names {
+			key = append(strconv.AppendInt(key, int64(len(name)), 10), ':')
+			key = append(key, name...)
+		}
+		key = append(key, ';')
+	}
+	return string(key)
+}
+
 // QuantityName is unique for its terms and given: "HR", "HR*HR", "n|HR", "HR*ABP|HR&ABP", "HR|HR&ABP", "n|HR&ABP".
 func QuantityName(terms, given []string) string {
 	name := strings.Join(terms, "*")

@@ -11,9 +11,13 @@ import (
 // every measure, then A_B_cov and A_B_cor for every product.
 func statisticNames(measures []Measure, squares []string, products [][2]string) []string {
 	var out []string
+	squared := map[string]bool{}
+	for _, name := range squares {
+		squared[name] = true
+	}
 	for _, m := range measures {
 		out = append(out, m.Name+"_sum", m.Name+"_count", m.Name+"_mean")
-		if slices.Contains(squares, m.Name) {
+		if squared[m.Name] {
 			out = append(out, m.Name+"_var")
 		}
 	}

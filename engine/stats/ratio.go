@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/engine/job"
@@ -18,18 +17,29 @@ const ratioHint = "Write NAME=A/B with two measures of the table, such as AF=AC/
 // alleles are such (AF=AC/AN), and means weighted by weights that were encrypted themselves.
 func Ratios(file string, t *ctfile.Table, specs []string, others []Statistic) ([]Statistic, error) {
 	var out []Statistic
+	taken := map[string]bool{}
+	if len(specs) > 0 {
+		for _, s := range others {
+			taken[s.name] = true
+		}
+		for _, name := range t.IDs {
+			taken[name] = true
+		}
+	}
+	find := ratioMeasures(t)
 	for _, spec := range specs {
 		name, quotient, ok := strings.Cut(spec, "=")
 		if !ok || name == "" {
 			return nil, job.Misuse(ratioHint, "ratio %s is not NAME=A/B", column.Quote(spec))
 		}
-		a, b, err := halves(file, t, spec, quotient)
+		a, b, err := halves(file, t, find, spec, quotient)
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(slices.Concat(others, out), func(s Statistic) bool { return s.name == name }) || slices.Contains(t.IDs, name) {
+		if taken[name] {
 			return nil, job.Misuse("Choose another name.", "ratio %s: the result has a column of this name already", column.Quote(spec))
 		}
+		taken[name] = true
 		x, y := t.Measures[a], t.Measures[b]
 		up, down := codec.ExactPowerOfTen(max(0, y.Decimals-x.Decimals)), codec.ExactPowerOfTen(max(0, x.Decimals-y.Decimals))
 		out = append(out, double(name, func(sum func(int) codec.Int) (float64, bool) {
@@ -43,11 +53,24 @@ func Ratios(file string, t *ctfile.Table, specs []string, others []Statistic) ([
 	return out, nil
 }
 
-// halves finds the two measures of A/B, in which names may contain slashes.
-func halves(file string, t *ctfile.Table, spec, quotient string) (a, b int, err error) {
-	find := func(name string) int {
-		return slices.IndexFunc(t.Measures, func(m ctfile.Measure) bool { return m.Name == name && len(m.Terms) == 1 && len(m.Given) == 1 })
+// ratioMeasures finds the measures that were given, by name; -1 is none.
+func ratioMeasures(t *ctfile.Table) func(name string) int {
+	at := map[string]int{}
+	for i, m := range t.Measures {
+		if len(m.Terms) == 1 && len(m.Given) == 1 {
+			at[m.Name] = i
+		}
 	}
+	return func(name string) int {
+		if i, ok := at[name]; ok {
+			return i
+		}
+		return -1
+	}
+}
+
+// halves finds the two measures of A/B, in which names may contain slashes.
+func halves(file string, t *ctfile.Table, find func(string) int, spec, quotient string) (a, b int, err error) {
 	found := 0
 	for i := range quotient {
 		if quotient[i] != '/' {

@@ -28,8 +28,18 @@ type Statistic struct {
 // ForTable derives the columns of a result from the sums of a table. A table that lacks a sum which another one needs
 // was not made by this program.
 func ForTable(t *ctfile.Table) ([]Statistic, error) {
+	at := make(map[string]int, len(t.Measures)) // the first of them, by terms and given
+	for q, m := range t.Measures {
+		key := slots.KeyOf(m.Terms, m.Given)
+		if _, ok := at[key]; !ok {
+			at[key] = q
+		}
+	}
 	find := func(terms, given []string) int {
-		return slices.IndexFunc(t.Measures, func(m ctfile.Measure) bool { return slices.Equal(m.Terms, terms) && slices.Equal(m.Given, given) })
+		if q, ok := at[slots.KeyOf(terms, given)]; ok {
+			return q
+		}
+		return -1
 	}
 	var err error
 	need := func(terms, given []string) int {

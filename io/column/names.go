@@ -34,6 +34,17 @@ func Names(schema *arrow.Schema) []string {
 	return names
 }
 
+// IndexNames returns the index of each name, of the first where a name comes twice.
+func IndexNames(names []string) map[string]int {
+	at := make(map[string]int, len(names))
+	for i, name := range names {
+		if _, ok := at[name]; !ok {
+			at[name] = i
+		}
+	}
+	return at
+}
+
 // SameColumns says whether two schemas have columns of the same names and types
 // in the same order. Whether these are nullable, and metadata, may differ.
 func SameColumns(a, b *arrow.Schema) bool {
