@@ -1,21 +1,10 @@
 package papers
 
 import (
-	"bytes"
 	"fmt"
-	"image/color"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 // A figure is one of the paper's, done right: two panels, one for each axis.
@@ -40,133 +29,51 @@ func figures() []figure {
 // style is how a method is drawn, the same in all figures. The colours are those of Okabe and Ito, darkened. People
 // with any colour vision can tell them apart, and the shapes as well.
 type style struct {
-	color color.NRGBA
-	shape draw.GlyphDrawer
-	dash  []vg.Length
+	color string // as SVG has it
+	mark  mark
+	dash  string // lengths of strokes and gaps in turn, or none
 }
 
 var styles = map[string]style{
-	methodInsecure: {color.NRGBA{0xa0, 0x30, 0x00, 0xff}, glyph{sides: 4, turn: math.Pi / 4, spokes: true}, []vg.Length{2, 3}},
-	methodTextbook: {color.NRGBA{0xb0, 0x5a, 0x8a, 0xff}, glyph{sides: 3, turn: math.Pi / 2}, []vg.Length{6, 3}},
-	methodRecords:  {color.NRGBA{0xb8, 0x7a, 0x00, 0xff}, glyph{sides: 4, turn: math.Pi / 4}, nil},
-	methodBlocks:   {color.NRGBA{0x00, 0x5a, 0x9c, 0xff}, glyph{sides: 24, filled: true}, nil},
-	methodBoth:     {color.NRGBA{0x6a, 0x3d, 0x9a, 0xff}, glyph{sides: 24}, []vg.Length{5, 2}},
-	methodFeature:  {color.NRGBA{0x00, 0x78, 0x55, 0xff}, glyph{sides: 3, turn: math.Pi / 2, filled: true}, []vg.Length{8, 2, 2, 2}},
-	methodCurator:  {color.NRGBA{0x00, 0x78, 0x55, 0xff}, glyph{sides: 4, turn: math.Pi / 4, filled: true}, []vg.Length{8, 2, 2, 2}},
-	methodLocal:    {color.NRGBA{0x44, 0x44, 0x44, 0xff}, glyph{sides: 4, spokes: true}, []vg.Length{3, 2}},
+	methodInsecure: {"#a03000", mark{sides: 4, turn: math.Pi / 4, spokes: true}, "2 3"},
+	methodTextbook: {"#b05a8a", mark{sides: 3, turn: math.Pi / 2}, "6 3"},
+	methodRecords:  {"#b87a00", mark{sides: 4, turn: math.Pi / 4}, "none"},
+	methodBlocks:   {"#005a9c", mark{sides: 24, filled: true}, "none"},
+	methodBoth:     {"#6a3d9a", mark{sides: 24}, "5 2"},
+	methodFeature:  {"#007855", mark{sides: 3, turn: math.Pi / 2, filled: true}, "8 2 2 2"},
+	methodCurator:  {"#007855", mark{sides: 4, turn: math.Pi / 4, filled: true}, "8 2 2 2"},
+	methodLocal:    {"#444444", mark{sides: 4, spokes: true}, "3 2"},
 }
 
-// glyph is a mark at a point: a regular polygon, filled or not, or spokes to its corners.
-type glyph struct {
-	sides          int
-	turn           float64 // radians
-	filled, spokes bool
-}
-
-// DrawGlyph implements draw.GlyphDrawer.
-func (g glyph) DrawGlyph(c *draw.Canvas, s draw.GlyphStyle, at vg.Point) {
-	c.SetColor(s.Color)
-	c.SetLineStyle(draw.LineStyle{Color: s.Color, Width: 1.3})
-	var path vg.Path
-	for i := range g.sides {
-		angle := g.turn + 2*math.Pi*float64(i)/float64(g.sides)
-		corner := vg.Point{X: at.X + s.Radius*vg.Length(math.Cos(angle)), Y: at.Y + s.Radius*vg.Length(math.Sin(angle))}
-		switch {
-		case g.spokes:
-			path.Move(at)
-			path.Line(corner)
-		case i == 0:
-			path.Move(corner)
-		default:
-			path.Line(corner)
-		}
+// panel draws the points of one axis as SVG. Both scales are logarithmic.
+func (f figure) panel(points []Point, axis string, bits int) (string, error) {
+	c := chart{
+		title: fmt.Sprintf("Figure %d, along the number of %s: %s", f.number, axis, f.title),
+		x:     f.caption(points, axis, bits),
+		y:     fmt.Sprintf("%s, %d-bit keys", f.quantity, bits),
 	}
-	if !g.spokes {
-		path.Close()
-	}
-	if g.filled {
-		c.Fill(path)
-	} else {
-		c.Stroke(path)
-	}
-}
-
-// panelFont is the font by which gonum/plot measures text. The report includes it.
-var panelFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
-
-// Sizes of a panel. The legend is below the axes, a line for each method.
-const (
-	panelWidth   vg.Length = 460 // points, as all lengths here
-	axesHeight   vg.Length = 280
-	legendLine   vg.Length = 14
-	legendMargin vg.Length = 14
-	legendIndent vg.Length = 6
-)
-
-// panel draws the points of one axis as SVG. embed includes the font. Both scales are logarithmic: decimal logarithms are
-// drawn on linear axes, because plot.LogScale centres captions as if it were linear.
-func (f figure) panel(points []Point, axis string, bits int, embed bool) (string, error) {
-	p := plot.New()
-	p.X.Label.Text = f.caption(points, axis, bits)
-	p.Y.Label.Text = fmt.Sprintf("%s, %d-bit keys", f.quantity, bits)
-	for _, s := range []*font.Font{&p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
-		*s = panelFont
-	}
-	p.X.Label.TextStyle.Font.Size, p.Y.Label.TextStyle.Font.Size = 11, 11
-	p.X.Tick.Label.Font.Size, p.Y.Tick.Label.Font.Size, p.Legend.TextStyle.Font.Size = 10, 10, 10
-	p.X.Label.Padding, p.Y.Label.Padding = 6, 6
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{0xd0}, color.Gray{0xd0}
-	p.Add(grid)
-	p.Legend.YPosition, p.Legend.Padding, p.Legend.ThumbnailWidth = draw.PosCenter, 4, 34
-	p.Legend.Left, p.Legend.Top = true, true
-	lines := 0
-	var drawn [][]plot.Plotter
 	xs, ys := newRange(), newRange()
 	for _, m := range methods() {
-		series := f.series(points, axis, m.name)
-		if !slices.Contains(f.methods, m.name) || len(series) == 0 {
+		line := f.series(points, axis, m.name)
+		if !slices.Contains(f.methods, m.name) || len(line) == 0 {
 			continue
 		}
-		line, marks, err := plotter.NewLinePoints(series)
-		if err != nil {
-			return "", err
-		}
-		s := styles[m.name]
-		line.Color, line.Dashes, line.Width = s.color, s.dash, vg.Points(1.5)
-		marks.Color, marks.Shape, marks.Radius = s.color, s.shape, vg.Points(4)
-		drawn = append(drawn, []plot.Plotter{line, marks})
-		p.Legend.Add(legendTitle(m, bits), line, marks)
-		lines++
-		for _, v := range series {
-			xs.include(v.X)
-			ys.include(v.Y)
+		c.series = append(c.series, series{legendTitle(m, bits), styles[m.name], line})
+		for _, at := range line {
+			xs.include(at.x)
+			ys.include(at.y)
 		}
 	}
-	for _, d := range slices.Backward(drawn) { // what comes first in the legend lies on top: small marks on large ones
-		p.Add(d...)
-	}
-	if lines == 0 {
+	if len(c.series) == 0 {
 		return "", fmt.Errorf("figure %d has no points along %s", f.number, axis)
 	}
-	p.X.Min, p.X.Max = xs.padded(0.1)
-	p.Y.Min, p.Y.Max = ys.padded(0.15)
-	p.X.Tick.Marker, p.Y.Tick.Marker = decades{}, decades{}
+	c.xs.lo, c.xs.hi = xs.padded(0.1)
+	c.ys.lo, c.ys.hi = ys.padded(0.15)
+	c.xTicks, c.yTicks = decades(c.xs.lo, c.xs.hi), decades(c.ys.lo, c.ys.hi)
 	if axis == AxisSources {
-		p.X.Tick.Marker = doublings{}
+		c.xTicks = doublings(c.xs.lo, c.xs.hi)
 	}
-	height := axesHeight + legendMargin + vg.Length(lines)*legendLine
-	c := vgsvg.NewWith(vgsvg.UseWH(panelWidth, height), vgsvg.EmbedFonts(embed))
-	canvas := draw.New(c)
-	legend := p.Legend
-	p.Legend = plot.NewLegend() // drawn by itself, below
-	p.Draw(draw.Crop(canvas, 0, -14, height-axesHeight, -4))
-	legend.Draw(draw.Crop(canvas, legendIndent, 0, 0, -axesHeight-legendMargin/2))
-	var out bytes.Buffer
-	if _, err := c.WriteTo(&out); err != nil {
-		return "", err
-	}
-	return inline(out.String(), fmt.Sprintf("Figure %d, along the number of %s: %s", f.number, axis, f.title)), nil
+	return c.svg(), nil
 }
 
 // legendTitle names a method and its key.
@@ -190,8 +97,9 @@ func (f figure) caption(points []Point, axis string, bits int) string {
 	return fmt.Sprintf("sources of %s records each [count], %d-bit keys", thousands(points[i].Records), bits)
 }
 
-func (f figure) series(points []Point, axis, method string) plotter.XYs {
-	var out plotter.XYs
+// series are the points of a method along an axis, as decimal logarithms.
+func (f figure) series(points []Point, axis, method string) []point {
+	var out []point
 	for _, p := range points {
 		if p.Axis != axis || p.Method != method {
 			continue
@@ -200,17 +108,9 @@ func (f figure) series(points []Point, axis, method string) plotter.XYs {
 		if axis == AxisSources {
 			x = float64(p.Sources)
 		}
-		out = append(out, plotter.XY{X: math.Log10(x), Y: math.Log10(f.value(p))})
+		out = append(out, point{math.Log10(x), math.Log10(f.value(p))})
 	}
 	return out
-}
-
-var svgSize = regexp.MustCompile(`<svg width="[^"]*" height="[^"]*"`)
-
-// inline turns an SVG file into an element of a page, as wide as there is room.
-func inline(svg, label string) string {
-	svg = svg[strings.Index(svg, "<svg"):]
-	return svgSize.ReplaceAllString(svg, `<svg role="img" aria-label="`+label+`"`)
 }
 
 // span is the range of what is drawn, in decimal logarithms.
@@ -226,24 +126,22 @@ func (r *span) padded(margin float64) (lo, hi float64) {
 	return r.lo - margin, r.hi + margin
 }
 
-// decades are the ticks of a logarithmic axis: labels at powers of ten, and at 2 and 5 between them where that leaves
-// room.
-type decades struct{}
-
 // denseDecades is the range below which 2 and 5 are labelled too.
 const denseDecades = 2.5
 
-func (decades) Ticks(lo, hi float64) []plot.Tick {
+// decades are the ticks of a logarithmic axis: labels at powers of ten, and at 2 and 5 between them where that leaves
+// room.
+func decades(lo, hi float64) []tick {
 	dense := hi-lo < denseDecades
-	var out []plot.Tick
+	var out []tick
 	for e := int(math.Floor(lo)); e <= int(math.Ceil(hi)); e++ {
 		for d := 1; d < 10; d++ {
-			t := plot.Tick{Value: float64(e) + math.Log10(float64(d))}
-			if t.Value < lo || t.Value > hi {
+			t := tick{at: float64(e) + math.Log10(float64(d))}
+			if t.at < lo || t.at > hi {
 				continue
 			}
 			if d == 1 || dense && (d == 2 || d == 5) {
-				t.Label = number(d, e)
+				t.label = number(d, e)
 			}
 			out = append(out, t)
 		}
@@ -252,16 +150,14 @@ func (decades) Ticks(lo, hi float64) []plot.Tick {
 }
 
 // doublings are the ticks at powers of two.
-type doublings struct{}
-
-func (doublings) Ticks(lo, hi float64) []plot.Tick {
-	var out []plot.Tick
+func doublings(lo, hi float64) []tick {
+	var out []tick
 	for v := 1; ; v *= 2 {
 		switch at := math.Log10(float64(v)); {
 		case at > hi:
 			return out
 		case at >= lo:
-			out = append(out, plot.Tick{Value: at, Label: strconv.Itoa(v)})
+			out = append(out, tick{at: at, label: strconv.Itoa(v)})
 		}
 	}
 }

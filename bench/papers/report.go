@@ -115,8 +115,7 @@ func (r *Result) page() ([]byte, error) {
 	for _, f := range figures() {
 		d := drawn{Number: f.number, Title: f.title}
 		for _, axis := range []string{AxisRecords, AxisSources} {
-			first := len(list) == 0 && len(d.Panels) == 0 // the font is embedded once for the page
-			svg, err := f.panel(r.Points, axis, r.Bits, first)
+			svg, err := f.panel(r.Points, axis, r.Bits)
 			if err != nil {
 				return nil, err
 			}

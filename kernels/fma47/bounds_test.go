@@ -6,6 +6,8 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
 
 // number is what is known of a double in a register or in memory: its range, and that it is a multiple of 2^grid. What
@@ -433,7 +435,7 @@ func TestBounds(t *testing.T) {
 	}
 	for w, list := range sizes() {
 		for i, n := range list {
-			if testing.Short() && n > 24 && i%12 != 0 && i < len(list)-2 {
+			if !thoroughtest.AtLeast(thoroughtest.Thorough) && n > 24 && i%12 != 0 && i < len(list)-2 {
 				continue
 			}
 			for _, width := range []struct {
