@@ -17,8 +17,8 @@ func (a *app) selftestCommand() *cobra.Command {
 		Use:   "selftest [--vectors FILE...]",
 		Short: "Check known answers with every arithmetic kernel of this machine",
 		Long: `Check known answers with every arithmetic kernel that this machine can run: a built-in set, and files of the
-format paillier-vectors-1. Every entry of the textbook, djn, mhl and encoding files is computed and compared;
-sections that this version does not implement are reported as not checked.`,
+format paillier-vectors-1. Every entry of the textbook, djn, mhl, protocol and encoding files is computed and compared;
+sections that this version does not implement (threshold keys) are reported as not checked.`,
 		Example: "  cipherfold selftest\n  cipherfold selftest --vectors vectors/*.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := inspect.Selftest(cmd.Context(), a.options(false), files)

@@ -56,7 +56,8 @@ var rooms = []room{
 	kernel("kernels/noise", "bigmod"),
 	kernel("kernels/shares", "bigmod"),
 	kernel("kernels/ringlwe", "bigmod"),
-	kernel("kernels/paillier", "bigmod", "kernels/fma47", "kernels/mont52", "kernels/mont64", "kernels/umulh", "internal/knownanswer", "internal/strictjson"),
+	kernel("kernels/moments"),
+	kernel("kernels/paillier", "bigmod", "kernels/shares", "kernels/moments", "kernels/fma47", "kernels/mont52", "kernels/mont64", "kernels/umulh", "internal/knownanswer", "internal/strictjson"),
 
 	{folder: "io/column", imports: []string{"internal/printable"}},
 	{folder: "io/blob", imports: []string{"internal/printable"}},
@@ -115,6 +116,8 @@ var bigFiles = []bigFile{
 	{"kernels/paillier/rings.go", "constants of a key, once when it is first used", nil},
 	{"kernels/paillier/evaluator.go", "one scalar for a whole batch", []string{"MulPlain"}},
 	{"kernels/paillier/scalars.go", "scalars as callers may have them, on the way to flat words", []string{"BigScalars"}},
+	{"kernels/paillier/innerproduct/peer.go", "one scalar for a whole query", []string{"finish"}},
+	{"kernels/moments/*.go", "sums over all records, once for each query", nil},
 	{"kernels/noise/rational.go", "exact parameters of a distribution, once for each", nil},
 	{"kernels/noise/laplace.go", "parameters, once for each distribution", []string{"NewLaplace", "Scale", "Tail"}},
 	{"kernels/noise/gaussian.go", "parameters, once for each distribution", []string{"NewGaussian", "Parameter", "Tail"}},

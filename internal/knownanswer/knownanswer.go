@@ -1,7 +1,7 @@
 // Package knownanswer encrypts with randomness that the caller chooses, for known answers and for measurements of
 // timing. It is not a public API: the randomness of a ciphertext reveals its plaintext.
 //
-// The functions belong to package paillier, which sets them when it is loaded. They are variables, and take its workers
+// The functions belong to package paillier and innerproduct below it, which set them when they are loaded. They are variables, and take its workers
 // as any, because this package cannot import it.
 package knownanswer
 
@@ -24,6 +24,13 @@ var (
 	// Rerandomize multiplies each ciphertext by the randomizer of an explicit r, as Encrypt uses it. The evaluator is a
 	// *paillier.Evaluator.
 	Rerandomize func(evaluator any, dst, ct, r []byte) error
+
+	// RerandomizeRoots multiplies each ciphertext by r^N with explicit units r below N, in Bits()/8 bytes each, as
+	// Rerandomize of a *paillier.Evaluator does for textbook and DJN keys. It takes keys of every variant.
+	RerandomizeRoots func(evaluator any, dst, ct, r []byte) error
+
+	// Respond is Respond of an *innerproduct.Peer with explicit masks, and with randomizers as for RerandomizeRoots.
+	Respond func(peer any, dst []byte, shares, masks []uint64, r []byte) error
 )
 
 // RandomnessError names explicit randomness outside its range.

@@ -264,6 +264,15 @@ func (v Value) Integer() (string, error) {
 	return s, nil
 }
 
+// Number returns a number of any kind, as it is written.
+func (v Value) Number() (string, error) {
+	n, ok := v.v.(json.Number)
+	if !ok {
+		return "", &Error{v.path, "not a number"}
+	}
+	return n.String(), nil
+}
+
 // Bool returns true or false.
 func (v Value) Bool() (bool, error) {
 	b, ok := v.v.(bool)

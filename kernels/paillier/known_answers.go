@@ -19,6 +19,9 @@ func init() {
 	knownanswer.Rerandomize = func(evaluator any, dst, ct, r []byte) error {
 		return evaluator.(*Evaluator).rerandomizeWith(dst, ct, r)
 	}
+	knownanswer.RerandomizeRoots = func(evaluator any, dst, ct, r []byte) error {
+		return evaluator.(*Evaluator).rerandomizeRoots(dst, ct, r)
+	}
 }
 
 // randomSize is knownanswer.RandomSize.
@@ -71,6 +74,11 @@ func (r *publicRings) checkRandomness(pk *PublicKey, list []byte) error {
 		}
 		return nil
 	}
+	return r.checkUnits(list, size)
+}
+
+// checkUnits refuses what is no unit modulo N. Not constant time.
+func (r *publicRings) checkUnits(list []byte, size int) error {
 	x := r.n.NewVec(len(list) / size)
 	var tooLarge *bigmod.RangeError
 	if err := r.n.SetBytes(x, list); errors.As(err, &tooLarge) {
@@ -95,5 +103,19 @@ func (e *Evaluator) rerandomizeWith(dst, ct, r []byte) error {
 	return e.transform(dst, ct, func(x *bigmod.Vec, first, class int) {
 		from := randomness{r: r}.piece(first, x.Len, size)
 		e.rings.square.Mul(x, x, z.randomizers(from, x.Len, class))
+	})
+}
+
+// rerandomizeRoots is knownanswer.RerandomizeRoots.
+func (e *Evaluator) rerandomizeRoots(dst, ct, r []byte) error {
+	checkLen("ciphertexts", len(dst), len(ct))
+	size := e.pk.bits / 8
+	checkLen("randomness", len(r), e.rows(ct)*size)
+	if err := e.rings.checkUnits(r, size); err != nil {
+		return err
+	}
+	z := e.randomizers()
+	return e.transform(dst, ct, func(x *bigmod.Vec, first, class int) {
+		e.rings.square.Mul(x, x, z.powersOfN(r[first*size:(first+x.Len)*size], class))
 	})
 }

@@ -53,8 +53,7 @@ func (e *Error) Error() string {
 }
 
 // Check checks a file, whose name serves for messages only, with the named kernel of paillier.Kernels ("" for the
-// preferred one). Sections on threshold decryption and the protocols of three servers are reported as not checked, save
-// the keys in them. It returns ErrEncodingFile for a file of encodings, an *Error when something is wrong, and a
+// preferred one). Sections on threshold decryption are reported as not checked, save the keys in them. It returns ErrEncodingFile for a file of encodings, an *Error when something is wrong, and a
 // *paillier.KeyError when there is no such kernel.
 func Check(file string, data []byte, kernel string) (Report, error) {
 	c := &checker{file: file, kernel: kernel, report: Report{Checked: map[string]int{}}}
@@ -93,11 +92,8 @@ var sections = []section{
 	{"multiexp", []string{"w", "c", "v"}, (*checker).multiexp},
 }
 
-// Sections of files that are known but not checked.
-var (
-	thresholdSections = []string{"additive", "dj"}
-	protocolSections  = []string{"K", "sigma", "n", "x", "y", "shares", "w", "s", "messages", "output_shares", "sums", "stats_exact", "stats_float"}
-)
+// thresholdSections are known but not checked.
+var thresholdSections = []string{"additive", "dj"}
 
 func (c *checker) check(o *strictjson.Object) error {
 	format, err := o.Text("format")
@@ -174,24 +170,6 @@ func (c *checker) entries(o *strictjson.Object, s section) ([]*entry, error) {
 		}
 	}
 	return entries, nil
-}
-
-// protocol checks the keys of a transcript.
-func (c *checker) protocol(o *strictjson.Object) error {
-	list, err := o.Array("keys")
-	if err != nil {
-		return c.syntax(err)
-	}
-	if err := c.rest(o, protocolSections); err != nil {
-		return err
-	}
-	for i, v := range list {
-		if err := c.key("keys", i, v); err != nil {
-			return err
-		}
-	}
-	c.report.Checked["keys"] = len(list)
-	return nil
 }
 
 // rest reports the sections that are known but not checked.

@@ -60,12 +60,21 @@ func complete(t *testing.T, file string, data []byte, report Report) {
 			t.Errorf("%s: section %s was not checked", file, s.name)
 		}
 	}
-	threshold, protocol := strings.Contains(file, "threshold"), strings.Contains(file, "protocol")
-	if !threshold && !protocol && (report.Checked["encrypt"] == 0 || report.Checked["multiexp"] == 0 || len(report.NotChecked) != 0) {
-		t.Errorf("%s: report %+v", file, report)
+	want := []string{"encrypt", "multiexp"}
+	if strings.Contains(file, "protocol") {
+		want = []string{"keys", "shares", "messages", "output_shares", "sums", "stats_exact", "stats_float"}
 	}
-	if (threshold || protocol) && len(report.NotChecked) == 0 {
-		t.Errorf("%s: report %+v", file, report)
+	threshold := strings.Contains(file, "threshold")
+	if threshold {
+		want = []string{"key"}
+	}
+	for _, name := range want {
+		if report.Checked[name] == 0 {
+			t.Errorf("%s: section %s was not checked", file, name)
+		}
+	}
+	if threshold != (len(report.NotChecked) > 0) {
+		t.Errorf("%s: not checked: %v", file, report.NotChecked)
 	}
 }
 
@@ -80,7 +89,7 @@ func TestShared(t *testing.T) {
 	checkAll(t, files)
 }
 
-var ownFiles = []string{"testdata/test-textbook-1024.json", "testdata/test-djn-1024.json", "testdata/test-mhl-1024.json"}
+var ownFiles = []string{"testdata/test-textbook-1024.json", "testdata/test-djn-1024.json", "testdata/test-protocol-1024.json", "testdata/test-mhl-1024.json"}
 
 func TestOwn(t *testing.T) { checkAll(t, ownFiles) }
 
@@ -284,6 +293,41 @@ func TestErrors(t *testing.T) {
 			}
 		}
 	}
+	for _, c := range []struct {
+		from, to, section string
+		index             int
+		field             string
+	}{
+		{`"K": 64`, `"K": 96`, "layout", -1, "K"},
+		{`"sigma": 40`, `"sigma": 39`, "layout", -1, ""},
+		{`"sigma": 40`, `"sigma": 41`, "layout", -1, "w"},
+		{`"n": 4`, `"n": 5`, "x", -1, ""},
+		{`"s": 3`, `"s": 2`, "layout", -1, "s"},
+		{`"x": [`, `"x": [1,`, "x", -1, ""},
+		{`"shares": {`, `"shares": {"z": 1,`, "shares", -1, "z"},
+		{`"shares": {
+  "x": [`, `"shares": {
+  "x": [[],`, "shares", -1, "x"},
+		{`"keys": [`, `"keys": [5,`, "keys", -1, ""},
+		{`"messages": [`, `"messages": [{},`, "messages", -1, ""},
+		{`"owner": 0`, `"owner": 1`, "messages", 0, "owner"},
+		{`"peer": 1`, `"peer": 2`, "messages", 0, "peer"},
+		{`"pair": "xy"`, `"pair": "xx"`, "messages[0].responses", 1, "pair"},
+		{`"exponents": [`, `"exponents": ["1",`, "messages[0].responses", 0, "exponents"},
+		{`"masks": [`, `"masks": ["01",`, "messages[0].responses", 0, "masks"},
+		{`"rerandomizer": "`, `"rerandomizer": "fffffff`, "messages[0].responses", 0, "rerandomizer"},
+		{`"share_peer": "`, `"share_peer": "-`, "messages[0].responses", 0, "share_peer"},
+		{`"output_shares": {`, `"output_shares": {"x": [],`, "output_shares", -1, "x"},
+		{`"mean_x": "`, `"mean_x": "9`, "stats_exact", -1, "mean_x"},
+		{`"stats_float": {`, `"stats_float": {"median": 1.0,`, "stats_float", -1, "median"},
+		{`"r": -1.0`, `"r": -1.00`, "stats_float", -1, "r"},
+	} {
+		_, err := Check("f", mutate(t, files["protocol"], c.from, c.to), "")
+		var bad *Error
+		if !errors.As(err, &bad) || bad.Section != c.section || bad.Index != c.index || bad.Field != c.field || bad.Reason == "" {
+			t.Errorf("%s -> %s: want section %q, entry %d, field %q, got %#v", c.from, c.to, c.section, c.index, c.field, err)
+		}
+	}
 	for _, text := range []string{"", "[]", "{", `{"format": "paillier-vectors-1"}`, `{"set": "test"}`} {
 		var bad *Error
 		if _, err := Check("f", []byte(text), ""); !errors.As(err, &bad) {
@@ -301,6 +345,15 @@ func TestSets(t *testing.T) {
 	for set, good := range map[string]bool{"public": true, "hidden": true, "hospital-7": true, "pubic": true, "publib": false, "hiddem": false, "": false, strings.Repeat("x", 41): false} {
 		if (badSet(set) == "") != good {
 			t.Errorf("%q: %q", set, badSet(set))
+		}
+	}
+}
+
+// Numbers of the statistics are written as Python writes them.
+func TestFloatText(t *testing.T) {
+	for x, want := range map[float64]string{0: "0.0", 1: "1.0", -2.5: "-2.5", 1e15: "1000000000000000.0", 1e16: "1e+16", 1e-4: "0.0001", 1.5e-5: "1.5e-05", 1e300: "1e+300"} {
+		if got := floatText(x); got != want {
+			t.Errorf("%v is written %s, not %s", x, got, want)
 		}
 	}
 }

@@ -6,7 +6,7 @@
 The seed is fixed, so that the files come out the same. The keys are of 1024 bits, for tests only."""
 import json, random, sys
 sys.path.insert(0, sys.argv[1])
-import ref
+import ref, proto
 
 
 def make(variant, key, rng):
@@ -73,8 +73,67 @@ def make(variant, key, rng):
     return out
 
 
+def key_fields(variant, key):
+    hexa = lambda x: format(x, 'x')
+    k = {'scheme': variant, 'bits': key.k, 'N': hexa(key.N), 'p': hexa(key.p), 'q': hexa(key.q), 'lam': hexa(key.lam),
+         'mu': hexa(key.mu), 'fingerprint': key.fingerprint()}
+    if variant != 'textbook': k |= {'h': hexa(key.h), 'hs': hexa(key.hs), 'rbits': key.rbits}
+    return k
+
+
+def transcript(bits, n, rng):
+    """A run of the product protocol, as proto.inner_products_cyclic makes it, with all that is drawn."""
+    hexa, mask = lambda x: format(x, 'x'), proto.MASK
+    scheme = ['djn', 'textbook', 'djn']
+    keys = [ref.keygen_textbook(bits, rng) if v == 'textbook' else ref.keygen_djn(bits, rng) for v in scheme]
+    plain = {'x': [rng.randrange(-4000, 4001) for _ in range(n)]}
+    plain['y'] = [-2 * x // 3 + rng.randrange(-500, 500) for x in plain['x']]
+    shares = {}
+    for c in 'xy':
+        each = [proto.ring_share(v & mask, rng) for v in plain[c]]
+        shares[c] = [[t[j] for t in each] for j in range(3)]
+    pairs = ('xx', 'xy', 'yy')
+    w, s = proto.layout(bits, 2 * n)
+    outs = {p: [sum(a * b for a, b in zip(shares[p[0]][j], shares[p[1]][j])) & mask for j in range(3)] for p in pairs}
+    messages = []
+    for a, b in ((0, 1), (1, 2), (2, 0)):
+        key, cts, responses = keys[a], {}, []
+        for c in 'xy':
+            cts[c] = []
+            for i in range(0, n, s):
+                m = proto.packx(shares[c][a][i:i + s], w)
+                r = ref.random_unit(key.N, rng) if scheme[a] == 'textbook' else rng.getrandbits(key.rbits)
+                cts[c].append((m, r, ref.encrypt(key, m, r)))
+        for p in pairs:
+            u, v = p
+            terms = [(cts[u], [2 * x for x in shares[u][b]])] if u == v else [(cts[u], shares[v][b]), (cts[v], shares[u][b])]
+            exponents = [proto.packy(ys[i:i + s], w, s) for _, ys in terms for i in range(0, n, s)]
+            z = ref.multiexp(key, [t[2] for ct, _ in terms for t in ct], exponents)
+            R = [rng.getrandbits(w - 1) for _ in range(2 * s - 1)]
+            r = ref.random_unit(key.N, rng)
+            z = ref.add_plain(key, z, proto.packx(R, w)) * pow(r, key.N, key.N2) % key.N2
+            V = ref.decrypt(key, z)
+            mine, theirs = (V >> (w * (s - 1))) & mask, -R[s - 1] & mask
+            outs[p][a], outs[p][b] = (outs[p][a] + mine) & mask, (outs[p][b] + theirs) & mask
+            responses.append({'pair': p, 'exponents': [hexa(e) for e in exponents], 'masks': [hexa(x) for x in R], 'rerandomizer': hexa(r),
+                              'c': hexa(z), 'decrypted': hexa(V), 'share_peer': str(theirs), 'share_owner': str(mine)})
+        messages.append({'owner': a, 'peer': b, 'cts': {c: [{'m': hexa(m), 'r': hexa(r), 'c': hexa(z)} for m, r, z in cts[c]] for c in 'xy'},
+                         'responses': responses})
+    sums = {p: proto.sgn(sum(outs[p]) & mask) for p in pairs} | {c: sum(plain[c]) for c in 'xy'}
+    st = proto.stats(n, sums['x'], sums['y'], sums['xx'], sums['xy'], sums['yy'])
+    return {'format': 'paillier-vectors-1', 'set': 'test', 'K': 64, 'sigma': proto.SIGMA, 'n': n, 'x': plain['x'], 'y': plain['y'],
+            'shares': {c: [[str(v) for v in t] for t in shares[c]] for c in 'xy'}, 'keys': [key_fields(v, k) for v, k in zip(scheme, keys)],
+            'w': w, 's': s, 'messages': messages, 'output_shares': {p: [str(v) for v in outs[p]] for p in pairs},
+            'sums': {k: str(v) for k, v in sums.items()}, 'stats_exact': {k: str(v) for k, v in st.items()},
+            'stats_float': {k: float(v) for k, v in st.items()}}
+
+
 rng = random.Random(20261122)
 for variant, keygen in (('textbook', ref.keygen_textbook), ('djn', ref.keygen_djn), ('mhl', lambda k, rng: ref.keygen_mhl(k, 320, rng))):
     with open(f'test-{variant}-1024.json', 'w') as f:
         json.dump(make(variant, keygen(1024, rng), rng), f, indent=1)
         f.write('\n')
+
+with open('test-protocol-1024.json', 'w') as f:
+    json.dump(transcript(1024, 4, random.Random(20261130)), f, indent=1)
+    f.write('\n')
