@@ -118,6 +118,7 @@ var bigFiles = []bigFile{
 	{"kernels/paillier/scalars.go", "scalars as callers may have them, on the way to flat words", []string{"BigScalars"}},
 	{"kernels/paillier/innerproduct/peer.go", "one scalar for a whole query", []string{"finish"}},
 	{"kernels/moments/*.go", "sums over all records, once for each query", nil},
+	{"engine/mpc/protocol/sums.go", "sums over all records, once for each query", []string{"Sums"}},
 	{"kernels/noise/rational.go", "exact parameters of a distribution, once for each", nil},
 	{"kernels/noise/laplace.go", "parameters, once for each distribution", []string{"NewLaplace", "Scale", "Tail"}},
 	{"kernels/noise/gaussian.go", "parameters, once for each distribution", []string{"NewGaussian", "Parameter", "Tail"}},
