@@ -19,12 +19,16 @@ import (
 
 // ReadFooter returns the footer of an encrypted table, and its id columns (lists in blocks).
 func ReadFooter(ctx context.Context, o job.Options, file string) (*ctfile.Table, []arrow.Field, error) {
+	f, ids, err := readFooter(ctx, o, file)
+	return f.Table, ids, err
+}
+
+func readFooter(ctx context.Context, o job.Options, file string) (ctfile.Footer, []arrow.Field, error) {
 	r, err := ctfile.Open(ctx, o.FS, file, column.ReadOptions{})
 	if err != nil {
-		return nil, nil, err
+		return ctfile.Footer{}, nil, err
 	}
-	t := r.Table()
-	return t, slices.Clone(r.Schema().Fields()[:len(t.IDs)]), r.Close()
+	return r.Footer(), slices.Clone(r.Schema().Fields()[:len(r.Table().IDs)]), r.Close()
 }
 
 // CheckOutput refuses a name for an encrypted table that promises another format.

@@ -23,7 +23,7 @@ type Set struct {
 	Files []string      // in the order of their rows
 	Table *ctfile.Table // as if it were one file
 	IDs   []arrow.Field // as in the files: lists in blocks
-	parts []*ctfile.Table
+	parts []ctfile.Footer
 }
 
 // Find finds the encrypted tables that a pattern means, in the order of their names. Files in one directory that are
@@ -36,11 +36,12 @@ func Find(ctx context.Context, o job.Options, pattern string) ([]Set, error) {
 	var sets []Set
 	index := map[[2]string]int{} // of the sets of parts, by directory and job
 	for _, file := range files {
-		t, ids, err := ReadFooter(ctx, o, file)
+		f, ids, err := readFooter(ctx, o, file)
 		if err != nil {
 			return nil, err
 		}
-		s := Set{Name: file, Files: []string{file}, Table: t, IDs: ids, parts: []*ctfile.Table{t}}
+		t := f.Table
+		s := Set{Name: file, Files: []string{file}, Table: t, IDs: ids, parts: []ctfile.Footer{f}}
 		if t.Part == 0 {
 			sets = append(sets, s)
 			continue
@@ -61,7 +62,7 @@ func Find(ctx context.Context, o job.Options, pattern string) ([]Set, error) {
 			continue
 		}
 		sets[i].Files = append(sets[i].Files, file)
-		sets[i].parts = append(sets[i].parts, t)
+		sets[i].parts = append(sets[i].parts, f)
 	}
 	for i := range sets {
 		if sets[i].Name != sets[i].Files[0] {
@@ -92,13 +93,14 @@ func (s *Set) gather() error {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(s.parts[a].Part, s.parts[b].Part) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(s.parts[a].Table.Part, s.parts[b].Table.Part) })
 	var files []string
+	var footers []ctfile.Footer
 	var parts []*ctfile.Table
 	for _, i := range order {
-		files, parts = append(files, s.Files[i]), append(parts, s.parts[i])
+		files, footers, parts = append(files, s.Files[i]), append(footers, s.parts[i]), append(parts, s.parts[i].Table)
 	}
-	s.Files, s.parts = files, parts
+	s.Files, s.parts = files, footers
 	const missing = "Copy the whole directory again; all files of a table belong together."
 	all := *parts[0]
 	all.Part, all.LastPart, all.Rows, all.RowGroups = 0, false, 0, nil
@@ -149,18 +151,18 @@ func (s *Set) Open(ctx context.Context, o job.Options, rows int, columns ...stri
 func (s *Set) OpenRows(ctx context.Context, o job.Options, opts column.ReadOptions, from, to int64) (column.Reader, error) {
 	opts = opts.WithDefaults()
 	type stretch struct {
-		was      *ctfile.Table
+		was      ctfile.Footer
 		from, to int64 // within the file
 	}
 	stretches := map[string]stretch{}
 	var files []string
 	first := int64(0) // row of the file
-	for i, t := range s.parts {
-		n := t.FileRows()
+	for i, f := range s.parts {
+		n := f.Table.FileRows()
 		lo, hi := max(0, from-first), min(n, to-first)
 		if lo < hi || len(s.parts) == 1 {
 			files = append(files, s.Files[i])
-			stretches[s.Files[i]] = stretch{t, lo, hi}
+			stretches[s.Files[i]] = stretch{f, lo, hi}
 		}
 		first += n
 	}
@@ -170,12 +172,12 @@ func (s *Set) OpenRows(ctx context.Context, o job.Options, opts column.ReadOptio
 	}
 	r, err := column.OpenParts(ctx, files, func(ctx context.Context, file string) (column.Reader, error) {
 		x := stretches[file]
-		r, err := ctfile.OpenRows(ctx, o.FS, file, opts, x.from, x.to)
+		r, err := ctfile.Reopen(ctx, o.FS, file, x.was, opts, x.from, x.to)
 		if err != nil {
 			return nil, err
 		}
 		// What was decided from the footer holds for this table only.
-		if t := r.Table(); t.JobID != x.was.JobID || t.Part != x.was.Part || t.Fingerprint != x.was.Fingerprint || t.Rows != x.was.Rows || t.AddsUsed != x.was.AddsUsed {
+		if t, was := r.Table(), x.was.Table; t.JobID != was.JobID || t.Part != was.Part || t.Fingerprint != was.Fingerprint || t.Rows != was.Rows || t.AddsUsed != was.AddsUsed {
 			r.Close()
 			return nil, column.Refuse(file, "the file was replaced while it was being read").WithHint("Run the same command again.")
 		}

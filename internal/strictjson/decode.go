@@ -28,35 +28,15 @@ func Decode(data []byte, v any) error {
 // Members returns the members of one object as they are written. It refuses a name that occurs twice and text after the
 // object, but does not look into the members. The Path of an *Error is the member's name.
 func Members(data []byte) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if open, err := d.Token(); err != nil {
+	r, err := Check(data)
+	if err != nil {
 		return nil, err
-	} else if open != json.Delim('{') {
-		return nil, &Error{Reason: "not an object"}
 	}
 	members := map[string]json.RawMessage{}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name := key.(string) // nothing else can be a key
-		if _, twice := members[name]; twice {
-			return nil, &Error{name, reasonTwice}
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		members[name] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, &Error{Reason: reasonFollows}
-	}
-	return members, nil
+	return members, r.Members(func(name string, value Raw) error {
+		members[name] = json.RawMessage(value)
+		return nil
+	})
 }
 
 // checkNames reads a value that Decode has read into a t. t is nil where any name may stand.

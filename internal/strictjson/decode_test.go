@@ -3,6 +3,7 @@ package strictjson
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -93,7 +94,7 @@ func TestMembers(t *testing.T) {
 		t.Errorf("%s, %v", members, err)
 	}
 	for _, test := range []struct{ document, want string }{
-		{``, "EOF"}, {`[]`, "not an object"}, {`"x"`, "not an object"}, {`{"a": 1`, "EOF"}, {`{"a": }`, "invalid character"}, {`{"a": 1,}`, "invalid character"},
+		{``, "unexpected end"}, {`[]`, "not an object"}, {`"x"`, "not an object"}, {`{"a": 1`, "unexpected end"}, {`{"a": }`, "invalid character"}, {`{"a": 1,}`, "invalid character"},
 		{`{"a": 1, "a": 1}`, "a: occurs twice"}, {`{"a": 1} {}`, "text after the end"}, {`{"a": 1} x`, "text after the end"},
 	} {
 		if members, err := Members([]byte(test.document)); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -120,13 +121,50 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%s and %s", a, b)
 			}
 		}
-		members, membersErr := Members(data)
-		if err == nil && len(data) > 0 && membersErr == nil {
-			for name := range members {
-				if strings.Count(string(data), name) == 0 && !strings.Contains(string(data), `\`) {
-					t.Fatalf("%q does not occur", name)
+		if members, err := Members(data); err == nil {
+			var want map[string]json.RawMessage
+			if err := json.Unmarshal(data, &want); err != nil || len(want) != len(members) {
+				t.Fatalf("%d members; encoding/json finds %d, %v", len(members), len(want), err)
+			}
+			for name, value := range want {
+				if string(members[name]) != string(value) {
+					t.Fatalf("%q is %s; encoding/json finds %s", name, members[name], value)
 				}
 			}
 		}
 	})
+}
+
+// Members finds in valid JSON what encoding/json finds.
+func TestMembersOfAnyForm(t *testing.T) {
+	for _, document := range []string{
+		`{}`, ` { } `, "{\"a\"\t:\n[ ]\r,\"b\":{}}", `{"":0}`, `{"a\"b":"c\\","d":"}]{[,:"}`, `{"\u0061":1,"b":-1.5e+3,"c":true,"d":null,"e":false}`,
+		`{"deep":[[[{"x":["]"]}]],{"y":"\\\""}],"last":"x"}`, "{\"bad \xff\":1}", `{"é":"é","\ud83d\ude00":[1,2]}`,
+	} {
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(document), &want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Members([]byte(document))
+		if err != nil || len(got) != len(want) {
+			t.Errorf("%s: %q, %v", document, got, err)
+		}
+		for name := range want {
+			if string(got[name]) != string(want[name]) {
+				t.Errorf("%s: %q is %s, want %s", document, name, got[name], want[name])
+			}
+		}
+	}
+	var many strings.Builder
+	for i := range 3 * namesFew {
+		fmt.Fprintf(&many, `,"n%d":%d`, i, i)
+	}
+	if members, err := Members([]byte("{" + many.String()[1:] + "}")); err != nil || len(members) != 3*namesFew {
+		t.Errorf("%d members, %v", len(members), err)
+	}
+	for _, again := range []int{0, namesFew - 1, namesFew, 3*namesFew - 1} {
+		if _, err := Members([]byte(fmt.Sprintf(`{%s,"n%d":0}`, many.String()[1:], again))); err == nil || !strings.Contains(err.Error(), "occurs twice") {
+			t.Errorf("n%d twice: %v", again, err)
+		}
+	}
 }

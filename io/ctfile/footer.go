@@ -34,36 +34,44 @@ func (t *Table) footer() (map[string]string, error) {
 	return map[string]string{KeyVersion: Version, KeyTable: string(text), KeyDigest: hex.EncodeToString(digest[:])}, nil
 }
 
-// parseFooter reads a table from the footer's keys and validates it. values returns all values of a key. Its errors
-// are *column.InputError without a file.
-func parseFooter(values func(key string) []string) (*Table, error) {
+// Footer is the footer of a file as it was read.
+type Footer struct {
+	Table *Table   // must not be changed
+	text  [32]byte // SHA-256 of the JSON
+}
+
+// parseFooter reads a table from the footer's keys and validates it, unless it is the one that was read before. values
+// returns all values of a key. Its errors are *column.InputError without a file.
+func parseFooter(values func(key string) []string, before Footer) (f Footer, err error) {
 	var found [3]string
 	for i, key := range []string{KeyVersion, KeyTable, KeyDigest} {
 		switch v := values(key); {
 		case len(v) == 0 && i == 0:
-			return nil, refuse("not an encrypted table: the footer has no key %q", key).
+			return f, refuse("not an encrypted table: the footer has no key %q", key).
 				WithHint("Encrypt the file first («encrypt»).")
 		case len(v) == 0:
-			return nil, refuse("the footer has no key %q", key)
+			return f, refuse("the footer has no key %q", key)
 		case len(v) > 1:
-			return nil, refuse("the footer has the key %q %d times", key, len(v))
+			return f, refuse("the footer has the key %q %d times", key, len(v))
 		default:
 			found[i] = v[0]
 		}
 		if i == 0 && found[0] != Version {
-			return nil, refuse("version %s of the format is not known", column.Quote(found[0])).
+			return f, refuse("version %s of the format is not known", column.Quote(found[0])).
 				WithHint("Use the cipherfold that wrote the file, or a newer one; this one reads version %s.", Version)
 		}
 	}
-	digest := sha256.Sum256([]byte(found[1]))
-	if hex.EncodeToString(digest[:]) != found[2] {
-		return nil, refuse("the footer does not match its digest").WithHint("The file is damaged. Copy it again.")
+	f.text = sha256.Sum256([]byte(found[1]))
+	if hex.EncodeToString(f.text[:]) != found[2] {
+		return f, refuse("the footer does not match its digest").WithHint("The file is damaged. Copy it again.")
 	}
-	t, err := parseTable(found[1])
-	if err != nil {
-		return nil, err
+	if before.Table != nil && before.text == f.text {
+		return before, nil
 	}
-	return t, t.Validate()
+	if f.Table, err = parseTable(found[1]); err != nil {
+		return f, err
+	}
+	return f, f.Table.Validate()
 }
 
 // Names of the fields of version 1.
@@ -81,58 +89,78 @@ func parseTable(text string) (*Table, error) {
 	if !utf8.ValidString(text) {
 		return nil, refuse("the footer is not UTF-8")
 	}
-	top, err := members([]byte(text))
+	top, err := strictjson.Check([]byte(text))
 	if err != nil {
 		return nil, refuse("the footer is not valid JSON: %w", err)
 	}
-	if err := known(top, tableFields, ""); err != nil {
+	err = fields(top, tableFields, "", func(name string, value strictjson.Raw) error {
+		switch name {
+		case "measures":
+			return listOf(value, name, measureFields)
+		case "preparation":
+			return listOf(value, name, stepFields)
+		case "row_groups":
+			return listOf(value, name, rowGroupFields)
+		case "noise":
+			return knownNoise(value)
+		}
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	for name, fields := range map[string][]string{"measures": measureFields, "preparation": stepFields, "row_groups": rowGroupFields} {
-		var items []json.RawMessage
-		if raw, ok := top[name]; ok {
-			if err := json.Unmarshal(raw, &items); err != nil {
-				return nil, refuse("the footer's %s are not a list", name)
-			}
-		}
-		for _, item := range items {
-			got, err := members(item)
-			if err != nil {
-				return nil, refuse("the footer's %s: %w", name, err)
-			}
-			if err := known(got, fields, " of "+name); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if raw, ok := top["noise"]; ok {
-		if err := knownNoise(raw); err != nil {
-			return nil, err
-		}
-	}
 	t := new(Table)
-	if err := json.Unmarshal([]byte(text), t); err != nil {
+	if err := json.Unmarshal(top, t); err != nil {
 		return nil, refuse("the footer is not as the format has it: %w", err)
 	}
 	return t, nil
 }
 
-// known refuses fields that are not of this version.
-func known(got map[string]json.RawMessage, fields []string, where string) error {
-	for name := range got {
-		if !slices.Contains(fields, name) && !strings.HasPrefix(name, "x_") {
-			return refuse("the footer has the unknown field %s%s", column.Quote(name), where).
-				WithHint("A newer cipherfold may know it; what it means could matter, so the file is not read.")
-		}
+// listOf checks the fields of the objects in a list of the footer.
+func listOf(list strictjson.Raw, name string, known []string) error {
+	if string(list) == "null" {
+		return nil // as if it were not there
 	}
-	return nil
+	if list[0] != '[' {
+		return refuse("the footer's %s are not a list", name)
+	}
+	return list.Elements(func(item strictjson.Raw) error { return fields(item, known, name, nil) })
 }
 
-// members returns the members of a JSON object, each of which occurs once.
-func members(text []byte) (map[string]json.RawMessage, error) {
-	members, err := strictjson.Members(text)
-	if named := (*strictjson.Error)(nil); errors.As(err, &named) && named.Path != "" {
-		return nil, fmt.Errorf("the field %s %s", column.Quote(named.Path), named.Reason)
+// fields checks the names of the fields of an object: they are of this version or begin with "x_", and occur once. in
+// is where the object stands, "" for the top. It calls f, unless that is nil, for each.
+func fields(object strictjson.Raw, known []string, in string, f func(name string, value strictjson.Raw) error) error {
+	var refused *column.InputError
+	err := object.Members(func(name string, value strictjson.Raw) error {
+		if !slices.Contains(known, name) && !strings.HasPrefix(name, "x_") {
+			where := ""
+			if in != "" {
+				where = " of " + in
+			}
+			refused = refuse("the footer has the unknown field %s%s", column.Quote(name), where).
+				WithHint("A newer cipherfold may know it; what it means could matter, so the file is not read.")
+			return refused
+		}
+		if f == nil {
+			return nil
+		}
+		err := f(name, value)
+		errors.As(err, &refused)
+		return err
+	})
+	switch {
+	case err == nil || refused != nil:
+		return err
+	case in == "":
+		return refuse("the footer is not valid JSON: %w", named(err))
 	}
-	return members, err
+	return refuse("the footer's %s: %w", in, named(err))
+}
+
+// named says of which field an error of strictjson is.
+func named(err error) error {
+	if e := (*strictjson.Error)(nil); errors.As(err, &e) && e.Path != "" {
+		return fmt.Errorf("the field %s %s", column.Quote(e.Path), e.Reason)
+	}
+	return err
 }

@@ -246,7 +246,7 @@ func TestDuplicateKeys(t *testing.T) {
 			}
 			return []string{Version}
 		}
-		if _, err := parseFooter(values); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("the key %q 2 times", key)) {
+		if _, err := parseFooter(values, Footer{}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("the key %q 2 times", key)) {
 			t.Errorf("%s twice: %v", key, err)
 		}
 	}

@@ -303,8 +303,8 @@ func TestWideFooters(t *testing.T) {
 	footers := map[int]map[string]string{few: wideFooter(t, few), many: wideFooter(t, many)}
 	took := func(n int) time.Duration {
 		began := time.Now()
-		got, err := parseFooter(func(key string) []string { return []string{footers[n][key]} })
-		if err != nil || len(got.Columns) != n {
+		got, err := parseFooter(func(key string) []string { return []string{footers[n][key]} }, Footer{})
+		if err != nil || len(got.Table.Columns) != n {
 			t.Fatal(err)
 		}
 		return time.Since(began)

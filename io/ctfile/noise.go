@@ -3,12 +3,12 @@ package ctfile
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"math/big"
 	"slices"
 	"strings"
 
 	"github.com/cipherfold/cipherfold/internal/printable"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -62,28 +62,21 @@ var (
 )
 
 // knownNoise refuses unknown fields of the noise.
-func knownNoise(raw json.RawMessage) error {
-	got, err := members(raw)
-	if err != nil {
-		return refuse("the footer's noise: %w", err)
-	}
-	if err := known(got, noiseFields, " of noise"); err != nil {
-		return err
-	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(got["quantities"], &items); err != nil {
+func knownNoise(noise strictjson.Raw) error {
+	listed := false
+	err := fields(noise, noiseFields, "noise", func(name string, value strictjson.Raw) error {
+		if name != "quantities" {
+			return nil
+		}
+		if listed = value[0] == '[' || string(value) == "null"; value[0] != '[' {
+			return nil
+		}
+		return value.Elements(func(item strictjson.Raw) error { return fields(item, quantityFields, "noise", nil) })
+	})
+	if err == nil && !listed {
 		return refuse("the footer's noise has no list of quantities")
 	}
-	for _, item := range items {
-		got, err := members(item)
-		if err != nil {
-			return refuse("the footer's noise: %w", err)
-		}
-		if err := known(got, quantityFields, " of noise"); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // clone returns a copy that shares nothing with n.

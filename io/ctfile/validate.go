@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/cipherfold/cipherfold/internal/printable"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -74,8 +75,8 @@ func (t *Table) checkKey() error {
 	if !isHex(t.Fingerprint, 64) {
 		return refuse("the key's fingerprint is not 64 hex digits")
 	}
-	if _, err := members(t.PublicKey); err != nil {
-		return refuse("the public key is not a JSON object: %w", err)
+	if _, err := strictjson.Members(t.PublicKey); err != nil {
+		return refuse("the public key is not a JSON object: %w", named(err))
 	}
 	return checkTexts(t.PublicKey)
 }
