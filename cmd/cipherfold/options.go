@@ -35,6 +35,7 @@ func (s *sourceOptions) AddFlags(f *pflag.FlagSet, e *dataset.Spec) {
 func addVCFFlags(f *pflag.FlagSet, v *dataset.VCF) {
 	f.StringVar(&v.Samples, "samples", "", "`FILE|A,B,C` VCF: count these samples only; a file has one on each line")
 	f.BoolVar(&v.PerSample, "per-sample", false, "VCF: a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM")
+	vcfCountsFlag(f, v)
 	f.StringVar(&v.Dosage, "dosage", "", "`FIELD` VCF: count alleles by GT or add up DS (default: GT)")
 	f.StringVar(&v.Multiallelic, "multiallelic", "", "`WHAT` VCF: split records of several alternative alleles into a row of each, skip or refuse them (default: split)")
 	f.StringVar(&v.Symbolic, "symbolic", "", "`WHAT` VCF: keep, skip or refuse alleles that are not bases, such as <DEL> (default: keep)")

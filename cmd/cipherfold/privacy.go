@@ -19,7 +19,7 @@ func privacyFlags(f *pflag.FlagSet, p *privacy.Request, places string) {
 	f.StringVar(&p.Delta, "delta", "", "`D` with --epsilon; a small probability such as 1e-6")
 	f.StringVar(&p.Rho, "rho", "", "`R` instead: ρ of zero-concentrated differential privacy, by discrete Gaussian noise")
 	f.Int64Var(&p.Records, "person-records", 0, "`N` records that one person is in, at most, over all owners")
-	f.StringVar(&p.Counts, "counts", "", "`HOW` noisy (the default), or public: which values are missing is no secret")
+	noiseCountsFlag(f, p)
 	f.StringVar(&p.Budget, "budget", "", "`FILE` charge this budget (cipherfold budget)")
 }
 

@@ -54,7 +54,7 @@ func Associate(ctx context.Context, a Association) (*job.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := job.CheckOutput(a.Out, []string{a.Cases, a.Controls}); err != nil {
+	if err := job.CheckOutput(ctx, a.Options.FS, a.Out, []string{a.Cases, a.Controls}); err != nil {
 		return nil, err
 	}
 	rows := job.NewRowCounter()

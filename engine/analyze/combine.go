@@ -54,7 +54,7 @@ func Combine(ctx context.Context, c Combination) (*job.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := job.CheckOutput(c.Out, src.Files); err != nil {
+	if err := job.CheckOutput(ctx, c.Options.FS, c.Out, src.Files); err != nil {
 		return nil, err
 	}
 	m := &combining{Combination: c, budget: engine.NewBudget(c.Memory), rows: job.NewRowCounter()}

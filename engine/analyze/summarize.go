@@ -42,7 +42,7 @@ func Summarize(ctx context.Context, s Summary) (*job.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.Spec.Open(ctx, s.Options, dataset.Needs{Output: func(inputs []string) error { return job.CheckOutput(s.Out, inputs) }})
+	x, err := s.Spec.Open(ctx, s.Options, dataset.Needs{Output: func(inputs []string) error { return job.CheckOutput(ctx, s.Options.FS, s.Out, inputs) }})
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func ListTokens(ctx context.Context, l TokenList) (*job.Report, error) {
 		return nil, job.Misuse("Name the id columns: ‹tokenize› COL[,COL].", "no id to make tokens of")
 	}
 	e := l.Spec
-	src, err := e.OpenFiles(ctx, l.Options, dataset.Needs{Output: func(inputs []string) error { return job.CheckOutput(l.Out, inputs) }})
+	src, err := e.OpenFiles(ctx, l.Options, dataset.Needs{Output: func(inputs []string) error { return job.CheckOutput(ctx, l.Options.FS, l.Out, inputs) }})
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,14 @@ func (f *files) List(ctx context.Context, pattern string) ([]string, error) {
 	return f.list(pattern)
 }
 
+// Identify tells which file a name leads to.
+func (f *files) Identify(ctx context.Context, name string) (blob.Identity, error) {
+	if f.inside(name) {
+		return blob.Identify(ctx, f.Disk, name)
+	}
+	return blob.Identify(ctx, f.FS, name)
+}
+
 // Open opens a file for reading. A file outside the job directory must be unchanged since it was first opened, as far
 // as its file system tells: decisions that were based on its content hold for that file only.
 func (f *files) Open(ctx context.Context, name string) (blob.File, error) {

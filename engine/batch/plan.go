@@ -79,26 +79,40 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 	names, files := j.names(), make([]job.StepFiles, len(j.Steps))
 	for i, s := range j.Steps {
 		files[i] = s.files()
-		for k, other := range files[:i] {
-			if job.CleanName(files[i].Out) == job.CleanName(other.Out) {
+	}
+	outs, err := j.places(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	for i := range j.Steps {
+		for k := range j.Steps[:i] {
+			if outs[i].Same(outs[k]) || outs[i].Within(outs[k]) || outs[k].Within(outs[i]) {
 				return nil, j.refuse(i, "Give every output a name of its own.", "%s and %s write to the same file, %s", names[k], names[i], files[i].Out)
 			}
 		}
+	}
+	jobDir, err := blob.Identify(ctx, j.fs(), j.Dir)
+	if err != nil {
+		return nil, err
 	}
 	steps := make([]PlannedStep, len(j.Steps))
 	for i, s := range j.Steps {
 		p, out := &steps[i], files[i].Out
 		*p = PlannedStep{Name: names[i], Verb: s.Verb(), Parameters: s.Parameters, Out: out, lists: map[string]listing{}}
-		if insideDir(j.Dir, out) {
+		if insideDir(j.Dir, out) || outs[i].Same(jobDir) || outs[i].Within(jobDir) {
 			return nil, j.refuse(i, "Give the output a place of its own: the directory is the job's.", "%s would write %s into the job directory %s", names[i], out, j.Dir)
 		}
 		for _, pattern := range files[i].In {
-			if within(out, pattern) {
+			at, err := blob.Identify(ctx, j.fs(), pattern)
+			if err != nil {
+				return nil, err
+			}
+			if within(out, pattern) || at.Same(outs[i]) || at.Within(outs[i]) {
 				return nil, j.refuse(i, "Give the output a name of its own.", "%s reads %s, which is its own output", names[i], pattern)
 			}
 			list := listing{}
 			for k, other := range files {
-				if k != i && stands(pattern, other.Out) {
+				if k != i && (stands(pattern, other.Out) || j.standsFor(ctx, pattern, outs[k])) {
 					list.made = append(list.made, names[k])
 					p.Inputs = append(p.Inputs, other.Out)
 					p.After = append(p.After, names[k])
@@ -109,7 +123,11 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 				return nil, err
 			}
 			for _, file := range found {
-				if !slices.ContainsFunc(files, func(o job.StepFiles) bool { return within(o.Out, file) }) {
+				id, err := blob.Identify(ctx, j.fs(), file)
+				if err != nil {
+					return nil, err
+				}
+				if !slices.ContainsFunc(outs, func(out blob.Identity) bool { return id.Same(out) || id.Within(out) }) {
 					list.files = append(list.files, file)
 				}
 			}
@@ -132,6 +150,32 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 		}
 	}
 	return steps, setLevels(steps)
+}
+
+// places says where the outputs of the steps lead.
+func (j *Job) places(ctx context.Context, files []job.StepFiles) ([]blob.Identity, error) {
+	outs := make([]blob.Identity, len(files))
+	for i, f := range files {
+		var err error
+		if outs[i], err = blob.Identify(ctx, j.fs(), f.Out); err != nil {
+			return nil, err
+		}
+	}
+	return outs, nil
+}
+
+// standsFor reports whether a pattern stands for an output that is spelled otherwise: by its name, by that of its directory, or
+// by a glob in that.
+func (j *Job) standsFor(ctx context.Context, pattern string, out blob.Identity) bool {
+	if id, err := blob.Identify(ctx, j.fs(), pattern); err == nil && id.Same(out) {
+		return true
+	}
+	dir, base := pattern, ""
+	if strings.ContainsAny(path.Base(blob.Path(pattern)), `*?[`) {
+		dir, base = blob.Dir(pattern), path.Base(blob.Path(pattern))
+	}
+	id, err := blob.Identify(ctx, j.fs(), dir)
+	return err == nil && stands(strings.TrimSuffix(blob.Join(id.Path, base), "/"), out.Path)
 }
 
 // refuse is an error about a step of the job file.

@@ -28,7 +28,7 @@ func Columns(ctx context.Context, o job.Options, name string) ([]Column, error) 
 	}
 	var out []Column
 	for _, field := range r.Schema().Fields() {
-		out = append(out, Column{field.Name, field.Type.String()})
+		out = append(out, Column{field.Name, column.TypeName(field)})
 	}
 	return out, r.Close()
 }

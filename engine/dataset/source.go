@@ -3,7 +3,6 @@ package dataset
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -88,17 +87,16 @@ type Source struct {
 // count twice.
 func List(ctx context.Context, o job.Options, patterns, nulls []string) (Source, error) {
 	s := Source{Opts: o, nulls: nulls, Rows: job.NewRowCounter()}
-	seen := map[string]bool{}
+	var uses blob.Uses
 	for _, p := range patterns {
 		files, err := o.FS.List(ctx, p)
 		if err != nil {
 			return s, err
 		}
 		for _, file := range files {
-			if seen[filepath.Clean(file)] {
-				return s, job.Misuse("Name every file once; globs and directories name those in them.", "%s is given twice", file)
+			if err := job.Once(ctx, o.FS, &uses, file, "Name every file once; globs and directories name those in them."); err != nil {
+				return s, err
 			}
-			seen[filepath.Clean(file)] = true
 		}
 		s.Files = append(s.Files, files...)
 	}

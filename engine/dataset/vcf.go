@@ -21,6 +21,7 @@ type VCF struct {
 	Samples      string   // a file with a sample on each line, or A,B,C; "" is all
 	PerSample    bool     // a measure for each sample, its dosage, instead of AC, AN, MISSING, HET and HOM
 	Dosage       string   // "GT" (default) or "DS"
+	Counts       string   // "genotypes" (default) or "info": the counts that INFO has
 	Multiallelic string   // "split" (default), "skip" or "refuse"
 	Symbolic     string   // "keep" (default), "skip" or "refuse"
 	Alleles      string   // "trim" (default) or "keep"
@@ -53,7 +54,7 @@ func (v VCF) checkUsed(ctx context.Context, fs blob.FS, files, lists []string) e
 		flag          string
 		given, ofName bool
 	}{
-		{"‹samples›", v.Samples != "", false}, {"‹per_sample›", v.PerSample, false}, {"‹dosage›", v.Dosage != "", false},
+		{"‹samples›", v.Samples != "", false}, {"‹per_sample›", v.PerSample, false}, {"‹dosage›", v.Dosage != "", false}, {"‹counts›", v.Counts != "", false},
 		{"‹filter›", len(v.Filter) > 0, false}, {"‹af›", v.AF != "", false}, {"‹region›", len(v.Regions) > 0, false},
 		{"‹multiallelic›", v.Multiallelic != "", true}, {"‹symbolic›", v.Symbolic != "", true},
 		{"‹alleles›", v.Alleles != "", true}, {"‹chrom_prefix›", v.ChromPrefix != "", true},
@@ -91,7 +92,7 @@ var restOfNumber = regexp.MustCompile(`^([0-9]{3}|[0-9]+-[0-9]*)$`)
 // reading reads the options.
 func (v VCF) reading(ctx context.Context, fs blob.FS) (*variants, error) {
 	g := &variants{af: v.AF, regions: v.Regions, options: vcfio.Options{
-		PerSample: v.PerSample, Dosage: v.Dosage, Multiallelic: v.Multiallelic, Symbolic: v.Symbolic, Alleles: v.Alleles,
+		PerSample: v.PerSample, Dosage: v.Dosage, Counts: v.Counts, Multiallelic: v.Multiallelic, Symbolic: v.Symbolic, Alleles: v.Alleles,
 		ChromPrefix: v.ChromPrefix, Filter: v.Filter,
 	}}
 	o := &g.options
@@ -114,6 +115,9 @@ func (v VCF) reading(ctx context.Context, fs blob.FS) (*variants, error) {
 	}
 	if err := o.Check(); err != nil {
 		return nil, job.Misuse("See «encrypt ‹help›».", "‹%v›", err)
+	}
+	if v.Counts == vcfio.Info && v.Samples != "" {
+		return nil, job.Misuse("Leave ‹samples› out, or count genotypes.", "‹counts› info is of all samples of a file")
 	}
 	o.Samples, err = readSamples(ctx, fs, v.Samples)
 	return g, err

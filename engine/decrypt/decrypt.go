@@ -86,7 +86,7 @@ func (d *Request) open(ctx context.Context) (*decryption, error) {
 	if d.Key.Secret == nil {
 		return nil, column.Refuse(d.Key.File, "this is a public key, and decrypting needs the secret one").WithHint("Give the secret.age or secret.json that keygen wrote beside it.")
 	}
-	if err := d.check(); err != nil {
+	if err := d.check(ctx); err != nil {
 		return nil, err
 	}
 	if err := d.Key.UseKernel(d.Kernel); err != nil {
@@ -111,18 +111,18 @@ func (d *Request) table(ctx context.Context) (*enctable.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in, job.CheckOutput(d.Out, in.Files)
+	return in, job.CheckOutput(ctx, d.FS, d.Out, in.Files)
 }
 
 // check refuses a request that makes no sense for any table.
-func (d *Request) check() error {
+func (d *Request) check(ctx context.Context) error {
 	if err := job.CheckRowsPerFile(d.RowsPerFile); err != nil {
 		return err
 	}
 	if _, _, err := dataset.ClearFormat(d.Out, d.RowsPerFile); err != nil {
 		return err
 	}
-	return job.CheckOutput(d.Out, []string{d.In})
+	return job.CheckOutput(ctx, d.FS, d.Out, []string{d.In})
 }
 
 // decryption is the decrypting stage.

@@ -26,7 +26,7 @@ type SurveyResult struct {
 // Survey reads the table's footer. It needs and reads no key: the key that it reports is the table's.
 func Survey(ctx context.Context, d Request) (*SurveyResult, error) {
 	d.Options, d.Key = d.Options.WithDefaults(), keys.Key{}
-	if err := d.check(); err != nil {
+	if err := d.check(ctx); err != nil {
 		return nil, err
 	}
 	in, err := d.table(ctx)

@@ -144,7 +144,7 @@ func (e Request) open(ctx context.Context) (*encryption, error) {
 func (e Request) openSource(ctx context.Context) (*encryption, error) {
 	t, err := e.Spec.Open(ctx, e.Options, dataset.Needs{
 		Output: func(inputs []string) error {
-			if err := job.CheckOutput(e.Out, inputs); err != nil {
+			if err := job.CheckOutput(ctx, e.FS, e.Out, inputs); err != nil {
 				return err
 			}
 			return enctable.CheckOutput(e.Out)

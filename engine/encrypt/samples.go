@@ -25,7 +25,7 @@ func (e *Request) sampleTokens(ctx context.Context, src dataset.Source) ([]strin
 		if err != nil {
 			return nil, err
 		}
-		if err := job.CheckOutput(e.Out, files); err != nil {
+		if err := job.CheckOutput(ctx, e.FS, e.Out, files); err != nil {
 			return nil, err
 		}
 		for _, file := range files {

@@ -20,6 +20,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -171,7 +172,11 @@ func (u *Request) wantsTotal() bool { return u.By != nil && len(u.By) == 0 }
 func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 	var out []enctable.Input
 	index := map[string]int{}
-	seen := map[string]bool{} // files
+	var uses blob.Uses
+	identify := func(name string) (string, error) {
+		id, err := blob.Identify(ctx, u.FS, name)
+		return id.Key(), err
+	}
 	for _, pattern := range u.In {
 		sets, err := enctable.Find(ctx, u.Options, pattern)
 		if err != nil {
@@ -180,18 +185,21 @@ func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 		for i := range sets {
 			s := &sets[i]
 			for _, file := range s.Files {
-				if seen[filepath.Clean(file)] {
-					return nil, job.Misuse("To count it twice, give ‹weight› FILE=2.", "%s is given twice", file)
+				if err := job.Once(ctx, u.FS, &uses, file, "To count it twice, give ‹weight› FILE=2."); err != nil {
+					return nil, err
 				}
-				seen[filepath.Clean(file)] = true
 			}
-			if err := job.CheckOutput(u.Out, s.Files); err != nil {
+			if err := job.CheckOutput(ctx, u.FS, u.Out, s.Files); err != nil {
 				if filepath.Clean(pattern) == filepath.Clean(u.Out) {
 					return nil, err
 				}
 				return nil, job.Misuse("Give the output a name that the pattern does not match, or a directory of its own.", "%v: %s stands for it", err, pattern)
 			}
-			index[filepath.Clean(s.Name)] = len(out)
+			key, err := identify(s.Name)
+			if err != nil {
+				return nil, err
+			}
+			index[key] = len(out)
 			in := enctable.Input{File: s.Name, Table: s.Table, IDs: s.IDs, Set: s, Weight: 1}
 			if _, err := enctable.PublicKey(in); err != nil { // every footer's key, as its size is that of the ciphertexts
 				return nil, err
@@ -204,7 +212,11 @@ func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 	}
 	weighted := map[int]bool{}
 	for _, w := range u.Weights {
-		i, ok := index[filepath.Clean(w.File)]
+		key, err := identify(w.File)
+		if err != nil {
+			return nil, err
+		}
+		i, ok := index[key]
 		switch {
 		case !ok:
 			return nil, job.Misuse("Write the file as in ‹in›.", "‹weight› for %s, which is no input", w.File)

@@ -42,6 +42,9 @@ func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 		if err := enctable.CheckTuples(in.Table); err != nil {
 			return nil, nil, column.Refuse(in.File, "no total can be made of this layout: %w", err).WithHint(job.ForeignFooter)
 		}
+		if err := in.Table.CheckTotalRoom(); err != nil {
+			return nil, nil, column.Refuse(in.File, "no total can be made of this layout: %w", err).WithHint(job.ForeignFooter)
+		}
 		adds = codec.SaturatingAdd(adds, codec.SaturatingMul(in.Adds(), max(1, in.Table.Rows)))
 		t.MaxAdds = min(t.MaxAdds, in.Table.MaxAdds)
 		for _, m := range in.Table.Measures {

@@ -1,8 +1,11 @@
 package job
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
-	"strings"
+
+	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 // CheckRowsPerFile refuses a number of rows that makes no sense.
@@ -13,12 +16,39 @@ func CheckRowsPerFile(n int64) error {
 	return nil
 }
 
-// CheckOutput refuses an output that would replace what it is made from: the file, or a directory that it is in.
-func CheckOutput(out string, inputs []string) error {
+// CheckOutput refuses an output that would replace what it is made from, however both are spelled: the file, or a directory that
+// it is in.
+func CheckOutput(ctx context.Context, fs blob.FS, out string, inputs []string) error {
+	var uses blob.Uses
 	for _, in := range inputs {
-		if in, out := filepath.Clean(in), filepath.Clean(out); in == out || strings.HasPrefix(in, out+string(filepath.Separator)) {
-			return Misuse("Give the output a name of its own.", "%s is an input and the output", in)
+		if err := uses.Add(ctx, fs, blob.Use{Name: in, Role: "an input", Access: blob.Reads}); err != nil {
+			return err
 		}
 	}
-	return nil
+	err := uses.Add(ctx, fs, blob.Use{Name: out, Role: "the output", Access: blob.Replaces})
+	var conflict *blob.Conflict
+	if !errors.As(err, &conflict) {
+		return err
+	}
+	switch in := conflict.Other.Name; {
+	case conflict.Inside:
+		return Misuse("Give the output a name of its own.", "%s is an input and in the output, %s", in, out)
+	case filepath.Clean(in) != filepath.Clean(out):
+		return Misuse("Give the output a name of its own.", "%s is an input and the output: %s is the same file", in, out)
+	default:
+		return Misuse("Give the output a name of its own.", "%s is an input and the output", in)
+	}
+}
+
+// Once refuses files that come twice, however they are spelled: what is in them would count twice.
+func Once(ctx context.Context, fs blob.FS, uses *blob.Uses, file, hint string) error {
+	err := uses.Add(ctx, fs, blob.Use{Name: file, Role: "input", Access: blob.ReadsOnce})
+	var conflict *blob.Conflict
+	switch {
+	case !errors.As(err, &conflict):
+		return err
+	case filepath.Clean(conflict.Other.Name) == filepath.Clean(file):
+		return Misuse(hint, "%s is given twice", file)
+	}
+	return Misuse(hint, "%s is given twice: %s is the same file", file, conflict.Other.Name)
 }

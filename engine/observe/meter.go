@@ -24,6 +24,11 @@ type meteredFS struct {
 	meter *Meter
 }
 
+// Identify is that of what is counted.
+func (m *meteredFS) Identify(ctx context.Context, name string) (blob.Identity, error) {
+	return blob.Identify(ctx, m.FS, name)
+}
+
 func (m *meteredFS) Open(ctx context.Context, name string) (blob.File, error) {
 	f, err := m.FS.Open(ctx, name)
 	if err != nil {

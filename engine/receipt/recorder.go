@@ -66,6 +66,11 @@ func (r *Recorder) isSecret(name string) bool {
 	return r.secret[name]
 }
 
+// Identify is that of what is recorded.
+func (r *Recorder) Identify(ctx context.Context, name string) (blob.Identity, error) {
+	return blob.Identify(ctx, r.FS, name)
+}
+
 // Open opens a file, which becomes an input.
 func (r *Recorder) Open(ctx context.Context, name string) (blob.File, error) {
 	f, err := r.FS.Open(ctx, name)

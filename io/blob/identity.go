@@ -78,6 +78,9 @@ func (a Identity) Same(b Identity) bool {
 	return a.key == b.key || a.object == "" && b.object == "" && a.Path == b.Path
 }
 
+// Key is equal for the same file or place, and different for others. It is for maps, not to be shown.
+func (a Identity) Key() string { return a.key }
+
 // Within reports whether a is in the directory dir, at any depth.
 func (a Identity) Within(dir Identity) bool {
 	for _, key := range a.above {

@@ -27,17 +27,20 @@ import (
 
 // idTypes are the types an id column may have: those whose values are equal when their bytes are.
 func CheckType(file string, f arrow.Field) error {
-	if t, ok := f.Type.(*arrow.TimestampType); ok && t.Unit == arrow.Second {
+	if err := column.CheckReadable(file, f); err != nil {
+		return err
+	}
+	if t, ok := f.Type.(arrow.TemporalWithUnit); ok && t.TimeUnit() == arrow.Second {
 		return column.Refuse(file, "a column of type %s cannot be an id: Parquet has no seconds", t).InColumn(f.Name).
 			WithHint("Convert the column to milliseconds.")
 	}
 	switch f.Type.ID() {
 	case arrow.BOOL, arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32, arrow.UINT64,
-		arrow.STRING, arrow.LARGE_STRING, arrow.BINARY, arrow.FIXED_SIZE_BINARY, arrow.DATE32, arrow.TIMESTAMP:
+		arrow.STRING, arrow.LARGE_STRING, arrow.BINARY, arrow.FIXED_SIZE_BINARY, arrow.DATE32, arrow.TIME32, arrow.TIME64, arrow.TIMESTAMP:
 		return nil
 	}
 	return column.Refuse(file, "a column of type %s cannot be an id", f.Type).InColumn(f.Name).
-		WithHint("Ids are text, integers, dates, time stamps or booleans; convert the column first.")
+		WithHint("Ids are text, integers, dates, times, time stamps or booleans; convert the column first.")
 }
 
 // appendKey appends the key part of row i of an id column, which is not null.
@@ -64,7 +67,7 @@ const signBit = 1 << 63
 // signedID says that ids of a type that integerID reads may be negative.
 func signedID(t arrow.DataType) bool {
 	switch t.ID() {
-	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.DATE32, arrow.TIMESTAMP:
+	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.DATE32, arrow.TIME32, arrow.TIME64, arrow.TIMESTAMP:
 		return true
 	}
 	return false
@@ -124,6 +127,10 @@ func integerID(arr arrow.Array, i int) uint64 {
 	case *array.Uint64:
 		return a.Value(i)
 	case *array.Date32:
+		return uint64(a.Value(i))
+	case *array.Time32:
+		return uint64(a.Value(i))
+	case *array.Time64:
 		return uint64(a.Value(i))
 	case *array.Timestamp:
 		return uint64(a.Value(i))
@@ -227,6 +234,10 @@ func (b *KeyBuilder) Append(key []byte) error {
 			x.Append(v)
 		case *array.Date32Builder:
 			x.Append(arrow.Date32(v))
+		case *array.Time32Builder:
+			x.Append(arrow.Time32(v))
+		case *array.Time64Builder:
+			x.Append(arrow.Time64(v))
 		case *array.TimestampBuilder:
 			x.Append(arrow.Timestamp(v))
 		}
