@@ -65,6 +65,7 @@ func (a *app) workers() int {
 // perform does a verb that makes one report, watched, and with a receipt if one is asked for.
 func (a *app) perform(cmd *cobra.Command, w work, overwrite bool, f func(ctx context.Context, o job.Options) (*job.Report, error)) (*job.Report, error) {
 	var report *job.Report
+	w.flags = cmd.Flags()
 	err := a.watched(cmd.Context(), w, func(ctx context.Context) ([]*job.Report, error) {
 		var err error
 		if a.evidence.file == "" {
@@ -81,11 +82,6 @@ func (a *app) perform(cmd *cobra.Command, w work, overwrite bool, f func(ctx con
 }
 
 func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overwrite bool, f func(ctx context.Context, o job.Options) (*job.Report, error)) (*job.Report, error) {
-	for _, name := range slices.Concat(w.in, w.out) {
-		if filepath.Clean(name) == filepath.Clean(a.evidence.file) {
-			return nil, &commandLineError{fmt.Errorf("--receipt %s is an input or the output", name), "Give the receipt a name of its own."}
-		}
-	}
 	signer, err := a.signer(ctx)
 	if err != nil {
 		return nil, err

@@ -196,9 +196,10 @@ func jobFileArgument(cmd *cobra.Command, args []string) error {
 }
 
 // workOf is a job for those who watch.
-func workOf(verb string, j *batch.Job) work {
+func workOf(cmd *cobra.Command, file string, j *batch.Job) work {
 	in, out := j.Files()
-	return work{verb: verb, name: j.Name, in: in, out: out, shared: verb == "shard"}
+	verb := cmd.Name()
+	return work{flags: cmd.Flags(), file: file, verb: verb, name: j.Name, in: in, out: out, shared: verb == "shard"}
 }
 
 // writeSummary says what a job did.

@@ -47,6 +47,8 @@ type work struct {
 	name    string   // of the job; "" is the verb and the output's name
 	in, out []string // files; inputs also globs and directories
 	shared  bool     // it does a part of what makes the outputs
+	flags   *pflag.FlagSet
+	file    string // the job file
 }
 
 const (
@@ -58,6 +60,9 @@ const (
 // watched runs f while those watch who asked for it. f returns a report for each step that it did, also when it fails. What
 // is wrong with the watching is an error before the job begins, and afterwards a warning.
 func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) ([]*job.Report, error)) error {
+	if err := a.checkFiles(ctx, w); err != nil {
+		return err
+	}
 	var stops []func() error
 	defer func() {
 		for _, stop := range slices.Backward(stops) {

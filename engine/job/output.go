@@ -52,3 +52,43 @@ func Once(ctx context.Context, fs blob.FS, uses *blob.Uses, file, hint string) e
 	}
 	return Misuse(hint, "%s is given twice: %s is the same file", file, conflict.Other.Name)
 }
+
+// FileUse is a file that a verb uses: under which name of an option, and whether it is written.
+type FileUse struct {
+	Option string // such as ‹receipt›
+	Name   string
+	Write  bool
+	Dir    bool // it is a directory that is replaced
+	Own    bool // it is the verb's own business whether it is another file: such a use is left out then
+}
+
+// CheckFiles refuses an output that is another file of the job, however both are spelled. Nothing is opened for writing.
+func CheckFiles(ctx context.Context, fs blob.FS, files []FileUse) error {
+	var uses blob.Uses
+	for _, f := range files {
+		access := blob.Reads
+		switch {
+		case f.Dir:
+			access = blob.Replaces
+		case f.Write:
+			access = blob.Writes
+		}
+		err := uses.Add(ctx, fs, blob.Use{Name: f.Name, Role: f.Option, Access: access})
+		var conflict *blob.Conflict
+		if f.Own && errors.As(err, &conflict) {
+			continue
+		}
+		if errors.As(err, &conflict) {
+			a, b := conflict.Other, conflict.Use
+			what := "are the same file"
+			if conflict.Inside {
+				what = "are in each other's way: one is a directory that the other is in"
+			}
+			return Misuse("Give every file that is written a name of its own.", "%s %s and %s %s %s", a.Role, a.Name, b.Role, b.Name, what)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -26,6 +26,9 @@ const (
 	traceSeconds = 30
 )
 
+// ProfileFiles are the names of what a Profile writes into its directory.
+var ProfileFiles = []string{"trace.out", "cpu.pprof", "heap.pprof"}
+
 // StartProfile begins to record. dir is made if it is not there.
 func StartProfile(dir string) (*Profile, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
