@@ -12,8 +12,8 @@ import (
 	"github.com/cipherfold/cipherfold/engine/observe"
 )
 
-// written are the flags that name a file or directory to be written; what other flags call FILE, they read.
-var written = []string{"out", "receipt", "metrics-file", "lineage", "profile", "budget"}
+// outputFlags are the flags that name a file or directory to be written; what other flags call FILE, they read.
+var outputFlags = []string{"out", "receipt", "metrics-file", "lineage", "profile", "budget"}
 
 // checkFiles refuses an output of any kind that is another file of the command, however both are spelled, before anything is
 // opened for writing. A verb's own inputs and output are those of w.
@@ -57,7 +57,7 @@ func (a *app) checkFiles(ctx context.Context, w work) error {
 			if kind == "FILE|URL" && strings.Contains(name, "://") || name == "" || name == "-" {
 				continue
 			}
-			files = append(files, job.FileUse{Option: "‹" + strings.ReplaceAll(f.Name, "-", "_") + "›", Name: name, Write: slices.Contains(written, f.Name)})
+			files = append(files, job.FileUse{Option: "‹" + strings.ReplaceAll(f.Name, "-", "_") + "›", Name: name, Write: slices.Contains(outputFlags, f.Name)})
 		}
 	}
 	w.flags.VisitAll(add)
