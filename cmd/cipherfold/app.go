@@ -42,7 +42,8 @@ type app struct {
 	kernel    string
 	watching  watching
 	evidence  evidence
-	jobFile   bool // a job file is being worked on: messages are in its words
+	jobFile   bool          // a job file is being worked on: messages are in its words
+	stepFiles []job.FileUse // of its steps
 
 	files   *stores.FS // where paths and URLs lead
 	console *console   // err, for notes

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/inspect"
+	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
@@ -33,6 +34,9 @@ opened to be checked.`,
 			if export != "" {
 				if len(files) != 1 {
 					return &commandLineError{fmt.Errorf("--export takes one key file"), "Export one key at a time."}
+				}
+				if err := a.checkFiles(cmd.Context(), cmd.Flags(), job.FileUse{Option: "the key file", Name: files[0], Access: job.Reads}); err != nil {
+					return err
 				}
 				if err := inspect.ExportJWK(cmd.Context(), o, files[0], export, a.passphrase(cmd.Context(), passphraseFile)); err != nil {
 					return err

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cipherfold/cipherfold/engine/dataset/ids"
+	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
@@ -58,6 +59,9 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 			}
 			v, err := keyKind(variant, bits, insecure)
 			if err != nil {
+				return err
+			}
+			if err := a.checkKeyFiles(cmd, out); err != nil {
 				return err
 			}
 			var key paillier.Key
@@ -130,6 +134,15 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 	f.BoolVar(&insecure, "insecure-test-key", false, "allow fewer than 2048 bits, for tests")
 	f.BoolVar(&overwrite, "overwrite", false, "replace keys that exist")
 	return cmd
+}
+
+// checkKeyFiles refuses to replace, by the key files of a directory, a file that the key is made from.
+func (a *app) checkKeyFiles(cmd *cobra.Command, out string) error {
+	var files []job.FileUse
+	for _, name := range []string{"public.json", "secret.age", "secret.json"} {
+		files = append(files, job.FileUse{Option: "‹out›", Name: filepath.Join(out, name), Access: job.Writes})
+	}
+	return a.checkFiles(cmd.Context(), cmd.Flags(), files...)
 }
 
 // makeTokenKey writes a new key of tokens.

@@ -25,7 +25,7 @@ parts are missing it refuses, and names the shards that lack. It needs no secret
 				return err
 			}
 			var m *batch.MergeSummary
-			err = a.watched(cmd.Context(), workOf(cmd, args[0], j), func(ctx context.Context) (_ []*job.Report, err error) {
+			err = a.watched(cmd.Context(), a.workOf(cmd, args[0], j), func(ctx context.Context) (_ []*job.Report, err error) {
 				if m, err = batch.Merge(ctx, j); err != nil {
 					return nil, err
 				}

@@ -31,6 +31,9 @@ and the steps that can begin are divided for N shards; what the shards of an unp
 			if err != nil {
 				return err
 			}
+			if err := a.checkFiles(cmd.Context(), cmd.Flags(), a.filesOfJob(args[0], j)...); err != nil {
+				return err
+			}
 			e, err := j.Estimate(cmd.Context(), shards)
 			if err != nil {
 				return err

@@ -28,7 +28,7 @@ Ctrl-C, a crash or a full disk goes on with --resume. A job that is done is chec
 				return err
 			}
 			var s *batch.Summary
-			err = a.watched(cmd.Context(), workOf(cmd, args[0], j), func(ctx context.Context) (_ []*job.Report, err error) {
+			err = a.watched(cmd.Context(), a.workOf(cmd, args[0], j), func(ctx context.Context) (_ []*job.Report, err error) {
 				if s, err = batch.Run(ctx, j, resume); err != nil {
 					return nil, err
 				}

@@ -40,7 +40,7 @@ done, cipherfold merge puts their parts together, and the next level of steps ca
 				return err
 			}
 			var s *batch.ShardSummary
-			err = a.watched(cmd.Context(), workOf(cmd, args[0], j), func(ctx context.Context) (_ []*job.Report, err error) {
+			err = a.watched(cmd.Context(), a.workOf(cmd, args[0], j), func(ctx context.Context) (_ []*job.Report, err error) {
 				if s, err = batch.Shard(ctx, j, i, n); err != nil {
 					return nil, err
 				}

@@ -9,57 +9,96 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/observe"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
-// outputFlags are the flags that name a file or directory to be written; what other flags call FILE, they read.
-var outputFlags = []string{"out", "receipt", "metrics-file", "lineage", "profile", "budget"}
+// What verbs do with the files that flags name. A flag that is not here, and whose value is called FILE or DIR, is read.
+var (
+	// dataFlags are inputs, which may be globs and directories. A job looks itself whether they are its outputs, which its steps make
+	// for each other. So does a verb for those of countedFlags.
+	dataFlags    = []string{"in", "cases", "controls", "universe", "constants", "disjoint-from", "noise-groups"}
+	countedFlags = []string{"in", "cases", "controls"}
 
-// checkFiles refuses an output of any kind that is another file of the command, however both are spelled, before anything is
-// opened for writing. A verb's own inputs and output are those of w.
-func (a *app) checkFiles(ctx context.Context, w work) error {
-	fs := a.unwatched(false).Files()
+	// writeFlags are written, by this verb and nobody else.
+	writeFlags = []string{"out", "receipt", "metrics-file", "lineage", "export"}
+
+	// otherFlags name what is no file that a verb reads or writes by that name, or an input once more; or they are told elsewhere. So is
+	// --out of a directory that keeps other files.
+	otherFlags = []string{"tmp-dir", "base", "dir", "weight", "variance", "profile", "receipt-key"}
+)
+
+// filesOf are the files that flags name. step says that they are those of a step of a job.
+func (a *app) filesOf(ctx context.Context, flags *pflag.FlagSet, step bool) []job.FileUse {
 	var files []job.FileUse
-	rows := w.flags.Lookup("rows-per-file")
-	for _, name := range w.out {
-		files = append(files, job.FileUse{Option: "‹out›", Name: name, Write: true, Dir: strings.HasSuffix(name, "/") || rows != nil && rows.Changed})
+	add := func(flag, name string, access job.FileAccess) {
+		own := flag == "out" || slices.Contains(dataFlags, flag) && (step || slices.Contains(countedFlags, flag))
+		files = append(files, job.FileUse{Option: fieldOf(flag), Name: name, Access: access, Own: own})
 	}
-	if w.file != "" {
-		files = append(files, job.FileUse{Option: "the job file", Name: w.file})
-	}
-	for _, pattern := range w.in {
-		names, err := fs.List(ctx, pattern)
-		if err != nil {
-			names = []string{pattern} // the verb says what is wrong with it
-		}
-		for _, name := range names {
-			files = append(files, job.FileUse{Option: "‹in›", Name: name, Own: true}) // which a verb compares with its output
-		}
-	}
-	if dir := a.watching.profile; dir != "" {
-		for _, name := range observe.ProfileFiles {
-			files = append(files, job.FileUse{Option: "‹profile›", Name: filepath.Join(dir, name), Write: true})
-		}
-	}
-	add := func(f *pflag.Flag) {
+	flags.VisitAll(func(f *pflag.Flag) {
 		kind, _ := pflag.UnquoteUsage(f)
+		isFile := slices.ContainsFunc([]string{"FILE", "DIR", "DST", "SRC"}, func(s string) bool { return strings.HasPrefix(kind, s) })
+		if !isFile || slices.Contains(otherFlags, f.Name) || f.Name == "out" && kind == "DIR" {
+			return
+		}
 		names := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			names = list.GetSlice()
 		}
-		if !strings.HasPrefix(kind, "FILE") && !strings.HasPrefix(kind, "DIR") || slices.Contains([]string{"in", "out", "tmp-dir", "base", "profile"}, f.Name) {
-			return
-		}
 		for _, name := range names {
-			if strings.Contains(kind, "=") { // FILE=W
-				name = name[:max(0, strings.LastIndexByte(name, '='))]
+			switch {
+			case name == "" || name == "-":
+			case f.Name == "lineage" && strings.Contains(name, "://"): // a server's
+			case f.Name == "budget": // which steps, shards and other programs share
+				add(f.Name, name, job.Shares)
+			case f.Name == "out":
+				add(f.Name, name, job.Replaces)
+			case slices.Contains(writeFlags, f.Name):
+				add(f.Name, name, job.Writes)
+			case slices.Contains(dataFlags, f.Name):
+				for _, file := range a.listed(ctx, name) {
+					add(f.Name, file, job.Reads)
+				}
+			default:
+				add(f.Name, name, job.Reads)
 			}
-			if kind == "FILE|URL" && strings.Contains(name, "://") || name == "" || name == "-" {
-				continue
+			if f.Name == "key" && flags.Lookup("table-cache") != nil && flags.Lookup("table-cache").Value.String() != keys.CacheOff {
+				for _, file := range keys.CacheFiles(name) {
+					add("table-cache", file, job.Writes)
+				}
 			}
-			files = append(files, job.FileUse{Option: "‹" + strings.ReplaceAll(f.Name, "-", "_") + "›", Name: name, Write: slices.Contains(outputFlags, f.Name)})
+		}
+	})
+	return files
+}
+
+// listed are the files that an input means. What is wrong with it, its verb says.
+func (a *app) listed(ctx context.Context, pattern string) []string {
+	names, err := a.unwatched(false).Files().List(ctx, pattern)
+	if err != nil {
+		return []string{pattern}
+	}
+	return names
+}
+
+// checkFiles refuses an output of any kind that is another file of the command, however both are spelled, before anything is
+// opened for writing. more are files that no flag of w names.
+func (a *app) checkFiles(ctx context.Context, flags *pflag.FlagSet, more ...job.FileUse) error {
+	files := append(a.filesOf(ctx, flags, false), more...)
+	if dir := a.watching.profile; dir != "" {
+		for _, name := range observe.ProfileFiles {
+			files = append(files, job.FileUse{Option: fieldOf("profile"), Name: filepath.Join(dir, name), Access: job.Writes})
 		}
 	}
-	w.flags.VisitAll(add)
-	return job.CheckFiles(ctx, fs, files)
+	if key := a.evidence.key; key != "" || a.evidence.file != "" {
+		if key == "" {
+			key, _ = receipt.DefaultKeyFile() // "" where there is none, which is said when it is needed
+		}
+		if key != "" {
+			files = append(files, job.FileUse{Option: fieldOf("receipt-key"), Name: key, Access: job.Reads},
+				job.FileUse{Option: fieldOf("receipt-key"), Name: key + receipt.PublicSuffix, Access: job.Writes})
+		}
+	}
+	return job.CheckFiles(ctx, a.unwatched(false).Files(), files)
 }

@@ -254,7 +254,7 @@ func okJSON[T any](p *place, line string) T {
 	return v
 }
 
-// files returns the digest of every file below the place's directory, hidden ones too, and every directory.
+// files returns the digest of every file below the place's directory, hidden ones too, where links lead, and every directory.
 func (p *place) files() map[string]string {
 	p.t.Helper()
 	all := map[string]string{}
@@ -266,6 +266,11 @@ func (p *place) files() map[string]string {
 		if d.IsDir() {
 			all[name+"/"] = ""
 			return nil
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			to, err := os.Readlink(path)
+			all[name] = "link to " + to
+			return err
 		}
 		data, err := os.ReadFile(path)
 		sum := sha256.Sum256(data)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -72,7 +73,7 @@ func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
 	j.Options = a.unwatched(false)
 	j.Options.Watch, j.Options.Keyed, j.Over, j.Signer = a.watch, a.keyed, a.watching.meter.Over, a.signer
 	for i := range file.Steps {
-		s, err := a.readStep(&file.Steps[i])
+		s, err := a.readStep(cmd.Context(), &file.Steps[i])
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +164,7 @@ func setFlags(flags *pflag.FlagSet, t *jobfile.Table) (map[string]receipt.Values
 }
 
 // readStep reads a step from its table.
-func (a *app) readStep(t *jobfile.Table) (*batch.Step, error) {
+func (a *app) readStep(ctx context.Context, t *jobfile.Table) (*batch.Step, error) {
 	options := steps[t.Name]()
 	flags := pflag.NewFlagSet(t.Name, pflag.ContinueOnError)
 	options.AddFlags(flags)
@@ -178,6 +179,7 @@ func (a *app) readStep(t *jobfile.Table) (*batch.Step, error) {
 		}
 		return nil, t.Refuse("", f.Hint, "[[%s]]: %s", t.Name, f.Message)
 	}
+	a.stepFiles = append(a.stepFiles, a.filesOf(ctx, flags, true)...)
 	s := options.step(a)
 	s.Line, s.Parameters, s.Told = t.Line, set, parameters(flags)
 	return &s, nil
@@ -196,10 +198,18 @@ func jobFileArgument(cmd *cobra.Command, args []string) error {
 }
 
 // workOf is a job for those who watch.
-func workOf(cmd *cobra.Command, file string, j *batch.Job) work {
-	in, out := j.Files()
-	verb := cmd.Name()
-	return work{flags: cmd.Flags(), file: file, verb: verb, name: j.Name, in: in, out: out, shared: verb == "shard"}
+func (a *app) workOf(cmd *cobra.Command, file string, j *batch.Job) work {
+	in, out := j.Files(cmd.Context())
+	return work{flags: cmd.Flags(), files: a.filesOfJob(file, j), verb: cmd.Name(), name: j.Name, in: in, out: out, shared: cmd.Name() == "shard"}
+}
+
+// filesOfJob are the files of a job that no flag names: the job file, those of its steps and those of its directory.
+func (a *app) filesOfJob(file string, j *batch.Job) []job.FileUse {
+	files := append([]job.FileUse{{Option: "the job file", Name: file, Access: job.Reads}}, a.stepFiles...)
+	for _, name := range j.OwnFiles() {
+		files = append(files, job.FileUse{Option: "‹dir›", Name: name, Access: job.Replaces, Own: true})
+	}
+	return files
 }
 
 // writeSummary says what a job did.

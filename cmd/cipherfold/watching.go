@@ -48,7 +48,7 @@ type work struct {
 	in, out []string // files; inputs also globs and directories
 	shared  bool     // it does a part of what makes the outputs
 	flags   *pflag.FlagSet
-	file    string // the job file
+	files   []job.FileUse // that no flag names
 }
 
 const (
@@ -60,7 +60,7 @@ const (
 // watched runs f while those watch who asked for it. f returns a report for each step that it did, also when it fails. What
 // is wrong with the watching is an error before the job begins, and afterwards a warning.
 func (a *app) watched(ctx context.Context, w work, f func(ctx context.Context) ([]*job.Report, error)) error {
-	if err := a.checkFiles(ctx, w); err != nil {
+	if err := a.checkFiles(ctx, w.flags, w.files...); err != nil {
 		return err
 	}
 	var stops []func() error

@@ -181,7 +181,7 @@ func TestOutputsInStores(t *testing.T) {
 		j := &batch.Job{Steps: []batch.Step{
 			{Request: &encrypt.Request{Spec: dataset.Spec{In: []string{"a.csv"}}, Out: x.out}}, {Request: &fuse.Request{In: []string{x.in}, Out: "fused.cf.parquet"}},
 		}}
-		in, _ := j.Files() // that are made by no step
+		in, _ := j.Files(context.Background()) // that are made by no step
 		if reads := len(in) == 1; reads != x.reads {
 			t.Errorf("%s and %s: %v", x.in, x.out, reads)
 		}

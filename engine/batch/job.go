@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 
 	"github.com/cipherfold/cipherfold/engine/job"
@@ -52,18 +53,32 @@ func (s Step) Verb() string { return verbOf(s.Request).name }
 func (s Step) files() job.StepFiles { return s.Request.Files() }
 
 // Files are the patterns of all inputs that are not made by the job itself, and all outputs.
-func (j *Job) Files() (in, out []string) {
+func (j *Job) Files(ctx context.Context) (in, out []string) {
+	var made []blob.Place
 	for _, s := range j.Steps {
-		out = append(out, s.files().Out)
+		name := s.files().Out
+		out = append(out, name)
+		if p, err := blob.FindPlace(ctx, j.fs(), name); err == nil { // else the job itself says why not
+			made = append(made, p)
+		}
 	}
 	for _, s := range j.Steps {
 		for _, pattern := range s.files().In {
-			if !slices.ContainsFunc(out, func(o string) bool { return stands(pattern, o) }) {
+			if !slices.ContainsFunc(made, func(out blob.Place) bool { return out.MeantBy(ctx, pattern) }) {
 				in = append(in, pattern)
 			}
 		}
 	}
 	return in, out
+}
+
+// OwnFiles are the files and directories that a job keeps in its directory.
+func (j *Job) OwnFiles() []string {
+	var names []string
+	for _, name := range []string{planName, journalName, partsName, receiptName} {
+		names = append(names, path.Join(j.Dir, name))
+	}
+	return names
 }
 
 // names gives every step a name: its verb and its number among those of the verb.

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -77,16 +75,15 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 		return nil, &job.UsageError{Cause: "the job has no steps", Hint: jobfile.StepsHint(Verbs())}
 	}
 	names, files := j.names(), make([]job.StepFiles, len(j.Steps))
+	outs := make([]blob.Place, len(j.Steps))
 	for i, s := range j.Steps {
 		files[i] = s.files()
-	}
-	outs, err := j.places(ctx, files)
-	if err != nil {
-		return nil, err
-	}
-	for i := range j.Steps {
-		for k := range j.Steps[:i] {
-			if outs[i].Same(outs[k]) || outs[i].Within(outs[k]) || outs[k].Within(outs[i]) {
+		var err error
+		if outs[i], err = blob.FindPlace(ctx, j.fs(), files[i].Out); err != nil {
+			return nil, err
+		}
+		for k := range i {
+			if a, b := outs[i].Identity, outs[k].Identity; a.Same(b) || a.Within(b) || b.Within(a) {
 				return nil, j.refuse(i, "Give every output a name of its own.", "%s and %s write to the same file, %s", names[k], names[i], files[i].Out)
 			}
 		}
@@ -95,24 +92,28 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 	if err != nil {
 		return nil, err
 	}
+	output := func(id blob.Identity) int { // of which step a file is an output, or -1
+		return slices.IndexFunc(outs, func(out blob.Place) bool { return id.Same(out.Identity) || id.Within(out.Identity) })
+	}
 	steps := make([]PlannedStep, len(j.Steps))
 	for i, s := range j.Steps {
 		p, out := &steps[i], files[i].Out
 		*p = PlannedStep{Name: names[i], Verb: s.Verb(), Parameters: s.Parameters, Out: out, lists: map[string]listing{}}
-		if insideDir(j.Dir, out) || outs[i].Same(jobDir) || outs[i].Within(jobDir) {
+		if outs[i].Same(jobDir) || outs[i].Within(jobDir) {
 			return nil, j.refuse(i, "Give the output a place of its own: the directory is the job's.", "%s would write %s into the job directory %s", names[i], out, j.Dir)
 		}
-		for _, pattern := range files[i].In {
+		var once blob.Uses
+		for n, pattern := range files[i].In {
 			at, err := blob.Identify(ctx, j.fs(), pattern)
 			if err != nil {
 				return nil, err
 			}
-			if within(out, pattern) || at.Same(outs[i]) || at.Within(outs[i]) {
+			if output(at) == i {
 				return nil, j.refuse(i, "Give the output a name of its own.", "%s reads %s, which is its own output", names[i], pattern)
 			}
 			list := listing{}
 			for k, other := range files {
-				if k != i && (stands(pattern, other.Out) || j.standsFor(ctx, pattern, outs[k])) {
+				if k != i && outs[k].MeantBy(ctx, pattern) {
 					list.made = append(list.made, names[k])
 					p.Inputs = append(p.Inputs, other.Out)
 					p.After = append(p.After, names[k])
@@ -127,16 +128,36 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 				if err != nil {
 					return nil, err
 				}
-				if !slices.ContainsFunc(outs, func(out blob.Identity) bool { return id.Same(out) || id.Within(out) }) {
+				if id.Within(jobDir) {
+					return nil, j.refuse(i, "Put it elsewhere: the directory is the job's.", "%s reads %s, which is in the job directory %s", names[i], file, j.Dir)
+				}
+				if output(id) < 0 {
 					list.files = append(list.files, file)
+				}
+			}
+			if n < files[i].Counted {
+				for _, file := range slices.Concat(p.Inputs[len(p.Inputs)-len(list.made):], list.files) {
+					if err := job.Once(ctx, j.fs(), &once, file, job.HintOnce); err != nil {
+						return nil, j.inStep(i, err)
+					}
 				}
 			}
 			p.Inputs = append(p.Inputs, list.files...)
 			p.lists[pattern] = list
 		}
-		for _, n := range files[i].Named {
-			if !mayBeGone && !slices.ContainsFunc(p.Inputs, func(in string) bool { return within(n.File, in) }) {
-				return nil, j.refuse(i, "Write the file as in in.", "%s for %s, which is no input", n.What, n.File)
+		if err := j.checkNamed(ctx, i, p, files[i].Named, mayBeGone); err != nil {
+			return nil, err
+		}
+		for _, name := range append(slices.Clone(files[i].Lists), files[i].TokenKey) {
+			if name == "" {
+				continue
+			}
+			id, err := blob.Identify(ctx, j.fs(), name)
+			if err != nil {
+				return nil, err
+			}
+			if k := output(id); k >= 0 {
+				return nil, j.refuse(i, "Give the output a name of its own, or make the list in a job before.", "%s reads %s, which is the output of %s", names[i], name, names[k])
 			}
 		}
 		for _, name := range files[i].Lists {
@@ -152,30 +173,31 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 	return steps, setLevels(steps)
 }
 
-// places says where the outputs of the steps lead.
-func (j *Job) places(ctx context.Context, files []job.StepFiles) ([]blob.Identity, error) {
-	outs := make([]blob.Identity, len(files))
-	for i, f := range files {
-		var err error
-		if outs[i], err = blob.Identify(ctx, j.fs(), f.Out); err != nil {
-			return nil, err
+// checkNamed refuses a file that a step names once more, as for a weight, and that is none of its inputs.
+func (j *Job) checkNamed(ctx context.Context, i int, p *PlannedStep, named []job.NamedFile, mayBeGone bool) error {
+	if len(named) == 0 || mayBeGone {
+		return nil
+	}
+	inputs := map[string]bool{} // by identity: files, and the directories that they are in
+	for _, in := range p.Inputs {
+		for _, name := range []string{in, blob.Dir(in)} {
+			id, err := blob.Identify(ctx, j.fs(), name)
+			if err != nil {
+				return err
+			}
+			inputs[id.Key()] = true
 		}
 	}
-	return outs, nil
-}
-
-// standsFor reports whether a pattern stands for an output that is spelled otherwise: by its name, by that of its directory, or
-// by a glob in that.
-func (j *Job) standsFor(ctx context.Context, pattern string, out blob.Identity) bool {
-	if id, err := blob.Identify(ctx, j.fs(), pattern); err == nil && id.Same(out) {
-		return true
+	for _, n := range named {
+		id, err := blob.Identify(ctx, j.fs(), n.File)
+		if err != nil {
+			return err
+		}
+		if !inputs[id.Key()] {
+			return j.refuse(i, "Write the file as in in.", "%s for %s, which is no input", n.What, n.File)
+		}
 	}
-	dir, base := pattern, ""
-	if strings.ContainsAny(path.Base(blob.Path(pattern)), `*?[`) {
-		dir, base = blob.Dir(pattern), path.Base(blob.Path(pattern))
-	}
-	id, err := blob.Identify(ctx, j.fs(), dir)
-	return err == nil && stands(strings.TrimSuffix(blob.Join(id.Path, base), "/"), out.Path)
+	return nil
 }
 
 // refuse is an error about a step of the job file.
@@ -201,24 +223,6 @@ func (j *Job) tokenChecks(ctx context.Context, steps []PlannedStep, mayLack bool
 	return nil
 }
 
-// insideDir reports whether a name, however it is written, is the job directory or something in it.
-func insideDir(dir, name string) bool {
-	if u, ok := blob.ParseURL(name); ok {
-		if u.Scheme != "file" {
-			return false
-		}
-		name = "/" + u.Key
-	}
-	dir, err1 := filepath.Abs(dir)
-	name, err2 := filepath.Abs(name)
-	return err1 == nil && err2 == nil && (name == dir || strings.HasPrefix(name, dir+string(filepath.Separator)))
-}
-
-// within reports whether a file is an output, or in one that is a directory.
-func within(out, file string) bool {
-	return job.CleanName(out) == job.CleanName(file) || job.CleanName(out) == job.CleanName(blob.Dir(file))
-}
-
 // setLevels puts every step above those that it reads from.
 func setLevels(steps []PlannedStep) error {
 	for range steps {
@@ -242,29 +246,6 @@ func setLevels(steps []PlannedStep) error {
 		}
 	}
 	return nil
-}
-
-// stands reports whether a pattern means an output, which need not exist. The pattern is its name, or matches it, or
-// is the directory that it is in, itself or in partition folders.
-func stands(pattern, out string) bool {
-	p, o := job.CleanName(pattern), job.CleanName(out)
-	if p == o {
-		return true
-	}
-	a, isURL := blob.ParseURL(p)
-	b, other := blob.ParseURL(o)
-	if isURL != other || a.Scheme != b.Scheme || a.Bucket != b.Bucket || a.Query != b.Query {
-		return false
-	}
-	base := path.Base(blob.Path(o))
-	if match, _ := path.Match(blob.Path(p), blob.Path(o)); match {
-		return blob.Matches(path.Base(blob.Path(p)), base)
-	}
-	dir := job.CleanName(blob.Dir(o))
-	for dir != p && strings.Contains(path.Base(blob.Path(dir)), "=") {
-		dir = job.CleanName(blob.Dir(dir))
-	}
-	return dir == p && !blob.Hidden(base)
 }
 
 // externals are the inputs that no step makes, each once.

@@ -94,7 +94,7 @@ func List(ctx context.Context, o job.Options, patterns, nulls []string) (Source,
 			return s, err
 		}
 		for _, file := range files {
-			if err := job.Once(ctx, o.FS, &uses, file, "Name every file once; globs and directories name those in them."); err != nil {
+			if err := job.Once(ctx, o.FS, &uses, file, job.HintOnce); err != nil {
 				return s, err
 			}
 		}

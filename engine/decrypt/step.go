@@ -15,7 +15,7 @@ const (
 
 // Files are the files of a decryption that is a step of a job.
 func (d *Request) Files() job.StepFiles {
-	return job.StepFiles{In: []string{d.In}, Out: d.Out, RowsPerFile: d.RowsPerFile, PartExtension: ".parquet"}
+	return job.StepFiles{In: []string{d.In}, Counted: 1, Out: d.Out, RowsPerFile: d.RowsPerFile, PartExtension: ".parquet"}
 }
 
 // Execution is a decryption that is done as a step of a job.

@@ -19,7 +19,7 @@ const (
 // Files are the files of an encryption that is a step of a job.
 func (e *Request) Files() job.StepFiles {
 	f := job.StepFiles{
-		In: slices.Concat(e.In, e.Universe, e.Constants, e.DisjointFrom, e.Privacy.Groups), TokenKey: e.TokenKey,
+		In: slices.Concat(e.In, e.Universe, e.Constants, e.DisjointFrom, e.Privacy.Groups), Counted: len(e.In), TokenKey: e.TokenKey,
 		Out: e.Out, RowsPerFile: e.RowsPerFile, PartExtension: ".parquet",
 	}
 	if e.VCF.Samples != "" {

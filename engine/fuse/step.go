@@ -7,6 +7,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 // The parts of a fusion are read once more when they are put together, so that it is divided only where it takes long, or
@@ -18,7 +19,7 @@ const (
 
 // Files are the files of a fusion that is a step of a job.
 func (u *Request) Files() job.StepFiles {
-	f := job.StepFiles{In: u.In, Out: u.Out, RowsPerFile: u.RowsPerFile, PartExtension: ".run"}
+	f := job.StepFiles{In: u.In, Counted: len(u.In), Out: u.Out, RowsPerFile: u.RowsPerFile, PartExtension: ".run"}
 	for _, w := range u.Weights {
 		f.Named = append(f.Named, job.NamedFile{File: w.File, What: "a weight"})
 	}
@@ -92,8 +93,16 @@ func (x *Execution) Workload(ctx context.Context, known job.StepKnown) (*job.Wor
 			if !ok {
 				return &job.Workload{AtMost: true}, nil
 			}
+			at, err := blob.Identify(ctx, u.Options.Files(), name)
+			if err != nil {
+				return nil, err
+			}
 			for _, w := range u.Weights {
-				if job.CleanName(w.File) == job.CleanName(name) {
+				weighed, err := blob.Identify(ctx, u.Options.Files(), w.File)
+				if err != nil {
+					return nil, err
+				}
+				if weighed.Same(at) {
 					t.AddsUsed *= max(w.Weight, -w.Weight)
 				}
 			}

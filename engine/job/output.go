@@ -1,9 +1,11 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"github.com/cipherfold/cipherfold/io/blob"
 )
@@ -40,6 +42,9 @@ func CheckOutput(ctx context.Context, fs blob.FS, out string, inputs []string) e
 	}
 }
 
+// HintOnce is what to do about a file that comes twice.
+const HintOnce = "Name every file once; globs and directories name those in them."
+
 // Once refuses files that come twice, however they are spelled: what is in them would count twice.
 func Once(ctx context.Context, fs blob.FS, uses *blob.Uses, file, hint string) error {
 	err := uses.Add(ctx, fs, blob.Use{Name: file, Role: "input", Access: blob.ReadsOnce})
@@ -53,41 +58,53 @@ func Once(ctx context.Context, fs blob.FS, uses *blob.Uses, file, hint string) e
 	return Misuse(hint, "%s is given twice: %s is the same file", file, conflict.Other.Name)
 }
 
-// FileUse is a file that a verb uses: under which name of an option, and whether it is written.
+// FileAccess is what a verb does with a file.
+type FileAccess int
+
+const (
+	Reads    FileAccess = iota // it reads it
+	Shares                     // it reads and writes it under a lock, as other uses of this kind may, too
+	Writes                     // it writes it
+	Replaces                   // it writes it, or a directory, in which no other file may be then
+)
+
+// FileUse is a file that a verb uses.
 type FileUse struct {
-	Option string // such as ‹receipt›
+	Option string // by which it is named, such as ‹receipt›
 	Name   string
-	Write  bool
-	Dir    bool // it is a directory that is replaced
-	Own    bool // it is the verb's own business whether it is another file: such a use is left out then
+	Access FileAccess
+	Own    bool // whether it is another file than other uses of this kind, the verb or job looks itself
 }
 
-// CheckFiles refuses an output that is another file of the job, however both are spelled. Nothing is opened for writing.
+// CheckFiles refuses an output that is another file of the job, however both are spelled. Nothing is opened.
 func CheckFiles(ctx context.Context, fs blob.FS, files []FileUse) error {
+	access := map[FileAccess]blob.Access{Reads: blob.Reads, Shares: blob.Shares, Writes: blob.Writes, Replaces: blob.Replaces}
 	var uses blob.Uses
+	files = slices.Clone(files)
+	own := func(f FileUse) int {
+		if f.Own {
+			return 0
+		}
+		return 1
+	}
+	// The verb's own come first, and of these the outputs.
+	slices.SortStableFunc(files, func(a, b FileUse) int {
+		return cmp.Or(own(a)-own(b), int(b.Access-a.Access))
+	})
 	for _, f := range files {
-		access := blob.Reads
-		switch {
-		case f.Dir:
-			access = blob.Replaces
-		case f.Write:
-			access = blob.Writes
-		}
-		err := uses.Add(ctx, fs, blob.Use{Name: f.Name, Role: f.Option, Access: access})
+		err := uses.Add(ctx, fs, blob.Use{Name: f.Name, Role: f.Option, Access: access[f.Access]})
 		var conflict *blob.Conflict
-		if f.Own && errors.As(err, &conflict) {
-			continue
-		}
-		if errors.As(err, &conflict) {
-			a, b := conflict.Other, conflict.Use
+		switch {
+		case err == nil:
+		case !errors.As(err, &conflict):
+			return err
+		case !f.Own:
 			what := "are the same file"
 			if conflict.Inside {
 				what = "are in each other's way: one is a directory that the other is in"
 			}
+			a, b := conflict.Other, conflict.Use
 			return Misuse("Give every file that is written a name of its own.", "%s %s and %s %s %s", a.Role, a.Name, b.Role, b.Name, what)
-		}
-		if err != nil {
-			return err
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 // StepFiles are the files of a step, as they were given.
 type StepFiles struct {
 	In       []string    // patterns of the files that it reads
+	Counted  int         // the first so many of In: what is in their files is added up, and none may come twice
 	Named    []NamedFile // must be among those of In
 	Lists    []string    // files to read where they exist; a text that is no file is the list itself
 	TokenKey string      // file of the key of tokens, or ""

@@ -36,7 +36,18 @@ func newPowersCache(k Key, tables *paillier.PublicTables) *powersCache {
 	if info, err := os.Stat(k.File); err != nil || !info.Mode().IsRegular() {
 		return nil
 	}
-	return &powersCache{file: k.File + "." + k.Public.Kernel() + ".tables", fingerprint: k.Public.Fingerprint(), tables: tables}
+	return &powersCache{file: cacheFile(k.File, k.Public.Kernel()), fingerprint: k.Public.Fingerprint(), tables: tables}
+}
+
+func cacheFile(key, kernel string) string { return key + "." + kernel + ".tables" }
+
+// CacheFiles are the files that may keep the tables of powers of a key file, one for each kernel.
+func CacheFiles(key string) []string {
+	var names []string
+	for _, k := range paillier.Kernels() {
+		names = append(names, cacheFile(key, k.Name))
+	}
+	return names
 }
 
 // cacheMagic starts the file; the MAC of the header line follows in hexadecimal, and the header line.

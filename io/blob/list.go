@@ -3,6 +3,7 @@ package blob
 import (
 	"context"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -88,4 +89,83 @@ func readDir(ctx context.Context, dir string) ([]Entry, error) {
 		entries = append(entries, Entry{Name: e.Name(), Dir: info.IsDir()})
 	}
 	return entries, nil
+}
+
+// Place is where an output goes: what its name leads to, and the directory in which that name is.
+type Place struct {
+	Identity
+	dir Identity
+	fs  FS
+}
+
+// FindPlace finds out where an output of that name goes.
+func FindPlace(ctx context.Context, fs FS, name string) (p Place, err error) {
+	p.fs = fs
+	if p.Identity, err = Identify(ctx, fs, name); err == nil {
+		p.dir, err = Identify(ctx, fs, Dir(strings.TrimRight(name, "/")))
+	}
+	return p, err
+}
+
+// MeantBy reports whether List of a pattern would return the output, or files in it, once it is there. The pattern is its name, or
+// matches it, or is the directory that it is in, itself or in partition folders. How both are spelled does not matter.
+func (p Place) MeantBy(ctx context.Context, pattern string) bool {
+	at, err := Identify(ctx, p.fs, pattern)
+	switch {
+	case err != nil:
+		return false
+	case at.Same(p.Identity):
+		return true
+	case hasWildcard(pattern):
+		return p.matches(ctx, pattern, p.Name, 0) || p.matches(ctx, pattern, p.Path, 0)
+	}
+	for dir := p.dir; !dir.Same(at); {
+		if !strings.Contains(path.Base(Path(dir.Path)), "=") {
+			return false
+		}
+		up, err := Identify(ctx, p.fs, Dir(dir.Path))
+		if err != nil || up.Same(dir) {
+			return false
+		}
+		dir = up
+	}
+	return !Hidden(path.Base(Path(p.Name)))
+}
+
+func hasWildcard(name string) bool { return strings.ContainsAny(Path(name), `*?[`) }
+
+// matches reports whether a glob matches a name, element by element from the end on. What comes before the first element with a
+// wildcard leads to the same directory, however it is spelled.
+func (p Place) matches(ctx context.Context, pattern, name string, depth int) bool {
+	const depthMax = 256
+	element, base := path.Base(Path(pattern)), path.Base(Path(name))
+	if match, err := path.Match(element, base); err != nil || !match || !Matches(element, base) || depth > depthMax {
+		return false
+	}
+	pattern, name = Dir(pattern), Dir(name)
+	at, err := Identify(ctx, p.fs, name)
+	if err != nil {
+		return false
+	}
+	if !hasWildcard(pattern) {
+		dir, err := Identify(ctx, p.fs, pattern)
+		return err == nil && dir.Same(at)
+	}
+	if p.matches(ctx, pattern, name, depth+1) || at.Path != name && p.matches(ctx, pattern, at.Path, depth+1) {
+		return true
+	}
+	// Directories of the disk that the glob finds, some of them perhaps links.
+	if u, ok := ParseURL(pattern); ok {
+		if u.Scheme != "file" {
+			return false
+		}
+		pattern = "/" + u.Key
+	}
+	dirs, _ := filepath.Glob(pattern) // of a bad pattern, List says so
+	for _, name := range dirs {
+		if dir, err := Identify(ctx, p.fs, name); err == nil && dir.Same(at) {
+			return true
+		}
+	}
+	return false
 }

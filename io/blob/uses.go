@@ -11,6 +11,7 @@ type Access int
 const (
 	Reads     Access = iota // it reads it: any number of uses may
 	ReadsOnce               // it reads it, and what is in it would count twice if another use of this kind were the same file
+	Shares                  // it reads and writes it together with other uses of this kind, which alone may be the same file
 	Writes                  // it writes it, or adds to it: no other use may be the same file
 	Replaces                // it writes a directory, replacing one that is there: no other use may be in it, either
 )
@@ -65,6 +66,7 @@ func (c *Conflict) Error() string {
 // Add adds a use. It returns a *Conflict when the file, wherever its name leads, is one of an earlier use and
 //
 //   - one of both writes it, or
+//   - one of both shares it with others of its kind, and the other one is of another, or
 //   - both are to be read once (ReadsOnce), or
 //   - one of both replaces a directory that the other one is in.
 //
@@ -139,5 +141,8 @@ func (u *Uses) compare(ctx context.Context, now known) error {
 
 // clash reports whether two uses of one file do not go together.
 func clash(a, b Use) bool {
-	return a.Access.writes() || b.Access.writes() || a.Access == ReadsOnce && b.Access == ReadsOnce
+	if a.Access.writes() || b.Access.writes() || (a.Access == Shares) != (b.Access == Shares) {
+		return true
+	}
+	return a.Access == ReadsOnce && b.Access == ReadsOnce
 }
