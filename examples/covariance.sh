@@ -27,7 +27,7 @@ for hospital in east west; do
 		--layout blocks --max-adds 10000 --source "$hospital"
 done
 
-cipherfold fuse --in "$work/east.cf.parquet" "$work/west.cf.parquet" --out "$work/total.cf.parquet" --by '' --min-group 100
+cipherfold fuse --in "$work/east.cf.parquet" "$work/west.cf.parquet" --out "$work/total.cf.parquet" --total --min-group 100
 cipherfold decrypt --key "$work/keys/secret.json" --in "$work/total.cf.parquet" --out "$work/total.csv"
 
 echo "decrypted:"

@@ -244,7 +244,7 @@ func TestBadFusions(t *testing.T) {
 		{name: "column to group by twice", setup: records, line: fuseAB + "--by id,id", code: exitUsage,
 			cause: `column "id" is twice in --by`, hint: "Name every column once."},
 		{name: "blocks grouped", setup: blocks, line: fuseAB + "--by id", code: exitUsage,
-			cause: "tables in blocks cannot be grouped by id", hint: "Encrypt with --layout records to group, or give --by '' for one total."},
+			cause: "tables in blocks cannot be grouped by id", hint: "Encrypt with --layout records to group, or give --total for one total."},
 		{name: "min-group in blocks", setup: blocks, line: fuseAB + "--min-group 2", code: exitUsage,
 			cause: "--min-group needs the records layout", hint: "Encrypt with --layout records, where a group is a number of rows."},
 		{name: "min-group negative", setup: records, line: fuseAB + "--min-group -2", code: exitUsage,

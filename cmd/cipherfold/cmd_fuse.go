@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -24,6 +25,7 @@ type fuseOptions struct {
 	weights, variances []string
 	weightDigits       int
 	by                 string
+	total              bool
 	overwrite          bool
 }
 
@@ -31,7 +33,8 @@ type fuseOptions struct {
 func (o *fuseOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.In, "in", nil, "`FILE...` encrypted tables: files, globs or directories")
 	f.StringVar(&o.Out, "out", "", "`DST` encrypted table to write")
-	f.StringVar(&o.by, "by", "", "`COL,COL` id columns to group by; '' for one total (default: per record id)")
+	f.StringVar(&o.by, "by", "", "`COL,COL` id columns to group by (default: per record id)")
+	f.BoolVar(&o.total, "total", false, "add up everything into one total (also written --by '')")
 	f.StringArrayVar(&o.weights, "weight", nil, "`FILE=W...` multiply the values of an input by W: an integer, a decimal or a fraction")
 	f.StringArrayVar(&o.variances, "variance", nil, "`FILE=V...` give an input the weight 1/V, for means weighted by inverse variance")
 	f.IntVar(&o.weightDigits, "weight-digits", 0, "`D` round weights, so that the largest is 10^D (default: their smallest whole multiple)")
@@ -47,13 +50,13 @@ func (o *fuseOptions) complete(a *app, f *pflag.FlagSet, hint string) error {
 	if err := required(f, hint, "in", "out"); err != nil {
 		return err
 	}
-	if f.Changed("by") {
+	switch {
+	case o.total && o.by != "":
+		return &commandLineError{errors.New("‹total› and ‹by› exclude each other"), "Give one of them."}
+	case o.by != "":
+		o.By = strings.Split(o.by, ",")
+	case o.total || f.Changed("by"):
 		o.By = []string{}
-		for _, name := range strings.Split(o.by, ",") {
-			if name != "" {
-				o.By = append(o.By, name)
-			}
-		}
 	}
 	var err error
 	if o.Weights, o.WeighAll, err = fuse.ParseWeights(o.weights, o.variances, o.weightDigits); err != nil {
@@ -76,7 +79,7 @@ func (a *app) fuseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fuse --in FILE... --out DST",
 		Short: "Add up encrypted tables without a key",
-		Long: `Add up encrypted tables without a key: per record id, per group of --by, or, with --by '', everything into one
+		Long: `Add up encrypted tables without a key: per record id, per group of --by, or, with --total, everything into one
 total. In the blocks layout all inputs must list the same records in the same order, except for a total.
 
 The inputs' footers say how large each sum can become; a fusion that could overflow is refused before the

@@ -146,6 +146,9 @@ func setFlags(flags *pflag.FlagSet, t *jobfile.Table) (map[string]receipt.Values
 	parameters := map[string]receipt.Values{}
 	for key, v := range t.Keys {
 		f := flags.Lookup(strings.ReplaceAll(key, "_", "-"))
+		if isEmpty(f.Name, v.Values) && !(f.Name == "by" && len(v.Values) == 0) {
+			return nil, t.Refuse(key, hintEmpty, "%s is empty", key)
+		}
 		var err error
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			err = list.Replace(v.Values)

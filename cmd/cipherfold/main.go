@@ -86,6 +86,9 @@ corrupted file, output in the way); 4 interrupted.`,
 		if err := fromEnvironment(cmd, os.LookupEnv); err != nil {
 			return err
 		}
+		if err := refuseEmpty(cmd.Flags()); err != nil {
+			return err
+		}
 		return a.begin()
 	}
 	for _, c := range []*cobra.Command{

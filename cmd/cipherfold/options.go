@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -76,4 +79,37 @@ func (o *keyOptions) AddFlags(f *pflag.FlagSet, usage string) {
 // read reads the key.
 func (o *keyOptions) read(ctx context.Context, a *app) (keys.Key, error) {
 	return keys.Read(ctx, a.unwatched(false).Files(), o.file, true, a.passphrase(ctx, o.passphraseFile))
+}
+
+// emptyMeans are the flags to which nothing is a value: --by '' is one total, and --null '' says that empty cells are missing. To
+// all others it would mean what leaving them out means, which is mostly everything, and who writes --samples "$PEOPLE" does not
+// mean everybody when the variable is not set.
+var emptyMeans = []string{"by", "null"}
+
+// isEmpty reports whether a flag is given nothing, or a list with nothing among its values.
+func isEmpty(flag string, values []string) bool {
+	if flag == "by" {
+		return len(values) > 1 && slices.Contains(values, "")
+	}
+	return len(values) == 0 || !slices.Contains(emptyMeans, flag) && slices.ContainsFunc(values, func(s string) bool { return strings.TrimSpace(s) == "" })
+}
+
+// hintEmpty is what to do about a flag that is given nothing.
+const hintEmpty = "Give it a value, or leave it out."
+
+// refuseEmpty refuses flags that were given nothing.
+func refuseEmpty(flags *pflag.FlagSet) error {
+	var failed error
+	flags.Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		} else if f.Name == "by" {
+			values = strings.Split(values[0], ",")
+		}
+		if failed == nil && isEmpty(f.Name, values) {
+			failed = &commandLineError{fmt.Errorf("%s is empty", fieldOf(f.Name)), hintEmpty}
+		}
+	})
+	return failed
 }

@@ -156,7 +156,7 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 	}
 	if f.kind() == byBlock {
 		if u.By != nil {
-			return nil, job.Misuse("Encrypt with ‹layout› records to group, or give ‹by› '' for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
+			return nil, job.Misuse("Encrypt with ‹layout› records to group, or give ‹total=true› for one total.", "tables in blocks cannot be grouped by %s", strings.Join(u.By, ", "))
 		}
 		if u.MinGroup > 0 {
 			return nil, job.Misuse("Encrypt with ‹layout› records, where a group is a number of rows.", "‹min_group› needs the records layout")
