@@ -249,7 +249,7 @@ func TestBadNumbers(t *testing.T) {
 		{name: "a measure of dates", setup: tableOf("a.parquet", "id:text x:date", "a 2020-02-29"), line: encryptX + "@/a.parquet",
 			cause: `a.parquet: column "x": cannot sum values of type date32`, hint: "A measure is a column of numbers, or of text that spells numbers.", at: "a.parquet column x"},
 		{name: "an id of doubles", setup: tableOf("a.arrow", "id:double x:int8", "1.5 1"), line: encryptX + "@/a.arrow",
-			cause: `a.arrow: column "id": a column of type float64 cannot be an id`, hint: "Ids are text, integers, dates, time stamps or booleans; convert the column first.", at: "a.arrow column id"},
+			cause: `a.arrow: column "id": a column of type float64 cannot be an id`, hint: "Ids are text, integers, dates, times, time stamps or booleans; convert the column first.", at: "a.arrow column id"},
 		{name: "an id in seconds", setup: tableOf("a.arrow", "id:seconds x:int8", "2020-02-29T12:00:00 1"), line: encryptX + "@/a.arrow",
 			cause: `a.arrow: column "id": a column of type timestamp[s] cannot be an id: Parquet has no seconds`, hint: "Convert the column to milliseconds.", at: "a.arrow column id"},
 	})
@@ -460,7 +460,7 @@ func TestBadRequestsToEncrypt(t *testing.T) {
 		{name: "id twice", setup: one, line: encrypt("--id id,id --measure x"), code: exitUsage,
 			cause: `id column "id" is given twice`, hint: "Name every id column once."},
 		{name: "id empty", setup: one, line: encrypt("--id '' --measure x"), code: exitUsage,
-			cause: "--id is empty", hint: "See: cipherfold encrypt --help"},
+			cause: "--id is empty", hint: "Give it a value, or leave it out."},
 		{name: "square of no measure", setup: one, line: encrypt("--id id --measure x --square y"), code: exitUsage,
 			cause: `square of "y", which is no measure`, hint: "Give it as --measure too."},
 		{name: "product of no measure", setup: one, line: encrypt("--id id --measure x --product x*y"), code: exitUsage,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -54,9 +55,15 @@ func (v *countsValue) Set(text string) error {
 			*s = ""
 		}
 	}
+	if strings.TrimSpace(text) == "" { // which refuseEmpty tells
+		return nil
+	}
 	for _, one := range strings.Split(text, ",") {
 		to := v.noise // which says what is wrong with a word that it does not know
-		if v.vcf != nil && (v.noise == nil || one == vcfInfo || one == vcfGenotypes) {
+		switch both := v.vcf != nil && v.noise != nil; {
+		case both && !slices.Contains([]string{vcfInfo, vcfGenotypes, "noisy", "public"}, one):
+			return fmt.Errorf("write genotypes or info for VCF files, and noisy or public with ‹noise›")
+		case v.noise == nil || both && (one == vcfInfo || one == vcfGenotypes):
 			to = v.vcf
 		}
 		if *to != "" {

@@ -23,7 +23,7 @@ func everyCommand(root *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// TestEmptyOptions: a flag that is given nothing is an error, for every flag of every verb, but for --by '' and --null ''.
+// TestEmptyOptions: a flag that is given nothing is an error, for every flag of every verb, but for --by ” and --null ”.
 func TestEmptyOptions(t *testing.T) {
 	p := newPlace(t)
 	root := (&app{}).rootCommand()
@@ -119,7 +119,7 @@ func TestEmptyKeys(t *testing.T) {
 	}
 }
 
-// TestTotal: --total is --by '', on a command line and in a job file.
+// TestTotal: --total is --by ”, on a command line and in a job file.
 func TestTotal(t *testing.T) {
 	p := newPlace(t)
 	t.Setenv("XDG_CONFIG_HOME", p.path("config")) // where the job's receipt is signed

@@ -63,9 +63,9 @@ func (a *app) filesOf(ctx context.Context, flags *pflag.FlagSet, step bool) []jo
 			default:
 				add(f.Name, name, job.Reads)
 			}
-			if f.Name == "key" && flags.Lookup("table-cache") != nil && flags.Lookup("table-cache").Value.String() != keys.CacheOff {
+			if f.Name == "key" && !strings.Contains(name, "://") && flags.Lookup("table-cache") != nil && flags.Lookup("table-cache").Value.String() != keys.CacheOff {
 				for _, file := range keys.CacheFiles(name) {
-					add("table-cache", file, job.Writes)
+					add("table-cache", file, job.Shares) // between the steps that have the key
 				}
 			}
 		}
@@ -85,6 +85,9 @@ func (a *app) listed(ctx context.Context, pattern string) []string {
 // checkFiles refuses an output of any kind that is another file of the command, however both are spelled, before anything is
 // opened for writing. more are files that no flag of w names.
 func (a *app) checkFiles(ctx context.Context, flags *pflag.FlagSet, more ...job.FileUse) error {
+	if ctx.Err() != nil { // what watches is written all the same
+		ctx = context.WithoutCancel(ctx)
+	}
 	files := append(a.filesOf(ctx, flags, false), more...)
 	if dir := a.watching.profile; dir != "" {
 		for _, name := range observe.ProfileFiles {

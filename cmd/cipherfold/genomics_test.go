@@ -17,6 +17,75 @@ func (p *place) vcf(name, samples string, records ...string) {
 	p.lines(name, lines...)
 }
 
+// TestCountsOfInfo: files that list sites only say so, and their counts are added up where they are asked for, in every verb that
+// reads VCF files and in a job.
+func TestCountsOfInfo(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	head := []string{"##fileformat=VCFv4.2"}
+	for _, d := range []string{"AC,Number=A", "AN,Number=1", "AC_Het,Number=A", "nhomalt,Number=A"} {
+		head = append(head, fmt.Sprintf("##INFO=<ID=%s,Type=Integer,Description=\"x, of %s\">", d, d))
+	}
+	sites := func(name string, records ...string) {
+		lines := append(slices.Clone(head), "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+		for _, r := range records {
+			lines = append(lines, strings.ReplaceAll(r, " ", "\t"))
+		}
+		p.lines(name, lines...)
+	}
+	sites("a.vcf", "1 100 . A G . PASS AC=3;AN=10;AC_Het=1;nhomalt=1", "1 200 . C T,G . PASS AC=2,4;AN=12;nhomalt=.,2")
+	sites("b.vcf", "1 100 . A G . PASS AN=20;AC=5", "1 200 . C T,G . PASS AC=.,7;AN=8;nhomalt=1,3")
+	const verb = "--id chrom,pos,ref,alt --measure AC:max=100 AN:max=100 nhomalt:max=100 "
+	encrypt := "encrypt --key @/public.json --in @/a.vcf --out @/a.cf.parquet --overwrite " + verb
+	for line, want := range map[string]string{
+		encrypt: "a.vcf: line 6, column \"AC\": the file has no samples: it lists sites only",
+		"encrypt --key @/public.json --in @/a.vcf --out @/x.cf.parquet --id chrom,pos,ref,alt --measure '*:max=10'":                "the file has no samples: it lists sites only",
+		"summarize --in @/a.vcf --out @/a.csv " + verb:                                                                             "the file has no samples: it lists sites only",
+		"encrypt --key @/public.json --in @/a.vcf --out @/x.cf.parquet --id chrom,pos,ref,alt --measure HET:max=100 --counts info": "no such column: \"HET\"",
+	} {
+		before := p.files()
+		if r := p.run(line); r.code != exitRefused || !strings.Contains(r.err, want) || strings.Contains(want, "lists sites") && !strings.Contains(r.err, "give --counts info if they") {
+			t.Errorf("%s\nexit code %d\n%s", line, r.code, r.err)
+		}
+		p.unchanged(before)
+	}
+	for flags, want := range map[string]string{
+		"--counts info --samples A":  "--counts info is of all samples of a file",
+		"--counts info --per-sample": "counts of INFO are of all samples together",
+		"--counts info --dosage DS":  "counts of INFO are of all samples together",
+		"--counts both":              "--counts both: write genotypes or info",
+		"--counts info,genotypes":    "info and genotypes at once",
+		"--counts ''":                "--counts is empty",
+	} {
+		if r := p.run(encrypt + flags); r.code != exitUsage || !strings.Contains(r.err, want) {
+			t.Errorf("%s: exit code %d\n%s", flags, r.code, r.err)
+		}
+	}
+	if r := p.run("encrypt --key @/public.json --in @/public.json --out @/x.cf.parquet --counts info " + verb); r.code != exitUsage || !strings.Contains(r.err, "--counts: no input is a VCF file") {
+		t.Errorf("exit code %d\n%s", r.code, r.err)
+	}
+	for _, owner := range []string{"a", "b"} {
+		p.ok(fmt.Sprintf("encrypt --quiet --key @/public.json --in @/%s.vcf --out @/%[1]s.cf.parquet --layout blocks --counts info %s", owner, verb))
+		p.ok(fmt.Sprintf("summarize --quiet --in @/%s.vcf --out @/%[1]s.csv --counts info %s", owner, verb))
+	}
+	p.ok("fuse --quiet --in @/a.cf.parquet @/b.cf.parquet --out @/f.cf.parquet")
+	p.ok("decrypt --quiet --key @/secret.json --in @/f.cf.parquet --out @/f.csv --ratio AF=AC/AN")
+	p.ok("combine --quiet --in @/a.csv @/b.csv --out @/clear.csv")
+	secret, clear := p.open("f.csv"), p.open("clear.csv")
+	for i, want := range []string{"100 A G 8 30 1 2 2 1", "200 C T 2 20 1 1 2 1", "200 C G 11 20 5 2 2 2"} {
+		for name, table := range map[string]opened{"encrypted": secret, "in the clear": clear} {
+			if got := table.line(i, "pos", "ref", "alt", "AC_sum", "AN_sum", "nhomalt_sum", "AC_count", "AN_count", "nhomalt_count"); got != want && name == "encrypted" {
+				t.Errorf("%s: %s, want %s", name, got, want)
+			}
+		}
+	}
+	if got := secret.line(0, "AF"); got != "0.26666666666666666" { // 8 of 30
+		t.Error(got)
+	}
+	// Both meanings of the flag at once: which counts, and that those of values are public.
+	p.ok("encrypt --quiet --key @/public.json --in @/a.vcf --out @/noisy.cf.parquet --counts info,public --noise local --epsilon 1 --person-records 2 " + verb)
+}
+
 // Cases and controls of two biobanks, from VCF files to an association test, and the same in the clear.
 func TestGenomics(t *testing.T) {
 	t.Parallel()

@@ -49,11 +49,13 @@ func TestMain(m *testing.M) {
 type place struct {
 	t   *testing.T
 	dir string
+
+	spelled int // how many files were spelled in some way
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t, t.TempDir()}
+	p := &place{t: t, dir: t.TempDir()}
 	p.key("", "djn")
 	return p
 }

@@ -81,7 +81,7 @@ func (o *keyOptions) read(ctx context.Context, a *app) (keys.Key, error) {
 	return keys.Read(ctx, a.unwatched(false).Files(), o.file, true, a.passphrase(ctx, o.passphraseFile))
 }
 
-// emptyMeans are the flags to which nothing is a value: --by '' is one total, and --null '' says that empty cells are missing. To
+// emptyMeans are the flags to which nothing is a value: --by ” is one total, and --null ” says that empty cells are missing. To
 // all others it would mean what leaving them out means, which is mostly everything, and who writes --samples "$PEOPLE" does not
 // mean everybody when the variable is not set.
 var emptyMeans = []string{"by", "null"}

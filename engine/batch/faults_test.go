@@ -156,7 +156,7 @@ func TestPowerLossAgainAndAgain(t *testing.T) {
 	disk := newDisk(smallRows)
 	losses := 0
 	for {
-		faulty := &blobtest.Faulty{FS: disk, FailAt: 1 + random.Int64N(250), Mode: blobtest.Crash}
+		faulty := &blobtest.Faulty{FS: disk, FailAt: 1 + random.Int64N(500), Mode: blobtest.Crash}
 		if _, err := batch.Run(ctx, newJob(faulty, 10), true); err == nil {
 			break
 		}

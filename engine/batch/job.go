@@ -64,7 +64,8 @@ func (j *Job) Files(ctx context.Context) (in, out []string) {
 	}
 	for _, s := range j.Steps {
 		for _, pattern := range s.files().In {
-			if !slices.ContainsFunc(made, func(out blob.Place) bool { return out.MeantBy(ctx, pattern) }) {
+			at, err := blob.Identify(ctx, j.fs(), pattern)
+			if err != nil || !slices.ContainsFunc(made, func(out blob.Place) bool { return out.MeantBy(ctx, at) }) {
 				in = append(in, pattern)
 			}
 		}

@@ -113,7 +113,7 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 			}
 			list := listing{}
 			for k, other := range files {
-				if k != i && outs[k].MeantBy(ctx, pattern) {
+				if k != i && outs[k].MeantBy(ctx, at) {
 					list.made = append(list.made, names[k])
 					p.Inputs = append(p.Inputs, other.Out)
 					p.After = append(p.After, names[k])

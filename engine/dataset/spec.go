@@ -6,6 +6,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -93,7 +94,7 @@ func (e Spec) Open(ctx context.Context, o job.Options, n Needs) (*Table, error) 
 		return nil, err
 	}
 	if err := e.resolve(src.Files[0], schema); err != nil {
-		return nil, err
+		return nil, src.Vcf.explain(ctx, o.FS, src.Files[0], &e, err)
 	}
 	if err := e.prepareMeasures(ctx, o, &src); err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (e *Spec) resolve(file string, schema *arrow.Schema) error {
 		}
 	}
 	if len(measures) == 0 {
-		return column.Refuse(file, "no column is left to encrypt: all are ids").WithHint("Name fewer columns in ‹id›.")
+		return column.Refuse(file, "%w: all are ids", errNoMeasure).WithHint("Name fewer columns in ‹id›.")
 	}
 	e.Measures = measures
 	seen := map[string]bool{}
@@ -174,6 +175,8 @@ func (e *Spec) resolve(file string, schema *arrow.Schema) error {
 	}
 	return nil
 }
+
+var errNoMeasure = errors.New("no column is left to encrypt")
 
 func (e *Spec) Columns() []string {
 	out := slices.Clone(e.IDs)

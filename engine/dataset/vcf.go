@@ -179,6 +179,24 @@ func (g *variants) Open(ctx context.Context, fs blob.FS, name string, o column.R
 	return r, err
 }
 
+// explain returns what a VCF file says itself about columns that it lacks, else err.
+func (g *variants) explain(ctx context.Context, fs blob.FS, file string, e *Spec, err error) error {
+	if g == nil || !vcfio.IsVCF(file) || e.Pivot != "" || !errors.Is(err, column.ErrMissingColumn) && !errors.Is(err, errNoMeasure) {
+		return err
+	}
+	for _, name := range append(e.Columns(), "AC") { // that of all counts, for the measure *
+		o := g.options
+		o.Parts, o.Tally, o.Chromosomes = nil, nil, nil
+		r, why := vcfio.Open(ctx, fs, file, o, column.ReadOptions{Columns: []string{name}})
+		if why == nil {
+			r.Close()
+		} else if errors.Is(why, vcfio.ErrNoSamples) {
+			return why
+		}
+	}
+	return err
+}
+
 // requireRows returns r, which reads the files. If no row is left of them, it says why not. It also says once which
 // variants of a reference list were left out.
 func (g *variants) requireRows(r column.Reader, file string, log *slog.Logger) column.Reader {

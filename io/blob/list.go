@@ -107,19 +107,16 @@ func FindPlace(ctx context.Context, fs FS, name string) (p Place, err error) {
 	return p, err
 }
 
-// MeantBy reports whether List of a pattern would return the output, or files in it, once it is there. The pattern is its name, or
+// MeantBy reports whether List of a pattern, which is given as what it leads to, would return the output, or files in it, once it is there. The pattern is its name, or
 // matches it, or is the directory that it is in, itself or in partition folders. How both are spelled does not matter.
-func (p Place) MeantBy(ctx context.Context, pattern string) bool {
-	at, err := Identify(ctx, p.fs, pattern)
+func (p Place) MeantBy(ctx context.Context, pattern Identity) bool {
 	switch {
-	case err != nil:
-		return false
-	case at.Same(p.Identity):
+	case pattern.Same(p.Identity):
 		return true
-	case hasWildcard(pattern):
-		return p.matches(ctx, pattern, p.Name, 0) || p.matches(ctx, pattern, p.Path, 0)
+	case hasWildcard(pattern.Name):
+		return p.matches(ctx, pattern.Name, p.Name, 0) || p.matches(ctx, pattern.Name, p.Path, 0)
 	}
-	for dir := p.dir; !dir.Same(at); {
+	for dir := p.dir; !dir.Same(pattern); {
 		if !strings.Contains(path.Base(Path(dir.Path)), "=") {
 			return false
 		}

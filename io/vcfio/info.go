@@ -2,6 +2,7 @@ package vcfio
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 
@@ -69,6 +70,9 @@ func (h *header) infoColumns() ([]int, *column.InputError) {
 	return out, nil
 }
 
+// ErrNoSamples says that a file lists sites and no samples.
+var ErrNoSamples = errors.New("the file has no samples")
+
 // sitesOnly explains why a file without samples lacks the columns that are counted, or nil.
 func (h *header) sitesOnly(o *Options, wanted []string) *column.InputError {
 	if len(h.samples) > 0 || o.Counts == Info || o.PerSample {
@@ -78,9 +82,9 @@ func (h *header) sitesOnly(o *Options, wanted []string) *column.InputError {
 		if !slices.Contains(countNames, name) {
 			continue
 		}
-		e := column.Refuse("", "the file has no samples: it lists sites only, so there are no genotypes to count %s of", name).AtLine(h.line).InColumn(name)
+		e := column.Refuse("", "%w: it lists sites only, so there are no genotypes to count %s of", ErrNoSamples, name).AtLine(h.line).InColumn(name)
 		if _, ok := h.info["AC"]; ok {
-			return e.WithHint("Its INFO has counts: ask for these (counts: info) if they are of the people that you mean.")
+			return e.WithHint("Its INFO has counts: give ‹counts› info if they are of the people that you mean.")
 		}
 		return e.WithHint("Use the file with the genotypes that it was made from.")
 	}

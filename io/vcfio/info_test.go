@@ -32,13 +32,13 @@ func TestSitesOnly(t *testing.T) {
 	for _, name := range []string{"AC", "AN", "MISSING", "HET", "HOM"} {
 		_, err := read(t, "a.vcf", file, vcfio.Options{}, column.ReadOptions{Columns: []string{"chrom", name}})
 		var e *column.InputError
-		if !errors.As(err, &e) || !strings.Contains(err.Error(), "a.vcf: line 7, column \""+name+"\": the file has no samples") || !strings.Contains(e.Hint, "counts: info") {
+		if !errors.As(err, &e) || !strings.Contains(err.Error(), "a.vcf: line 7, column \""+name+"\": the file has no samples") || !strings.Contains(e.Hint, "‹counts› info") {
 			t.Errorf("%v (%+v)", err, e)
 		}
 	}
 	_, err := read(t, "a.vcf", vcf("", "1 5 . A C . . ."), vcfio.Options{}, column.ReadOptions{Columns: []string{"AC"}})
 	var e *column.InputError
-	if !errors.As(err, &e) || !strings.Contains(err.Error(), "the file has no samples") || strings.Contains(e.Hint, "counts: info") {
+	if !errors.As(err, &e) || !strings.Contains(err.Error(), "the file has no samples") || strings.Contains(e.Hint, "‹counts› info") {
 		t.Errorf("%v (%+v)", err, e)
 	}
 	if _, err := read(t, "a.vcf", file, vcfio.Options{}, column.ReadOptions{Columns: []string{"depth"}}); !errors.Is(err, column.ErrMissingColumn) {
