@@ -1,7 +1,6 @@
 package batch
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -19,6 +18,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/dataset/ids"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -310,9 +310,7 @@ func readPlan(ctx context.Context, disk blob.Disk, name string) (*PlanFile, erro
 		return nil, err
 	}
 	p := &PlanFile{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(p); err != nil {
+	if err := strictjson.Decode(data, p); err != nil {
 		return nil, column.Refuse(name, "the plan is damaged: %w", err).WithHint(hintAnew)
 	}
 	if p.Version != Version {

@@ -1,7 +1,6 @@
 package privacy
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/kernels/noise"
@@ -102,14 +102,9 @@ func ReadBudget(ctx context.Context, file string) (*Budget, error) {
 		return nil, column.Refuse(file, "cannot read the budget: %w", err)
 	}
 	const damaged = "Take the copy that you keep elsewhere, and enter what was released since."
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
 	b := &Budget{file: file}
-	if err := d.Decode(b); err != nil {
+	if err := strictjson.Decode(data, b); err != nil {
 		return nil, column.Refuse(file, "not a budget: %w", err).WithHint(damaged)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, column.Refuse(file, "something follows the budget").WithHint(damaged)
 	}
 	if b.Version != budgetVersion {
 		return nil, column.Refuse(file, "version %d of budgets is not known", b.Version).WithHint("Use the cipherfold that wrote it, or a newer one.")

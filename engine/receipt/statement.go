@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -288,9 +289,7 @@ func decodeJSON(text []byte, v any) error {
 	if len(text) > bytesMax || bytes.Count(text, []byte("{")) > objectsMax || bytes.Count(text, []byte(",")) > stringsMax {
 		return errors.New("it is too large")
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	if err := strictjson.Decode(text, v); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errors.New("it ends too early")
 		}

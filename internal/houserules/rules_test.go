@@ -199,3 +199,12 @@ func under(importPath string, prefixes []string) bool {
 	}
 	return false
 }
+
+// filesMax is how many files a package may have, tests apart: one topic, one room.
+const filesMax = 15
+
+// largeRooms may have more, where one file is one thing of a kind.
+var largeRooms = map[string]string{
+	"kernels/paillier": "one file for each operation",
+	"cmd/cipherfold":   "one file for each verb",
+}

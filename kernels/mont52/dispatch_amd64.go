@@ -3,9 +3,8 @@
 package mont52
 
 import (
-	"github.com/klauspost/cpuid/v2"
-
 	"github.com/cipherfold/cipherfold/internal/cpu"
+	"github.com/klauspost/cpuid/v2"
 )
 
 // supported says whether this machine has the instructions of the assembly and an operating system that saves their
@@ -235,4 +234,11 @@ func (r *ring) lookup(z, table, d []uint64, width int) {
 		n -= rest
 		lookup1IFMA(&r.group(z, n)[0], &table[0], &d[n*lanes], 1<<width, r.k, rest)
 	}
+}
+
+// MultiplyBurst executes VPMADD52 instructions on registers only, as fast as the machine can, and returns how many: the
+// limit that multiplication is measured against. Only where Implementation().Available.
+func MultiplyBurst() int64 {
+	limitIFMA(1000)
+	return 64 * 1000
 }

@@ -1,6 +1,12 @@
 package mont52
 
-import "github.com/cipherfold/cipherfold/bigmod"
+import (
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/cipherfold/cipherfold/bigmod"
+)
 
 // tableWidth is the greatest width of the windows of a fixed-base table, in bits, tableWidthMin the least.
 const (
@@ -92,3 +98,125 @@ func (t *table) Exp(z *bigmod.Vec, e []byte) {
 		}
 	}
 }
+
+// NewTable needs about one multiplication for every 8 entries of the table.
+func (r *ring) NewTable(base []byte, bits int) bigmod.Table {
+	plan := r.PlanTable(bits, math.MaxInt64)
+	plan.SetBase(base)
+	for i := range plan.Pieces() {
+		plan.Make(i)
+	}
+	return plan.Table()
+}
+
+// tablePlan makes a table; the pieces are its windows.
+type tablePlan struct {
+	table *table
+	bytes int64
+	mu    sync.Mutex
+	next  []uint64   // base of the first window whose base is not known, a group
+	bases [][]uint64 // of the windows before it, k limbs each
+}
+
+// tableLayout is part of a plan's layout, so that what was stored is not taken for something else. It must change with
+// entryAt and with anything else that decides where in a window's entries a limb is, or what is in it.
+const tableLayout = 1
+
+func (r *ring) PlanTable(bits int, limit int64) bigmod.TablePlan {
+	if bits < 1 {
+		panic(fmt.Sprintf("mont52: PlanTable: exponents of %d bits", bits))
+	}
+	p := r.planWindows(bits, tableWidth)
+	for width := tableWidth - 1; width >= tableWidthMin && p.bytes > limit; width-- {
+		p = r.planWindows(bits, width)
+	}
+	return p
+}
+
+// planWindows divides exponents into windows of about equal width, none narrower than tableWidthMin unless it is the only
+// one: a window reads that many bits.
+func (r *ring) planWindows(bits, width int) *tablePlan {
+	p := &tablePlan{table: &table{ring: r, bits: bits}}
+	n := min(ceilDiv(bits, width), max(1, bits/tableWidthMin))
+	for i := range n {
+		w := window{pos: i * bits / n}
+		w.width = max(tableWidthMin, (i+1)*bits/n-w.pos)
+		p.table.windows = append(p.table.windows, w)
+		p.bytes += 8 * int64(r.k) << w.width
+	}
+	return p
+}
+
+func (p *tablePlan) Pieces() int { return len(p.table.windows) }
+
+func (p *tablePlan) Bytes() int64 { return p.bytes }
+
+func (p *tablePlan) Layout() string {
+	form := "residues"
+	if p.table.ring.pair != nil {
+		form = "pairs"
+	}
+	return fmt.Sprintf("%s in radix 2^%d, %d bits in %d windows, layout %d", form, limbBits, p.table.bits, len(p.table.windows), tableLayout)
+}
+
+func (p *tablePlan) SetBase(base []byte) {
+	r := p.table.ring
+	size := r.modulus.Size()
+	for len(base) > size && base[0] == 0 {
+		base = base[1:]
+	}
+	rows := make([]byte, lanes*size)
+	if len(base) <= size {
+		for l := range lanes {
+			copy(rows[(l+1)*size-len(base):], base)
+		}
+	}
+	s := r.take()
+	defer r.give(s)
+	x := r.newGroups(1)
+	if len(base) > size || r.readBytes(x, rows, size, s) == 0 {
+		panic("mont52: the base of a table is not below the modulus")
+	}
+	r.mul(x, x, r.rr, s)
+	p.next, p.bases = x, nil
+}
+
+// base sets the group x to the base of a window, the same in all lanes: that of the window before, squared once for each
+// position between them.
+func (p *tablePlan) base(x []uint64, window int, s *scratch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.table
+	for len(p.bases) <= window {
+		limbs := make([]uint64, t.ring.k)
+		for j := range limbs {
+			limbs[j] = p.next[lanes*j]
+		}
+		p.bases = append(p.bases, limbs)
+		if i := len(p.bases); i < len(t.windows) {
+			for range t.windows[i].pos - t.windows[i-1].pos {
+				t.ring.sqr(p.next, p.next, s)
+			}
+		}
+	}
+	spread(x, p.bases[window])
+}
+
+func (p *tablePlan) Make(piece int) {
+	r := p.table.ring
+	s := r.take()
+	defer r.give(s)
+	x := r.newGroups(1)
+	p.base(x, piece, s)
+	r.powersOf(p.Words(piece), x, p.table.windows[piece].width, s)
+}
+
+func (p *tablePlan) Words(piece int) []uint64 {
+	w := &p.table.windows[piece]
+	if w.entries == nil {
+		w.entries = alignedWords(p.table.ring.k << w.width)
+	}
+	return w.entries
+}
+
+func (p *tablePlan) Table() bigmod.Table { return p.table }

@@ -11,9 +11,9 @@ import (
 	"hash"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -94,9 +94,7 @@ func ReadTokenKey(ctx context.Context, fs blob.FS, name string) (*TokenKey, erro
 		return nil, err
 	}
 	var x tokenKeyFile
-	d := json.NewDecoder(strings.NewReader(string(data)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&x); err != nil || x.Kind != tokenKeyKind {
+	if err := strictjson.Decode(data, &x); err != nil || x.Kind != tokenKeyKind {
 		return nil, refuse("not a token key")
 	}
 	if x.Version != tokenKeyVersion || x.Algorithm != tokenAlgorithm {

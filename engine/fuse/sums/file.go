@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/cipherfold/cipherfold/engine"
+	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -201,9 +202,7 @@ func (f *File) open() error {
 	if checksum(text) != binary.LittleEndian.Uint32(head[len(fileMagic)+4:]) {
 		return fmt.Errorf("%w: its description does not match its checksum", ErrDamaged)
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&f.Description); err != nil {
+	if err := strictjson.Decode(text, &f.Description); err != nil {
 		return fmt.Errorf("%w: its description: %w", ErrDamaged, err)
 	}
 	trailer := make([]byte, trailerSize)
