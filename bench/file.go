@@ -24,6 +24,8 @@ type File struct {
 	Timing []TimingCheck `json:"timing,omitempty"` // of bench timing alone
 	Spill  []SpillRun    `json:"spill,omitempty"`  // of bench spill alone
 	Stores []StoresRun   `json:"stores,omitempty"` // of bench/s3fold alone
+
+	Servers []ServersCost `json:"servers,omitempty"` // of bench papers --paper 2 alone
 }
 
 // Machine says where and with what a run took place.
@@ -201,6 +203,11 @@ func (f *File) check() error {
 			return fmt.Errorf("fusion on an object store %d: %w", i, err)
 		}
 	}
+	for i, c := range f.Servers {
+		if err := c.check(); err != nil {
+			return fmt.Errorf("cost %d of data servers: %w", i, err)
+		}
+	}
 	for i, c := range f.Timing {
 		if !slices.Contains(timingOperations, c.Op) || !slices.Contains(Variants, c.Variant) && c.Variant != "" || !slices.Contains(roles, c.Role) {
 			return fmt.Errorf("timing check %d: no operation %q of variant %q and role %q", i, c.Op, c.Variant, c.Role)
@@ -213,7 +220,7 @@ func (f *File) check() error {
 }
 
 // Marshal writes the file as JSON, one result a line so that differences between runs can be read. Every field is
-// present, except timing and stores if nothing was measured of them.
+// present, except timing, stores and servers if nothing was measured of them.
 func (f *File) Marshal() []byte {
 	var b bytes.Buffer
 	b.WriteString("{\"version\": ")
@@ -230,6 +237,9 @@ func (f *File) Marshal() []byte {
 	}
 	if len(f.Stores) > 0 {
 		writeList(&b, "stores", f.Stores)
+	}
+	if len(f.Servers) > 0 {
+		writeList(&b, "servers", f.Servers)
 	}
 	b.WriteString("}\n")
 	return b.Bytes()

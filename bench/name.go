@@ -14,7 +14,7 @@ const timeInName = "20060102T150405"
 
 // namePattern of result files: what was measured with which settings, when, with which commit. Files that differ only in
 // the last two are of one series; the newest counts.
-var namePattern = regexp.MustCompile(`^((?:kernels|pipeline|timing|spill|stores)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
+var namePattern = regexp.MustCompile(`^((?:kernels|pipeline|timing|spill|stores|servers)(?:-[a-z0-9]+)*)-([0-9]{8}T[0-9]{6})-((?:[0-9a-f]{12}|unknown)(?:-dirty)?)\.json$`)
 
 // Name returns the name of the file of a run that took place at a time.
 func (f *File) Name(at time.Time) string {
@@ -31,6 +31,12 @@ func (f *File) Name(at time.Time) string {
 			add(strconv.Itoa(r.Bits))
 			add(fmt.Sprintf("%drecords", r.Records))
 		}
+	case len(f.Servers) > 0:
+		words[0] = "servers"
+		for _, c := range f.Servers {
+			add(strconv.Itoa(c.Bits))
+		}
+		add(fmt.Sprintf("%drecords", f.Servers[0].Records))
 	case len(f.Timing) > 0:
 		words[0] = "timing"
 		for _, c := range f.Timing {

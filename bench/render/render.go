@@ -64,6 +64,8 @@ func Markdown(results fs.FS) ([]byte, error) {
 			title += ", on a processor that has more"
 		}
 		switch {
+		case len(f.Servers) > 0:
+			title = serversTitle
 		case len(f.Stores) > 0:
 			title = "Object store: a fusion while requests fail"
 		case len(f.Timing) > 0:
@@ -99,7 +101,7 @@ func newest(results fs.FS) ([]string, error) {
 		}
 		series, _, ok := bench.ParseName(e.Name())
 		if !ok {
-			return nil, fmt.Errorf("%s: results are called kernels-, pipeline-, timing-, spill- or stores-...-TIME-COMMIT.json", e.Name())
+			return nil, fmt.Errorf("%s: results are called kernels-, pipeline-, timing-, spill-, stores- or servers-...-TIME-COMMIT.json", e.Name())
 		}
 		last[series] = max(last[series], e.Name()) // the time comes first in what differs
 	}
@@ -108,6 +110,10 @@ func newest(results fs.FS) ([]string, error) {
 
 // Print writes the tables of a file.
 func Print(w io.Writer, f *bench.File) {
+	if len(f.Servers) > 0 {
+		printServers(w, f)
+		return
+	}
 	if len(f.Stores) > 0 {
 		printStores(w, f)
 		return

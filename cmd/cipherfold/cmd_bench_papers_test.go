@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cipherfold/cipherfold/bench"
 	"github.com/cipherfold/cipherfold/bench/papers"
 	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 )
@@ -65,7 +66,13 @@ func TestBenchPapersMistakes(t *testing.T) {
 		code int
 		text string
 	}{
-		"bench papers --paper 2":                                      {exitUsage, "no experiments of paper 2"},
+		"bench papers --paper 3":                                      {exitUsage, "no experiments of paper 3"},
+		"bench papers --paper 2 --rows 2 --out @/x":                   {exitUsage, "2 records, and 1000000 at most"},
+		"bench papers --paper 2 --sources 2 --out @/x":                {exitUsage, "--sources is for --paper 1"},
+		"bench papers --paper 2 --bits 1024 --quick --out @/x":        {exitUsage, "--bits 1024 protects nothing"},
+		"bench papers --paper 2 --from @/other.json --out @/x":        {exitRefused, "not the raw results of a paper"},
+		"bench papers --paper 2 --json @/none/ --out @/x":             {exitUsage, "--json"},
+		"bench papers --largest 9 --out @/x":                          {exitUsage, "--json FILE and --largest are for --paper 2"},
 		"bench papers --rows 1 --out @/x":                             {exitUsage, "1 records of 64 sources"},
 		"bench papers --from @/none.json --out @/x":                   {exitRefused, "none.json"},
 		"bench papers --from @/other.json --out @/x":                  {exitRefused, "version 9"},
@@ -83,5 +90,33 @@ func TestBenchPapersMistakes(t *testing.T) {
 	}
 	if _, err := os.Stat(p.path("none")); !os.IsNotExist(err) {
 		t.Errorf("something was begun: %v", err)
+	}
+}
+
+// TestBenchSecondPaper measures TABLE 1 of the second paper with few records and short keys. Its results are compared with
+// plain sums while it runs.
+func TestBenchSecondPaper(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	line := "bench papers --paper 2 --quiet --quick --rows 4 --largest 8 --bits 768 --insecure-test-key --out @/report --json @/servers.json"
+	out := p.ok(line)
+	for _, want := range append([]string{"(broken)", "raw results", "### Growth: a correlation by this program"}, bench.ServersRows...) {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in the table:\n%s", want, out)
+		}
+	}
+	f, err := bench.ReadFile(p.read("servers.json"))
+	if err != nil || len(f.Servers) == 0 || f.Servers[0].Records != 4 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	page := string(p.read("report/paper2.html"))
+	if !strings.Contains(page, "Quick run") || !strings.Contains(page, "The attacks") {
+		t.Error("the page lacks its parts")
+	}
+	if out := p.ok("bench papers --paper 2 --out @/report --from @/report/paper2.json --overwrite"); out != "report/paper2.html\n" {
+		t.Errorf("printed %q", out)
+	}
+	if again := string(p.read("report/paper2.html")); again != page {
+		t.Error("the page drawn from the raw results is another one")
 	}
 }

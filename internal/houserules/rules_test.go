@@ -134,6 +134,7 @@ var bigFiles = []bigFile{
 	{"kernels/*/vectors/*.go", "known-answer files", nil},
 	{"bench/*.go", "the peer to measure against", nil},
 	{"bench/*/*.go", "the peer to measure against", nil},
+	{"bench/papers/*/*.go", "protocols of a paper as printed, and attacks on them", nil},
 }
 
 // roomOf returns the room that a folder of the module belongs to and the folder at its head, or nil.
