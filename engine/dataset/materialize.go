@@ -258,7 +258,7 @@ func (r *materializedReader) Read(ctx context.Context) (column.Batch, error) {
 	if err := ctx.Err(); err != nil {
 		return column.Batch{}, err
 	}
-	rows := r.order[r.at:min(r.at+BatchRows, len(r.order))]
+	rows := r.order[r.at:min(r.at+batchRows(len(r.columns)), len(r.order))]
 	if len(rows) == 0 {
 		return column.Batch{}, io.EOF
 	}

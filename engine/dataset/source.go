@@ -132,7 +132,7 @@ func (s Source) OpenRaw(ctx context.Context, columns []string) (column.Reader, e
 func (s Source) OpenFiles(ctx context.Context, columns []string) (column.Reader, error) {
 	s.Vcf.begin()
 	r, err := column.OpenParts(ctx, s.Files, func(ctx context.Context, name string) (column.Reader, error) {
-		r, err := s.openFile(ctx, name, column.ReadOptions{Columns: columns, Threads: s.Opts.Threads, Nulls: s.nulls, BatchRows: BatchRows})
+		r, err := s.openFile(ctx, name, column.ReadOptions{Columns: columns, Threads: s.Opts.Threads, Nulls: s.nulls, BatchRows: batchRows(len(columns))})
 		if err != nil {
 			return nil, err
 		}
@@ -169,8 +169,15 @@ func (s Source) openFormat(ctx context.Context, name string, o column.ReadOption
 	return f.open(ctx, s.Opts.FS, name, o)
 }
 
-// BatchRows is how many rows a reader decodes at a time.
+// BatchRows is how many rows a reader decodes at a time, at most.
 const BatchRows = 8 << 10
+
+// batchRows is how many rows of so many columns a reader decodes at a time: wide tables have batches of fewer rows, so that
+// they are not of more bytes.
+func batchRows(columns int) int {
+	const cells = 1 << 20
+	return max(8, min(BatchRows, cells/max(1, columns)))
+}
 
 // Schema returns the columns of the prepared table, those of measures as they are before.
 func (s Source) Schema(ctx context.Context) (*arrow.Schema, error) {

@@ -339,11 +339,13 @@ func (e *groupEmitter) emit(_ context.Context, m *sums.Merged) (*finished, error
 		_, adds := m.Counts(i)
 		out.most = max(out.most, adds)
 	}
-	for c := range e.group.m.table.Columns {
+	columns, bytes := len(e.group.m.table.Columns), m.Len()*size
+	for first, some := 0, max(1, columnBytesMax/bytes); first < columns; first += some {
+		n := min(some, columns-first)
 		byWeight := make([][]byte, len(e.group.weights))
 		for w, weight := range e.group.weights {
-			byWeight[w] = make([]byte, m.Len()*size)
-			if err := e.finisher.Finish(byWeight[w], m, e.group.slot(weight, c)); err != nil {
+			byWeight[w] = make([]byte, n*bytes)
+			if err := e.finisher.Finish(byWeight[w], m, e.group.slot(weight, first)); err != nil {
 				return nil, err
 			}
 		}
@@ -358,10 +360,15 @@ func (e *groupEmitter) emit(_ context.Context, m *sums.Merged) (*finished, error
 				return nil, err
 			}
 		}
-		out.ct = append(out.ct, dst)
+		for c := range n {
+			out.ct = append(out.ct, dst[c*bytes:(c+1)*bytes])
+		}
 	}
 	return out, nil
 }
+
+// columnBytesMax is about how many bytes of ciphertexts are finished together, of several columns where each has few.
+const columnBytesMax = 128 << 10
 
 // findBadCiphertext reads the inputs once more, if a group's product was no unit, and names the ciphertext that is the
 // cause.

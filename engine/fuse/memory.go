@@ -38,24 +38,48 @@ const (
 	// programBytes is what the program takes before it has read anything: the used part of its code, and what
 	// libraries set up.
 	programBytes = 56 << 20
-	// readerColumnBytes is what a thread that decodes takes for each column: two pages as they are and decoded.
-	readerColumnBytes = 3 << 20
-	// writerBytes is a row group that waits to be complete, and the pages of it that are not full.
-	writerBytes = ctfile.RowGroupBytesDefault*5/4 + 2<<20
+	// pageBytes is a page of a column as it is in files of this program, or shorter.
+	pageBytes = 1 << 20
+	// columnOverhead is what a column takes beside its bytes, in a reader or a writer.
+	columnOverhead = 12 << 10
+	// measureBytes is what a footer in memory takes for each measure, with its text while it is read.
+	measureBytes = 1 << 10
 )
+
+// readerBytes is what a thread that decodes an input takes but for the batches: of each column what is read ahead of its row
+// group, a page as it is, and one decoded.
+func readerBytes(t *ctfile.Table) int64 {
+	rows := int64(0)
+	for _, g := range t.RowGroups {
+		rows = max(rows, g.Rows)
+	}
+	chunk := min(rows*int64(t.CiphertextBytes()), pageBytes)
+	return int64(len(t.Columns)) * (3*chunk + columnOverhead)
+}
+
+// writerBytes is a row group that waits to be complete, and the pages of it that are not full.
+func writerBytes(columns int) int64 {
+	const group = ctfile.RowGroupBytesDefault * 5 / 4
+	return group + 1<<20 + min(int64(columns)*pageBytes, group) + int64(columns)*columnOverhead
+}
 
 // divide divides the memory, or refuses it when it has no room for a batch at each place.
 func (f *fusion) divide(columns int, shape sums.Shape) (m fuseMemory, err error) {
 	batch := int64(enctable.BatchRows(columns, f.pk.CiphertextSize())) * int64(columns*f.pk.CiphertextSize())
 	flight := int64(2*f.request.Threads+2) * 3 * batch
-	m.reader = int64(columns)*readerColumnBytes + 4*batch
-	rest := f.request.Memory - programBytes - flight
+	footers := int64(0)
+	for _, in := range f.inputs {
+		m.reader = max(m.reader, readerBytes(in.Table)+4*batch)
+		footers += int64(len(in.Table.Measures)) * measureBytes
+	}
+	rest := f.request.Memory - programBytes - footers - flight
 	least := sums.PoolBytesMin(shape)/7*8 + 8
-	if need := max(writerBytes, m.reader) + least; rest < need {
+	writer := writerBytes(columns)
+	if need := max(writer, m.reader) + least; rest < need {
 		return m, &engine.BudgetError{What: "fusing by group", Need: f.request.Memory - rest + need, Have: f.request.Memory, Limit: f.request.Memory}
 	}
 	m.readers = int(min(max(rest/4/m.reader, 1), int64(f.request.Threads)))
-	m.writing = rest - writerBytes
+	m.writing = rest - writer
 	m.sortedRuns = int((m.writing - least) / m.reader)
 	m.pool = sums.NewPool(max(poolOf(rest-int64(m.readers)*m.reader), sums.PoolBytesMin(shape)), shape)
 	return m, nil

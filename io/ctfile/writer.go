@@ -51,6 +51,9 @@ func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []ar
 	if err != nil {
 		return nil, refusedAt(path, err)
 	}
+	if err := pages.CheckWidth(path, len(fields)); err != nil {
+		return nil, err
+	}
 	if opts.RowGroupBytes <= 0 {
 		opts.RowGroupBytes = RowGroupBytesDefault
 	}
@@ -65,6 +68,7 @@ func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []ar
 	check := &writeCheck{table: table, digests: newDigests(len(table.IDs), len(table.Columns))}
 	out, err := pages.NewWriter(file.Bytes(), fields, pages.WriterOptions{
 		RowGroupRows: max(1, opts.RowGroupBytes/(len(table.Columns)*table.CiphertextBytes())),
+		PageBytes:    pages.PageBytesFor(opts.RowGroupBytes, len(table.Columns)),
 		Raw:          raw,
 		Check:        check,
 	})

@@ -23,11 +23,16 @@ func Create(ctx context.Context, fs blob.FS, path string, schema *arrow.Schema, 
 	if err := column.CheckNames(path, column.Names(schema)); err != nil {
 		return nil, err
 	}
+	if err := pages.CheckWidth(path, schema.NumFields()); err != nil {
+		return nil, err
+	}
 	file, err := output.Create(ctx, fs, path, opts.Overwrite)
 	if err != nil {
 		return nil, err
 	}
-	out, err := pages.NewWriter(file.Bytes(), schema.Fields(), pages.WriterOptions{RowGroupRows: RowGroupRows, RowGroupBytes: RowGroupBytes})
+	out, err := pages.NewWriter(file.Bytes(), schema.Fields(), pages.WriterOptions{
+		RowGroupRows: RowGroupRows, RowGroupBytes: RowGroupBytes, PageBytes: pages.PageBytesFor(RowGroupBytes, max(1, schema.NumFields())),
+	})
 	if err != nil {
 		return nil, file.Discard(err)
 	}

@@ -3,6 +3,7 @@ package sums
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -19,15 +20,21 @@ type Encoded struct {
 func emitBlocks(s Shape, most int, finish bool) (func(ctx context.Context, m *Merged) (Encoded, error), error) {
 	f := NewFinisher(s)
 	var ct [][]byte // per slot
+	var all []byte  // of all slots
 	return func(_ context.Context, m *Merged) (Encoded, error) {
 		var from rows = (*mergedRows)(m)
 		if finish {
 			ct = resize(ct, s.Slots)
-			for slot := range ct {
-				ct[slot] = resize(ct[slot], m.Len()*s.size())
-				if err := f.Finish(ct[slot], m, slot); err != nil {
+			bytes := m.Len() * s.size()
+			all = resize(all, len(ct)*bytes)
+			for first, some := 0, slotsTogether(m.Len()); first < len(ct); first += some {
+				last := min(first+some, len(ct))
+				if err := f.Finish(all[first*bytes:last*bytes], m, first); err != nil {
 					return Encoded{}, err
 				}
+			}
+			for slot := range ct {
+				ct[slot] = all[slot*bytes : (slot+1)*bytes]
 			}
 			from = &finishedRows{mergedRows: (*mergedRows)(m), ct: ct, size: s.size()}
 		}
@@ -55,25 +62,32 @@ func (r *mergedRows) sum(i, slot int) ([]byte, uint32)   { return (*Merged)(r).S
 // Finisher turns products into ciphertexts. It serves one goroutine at a time.
 type Finisher struct {
 	mult     *paillier.Multiplier
+	size     int
 	products [][]byte
 	factors  []uint32
 }
 
 // NewFinisher makes a worker.
-func NewFinisher(s Shape) *Finisher { return &Finisher{mult: s.Key.NewMultiplier()} }
+func NewFinisher(s Shape) *Finisher { return &Finisher{mult: s.Key.NewMultiplier(), size: s.size()} }
 
-// Finish writes the ciphertexts of a slot of all rows, one after the other: 1, an encryption of 0, where the sum is missing.
-// A product that shares a factor with N, as it does when a ciphertext in it did, is a *SumError.
-func (f *Finisher) Finish(dst []byte, m *Merged, slot int) error {
+// Finish writes the ciphertexts of some slots, from one on, as many as dst has room for: of each slot those of all rows, one
+// after the other. Where a sum is missing it is 1, an encryption of 0. A product that shares a factor with N, as it does
+// when a ciphertext in it did, is a *SumError.
+func (f *Finisher) Finish(dst []byte, m *Merged, from int) error {
 	f.products, f.factors = f.products[:0], f.factors[:0]
-	for i := range m.Len() {
-		product, factors := m.Sum(i, slot)
-		f.products, f.factors = append(f.products, product), append(f.factors, factors)
+	rows := m.Len()
+	for slot := from; len(f.products)*f.size < len(dst); slot++ {
+		for i := range rows {
+			product, factors := m.Sum(i, slot)
+			f.products, f.factors = append(f.products, product), append(f.factors, factors)
+		}
 	}
-	if err := f.mult.Finish(dst, f.products, f.factors); err != nil {
-		return sumError(slot, err)
+	err := f.mult.Finish(dst, f.products, f.factors)
+	var bad *paillier.CiphertextError
+	if errors.As(err, &bad) {
+		return &SumError{Slot: from + bad.Index/rows, Row: bad.Index % rows, Err: bad}
 	}
-	return nil
+	return err
 }
 
 // finishedRows have ciphertexts in the place of products.

@@ -24,6 +24,13 @@ type folder struct {
 	used    int      // rows of them
 }
 
+// itemsTogether is about how many rows are multiplied together, of several sums where each has few: kernels compute several
+// products at a time, and need as many that are independent.
+const itemsTogether = 512
+
+// slotsTogether is how many sums of so many rows are multiplied together.
+func slotsTogether(rows int) int { return max(1, itemsTogether/max(1, rows)) }
+
 // scratchRows is how many rows scratch memory grows by.
 const scratchRows = 64
 

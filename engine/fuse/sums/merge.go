@@ -94,7 +94,7 @@ func (b *batch) release() {
 // Run merges. The sources are closed also when it fails.
 func (m Merge[Out]) Run(ctx context.Context) (engine.Stats, error) {
 	p := &planner[Out]{Merge: m}
-	p.membersMax = max(8, m.Pool.batchBytes(m.Threads)/(m.Shape.Slots*m.Shape.size()))
+	p.membersMax = max(m.Pool.membersMin(m.Shape), m.Pool.batchBytes(m.Threads)/(m.Shape.Slots*m.Shape.size()))
 	defer func() { _ = CloseAll(m.Sources) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -330,6 +330,8 @@ type mergeWorker[Out any] struct {
 	folder *folder
 	emit   func(ctx context.Context, rows *Merged) (Out, error)
 	merged Merged
+	all    [][]byte // what the products of merged
+	counts []uint32 // and its factors are parts of
 }
 
 func newMergeWorker[Out any](m Merge[Out]) (*mergeWorker[Out], error) {
@@ -347,20 +349,24 @@ func (w *mergeWorker[Out]) work(ctx context.Context, b *batch) (piece[Out], erro
 	var out piece[Out]
 	n := b.keys.Len()
 	w.folder.free()
-	for slot := range w.Shape.Slots {
+	w.all, w.counts = resize(w.all, w.Shape.Slots*n), resize(w.counts, w.Shape.Slots*n)
+	for first, some := 0, slotsTogether(len(b.members)); first < w.Shape.Slots; first += some {
+		last := min(first+some, w.Shape.Slots)
 		w.folder.begin()
-		for _, m := range b.members {
-			if b.info[m.key].drop {
-				continue
-			}
-			if sum, factors := m.block.rows.sum(int(m.row), slot); factors > 0 {
-				if err := w.folder.add(int(m.key), sum, factors); err != nil {
-					return out, err
+		for slot := first; slot < last; slot++ {
+			for _, m := range b.members {
+				if b.info[m.key].drop {
+					continue
+				}
+				if sum, factors := m.block.rows.sum(int(m.row), slot); factors > 0 {
+					if err := w.folder.add((slot-first)*n+int(m.key), sum, factors); err != nil {
+						return out, err
+					}
 				}
 			}
+			w.merged.products[slot], w.merged.factors[slot] = w.all[slot*n:(slot+1)*n], w.counts[slot*n:(slot+1)*n]
 		}
-		w.merged.products[slot], w.merged.factors[slot] = resize(w.merged.products[slot], n), resize(w.merged.factors[slot], n)
-		if err := w.folder.fold(w.merged.products[slot], w.merged.factors[slot]); err != nil {
+		if err := w.folder.fold(w.all[first*n:last*n], w.counts[first*n:last*n]); err != nil {
 			return out, err
 		}
 	}

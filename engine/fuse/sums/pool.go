@@ -27,13 +27,24 @@ const (
 	pieces        = 1024 // how many there should be at least
 )
 
-// pieceBytes is the smallest size of pieces in which some rows of a shape fit, and one with the longest key.
+// pieceBytes is the smallest size of pieces in which some rows of a shape fit, and one with the longest key. Rows of
+// thousands of sums have pieces of their own.
 func (s Shape) pieceBytes() int {
+	one, some := s.rowBytes(KeyBytesMax), 8*s.rowBytes(64)
+	if one > pieceBytesMax {
+		return roundUp(one)
+	}
 	size := pieceBytesMin
-	for size < max(s.rowBytes(KeyBytesMax), 8*s.rowBytes(64)) {
+	for size < max(one, min(some, pieceBytesMax)) {
 		size *= 2
 	}
 	return size
+}
+
+// membersMin is how many rows a batch of a merge has at least, though they take more than batchBytes. All that a batch may
+// hold while the next is made must leave pieces for the runs.
+func (p *Pool) membersMin(s Shape) int {
+	return max(1, min(8, p.total*(p.size/s.rowBytes(64))/16))
 }
 
 // KeyBytesMax is the longest that a key may be.

@@ -57,9 +57,11 @@ type Worker struct {
 	index    []int32 // of the different keys, by hash: number + 1
 	products [][][]byte
 	factors  [][]uint32
-	order    []int32 // the different keys, by shard
-	first    []int   // of each shard: where its keys begin in order that are not added yet,
-	last     []int   // and where it ends
+	all      [][]byte // what products
+	counts   []uint32 // and factors are parts of
+	order    []int32  // the different keys, by shard
+	first    []int    // of each shard: where its keys begin in order that are not added yet,
+	last     []int    // and where it ends
 	sums     [][]byte
 	dst, src [][]byte
 
@@ -86,8 +88,10 @@ func (w *Worker) Add(ctx context.Context, r *Rows) error {
 	}
 	w.distinguish(r.Keys)
 	w.folder.free()
-	for slot, ct := range r.Sums {
-		if err := w.multiply(slot, ct); err != nil {
+	w.all, w.counts = resize(w.all, len(r.Sums)*len(w.head)), resize(w.counts, len(r.Sums)*len(w.head))
+	from := 0
+	for n := slotsTogether(len(w.group)); from < len(r.Sums); from += n {
+		if err := w.multiply(from, r.Sums[from:min(from+n, len(r.Sums))]); err != nil {
 			return err
 		}
 	}
@@ -172,28 +176,31 @@ func (w *Worker) distinguish(keys *Keys) {
 	}
 }
 
-// multiply computes the products of a slot for the different keys.
-func (w *Worker) multiply(slot int, ct []byte) error {
-	if ct == nil {
-		w.products[slot] = w.products[slot][:0]
-		return nil
-	}
+// multiply computes the products of slots, from one on, for the different keys.
+func (w *Worker) multiply(from int, sums [][]byte) error {
 	n, size := len(w.head), w.folder.size
-	w.products[slot], w.factors[slot] = resize(w.products[slot], n), resize(w.factors[slot], n)
-	products, factors := w.products[slot], w.factors[slot]
-	if n == len(w.group) {
-		for i := range products {
-			products[i], factors[i] = ct[i*size:(i+1)*size:(i+1)*size], 1
+	w.folder.begin()
+	for k, ct := range sums {
+		slot := from + k
+		if ct == nil {
+			w.products[slot] = nil
+			continue
 		}
+		w.products[slot], w.factors[slot] = w.all[slot*n:(slot+1)*n], w.counts[slot*n:(slot+1)*n]
+		for i, g := range w.group {
+			row := ct[i*size : (i+1)*size : (i+1)*size]
+			if n == len(w.group) {
+				w.products[slot][g], w.factors[slot][g] = row, 1
+			} else if err := w.folder.add(k*n+int(g), row, 1); err != nil {
+				return sumError(slot, err)
+			}
+		}
+	}
+	if n == len(w.group) {
 		return nil
 	}
-	w.folder.begin()
-	for i, g := range w.group {
-		if err := w.folder.add(int(g), ct[i*size:(i+1)*size:(i+1)*size], 1); err != nil {
-			return sumError(slot, err)
-		}
-	}
-	return w.folder.fold(products, factors)
+	to := from + len(sums)
+	return w.folder.fold(w.all[from*n:to*n], w.counts[from*n:to*n])
 }
 
 func resize[T any](s []T, n int) []T {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/parquet-go/parquet-go"
 )
 
@@ -18,6 +19,9 @@ type WriterOptions struct {
 	// are in memory; 0 means never.
 	RowGroupBytes int64
 
+	// PageBytes is about how long a page becomes, uncompressed; 0 means PageBytes. Every column has a buffer of this size.
+	PageBytes int
+
 	// Raw are the names of columns to write as they are: uncompressed, and without statistics or bounds in any index,
 	// which would reveal bytes of them. All others are compressed by Snappy and have statistics.
 	Raw map[string]bool
@@ -26,8 +30,20 @@ type WriterOptions struct {
 	Check Check
 }
 
-// PageBytes is about how long a page becomes, uncompressed.
+// PageBytes is about how long a page becomes, uncompressed, where it is not said.
 const PageBytes = 1 << 20
+
+const (
+	pageBytesMin = 1 << 10
+	// ColumnsMax is how many columns a file can have: parquet-go counts them in 16 bits.
+	ColumnsMax = parquet.MaxColumnIndex
+)
+
+// PageBytesFor is the PageBytes of files whose row groups have about so many bytes in so many columns. All of a column is
+// in one page as soon as it is shorter than PageBytes, so buffers need not be longer than that.
+func PageBytesFor(rowGroupBytes, columns int) int {
+	return max(pageBytesMin, min(PageBytes, rowGroupBytes/columns*5/4))
+}
 
 // Writer writes arrays as columns of a Parquet file. Rows that wait in memory
 // are those of one row group. It is not for concurrent use, though it uses a
@@ -46,6 +62,12 @@ type Writer struct {
 // The types that can be written are those that can be read (see the package's
 // documentation), and lists of them.
 func NewWriter(w io.Writer, fields []arrow.Field, opts WriterOptions) (*Writer, error) {
+	if err := CheckWidth("", len(fields)); err != nil {
+		return nil, err
+	}
+	if opts.PageBytes == 0 {
+		opts.PageBytes = PageBytes
+	}
 	out := &Writer{fields: fields, opts: opts}
 	root := orderedGroup{}
 	raw := []parquet.WriterOption{}
@@ -65,13 +87,22 @@ func NewWriter(w io.Writer, fields []arrow.Field, opts WriterOptions) (*Writer, 
 		parquet.NewSchema("schema", root),
 		parquet.CreatedBy("cipherfold", "1", ""),
 		parquet.Compression(&parquet.Snappy),
-		parquet.PageBufferSize(PageBytes),
+		parquet.PageBufferSize(opts.PageBytes),
 	)...)
 	out.group = out.out.BeginRowGroup()
 	for i, c := range out.group.ColumnWriters() {
 		out.cols[i].out = c
 	}
 	return out, nil
+}
+
+// CheckWidth refuses to write a file of too many columns.
+func CheckWidth(file string, columns int) error {
+	if columns <= ColumnsMax {
+		return nil
+	}
+	return column.Refuse(file, "%d columns, and a Parquet file that this program writes has %d at most", columns, ColumnsMax).
+		WithHint("Write .arrow, .csv or .tsv, or fewer columns.")
 }
 
 // Write appends rows. cols are arrays of equal length, of the types of the fields. The elements of a list may be
