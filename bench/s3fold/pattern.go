@@ -131,7 +131,7 @@ func (p *pattern) newPool(ctx context.Context, owner int) (*pool, error) {
 func (p *pattern) write(ctx context.Context, owner int, name string) (int64, error) {
 	x := p.pools[owner]
 	t := *x.table
-	t.Rows, t.JobID = 0, fmt.Sprintf("%016x", owner)
+	t.Rows, t.JobID, t.TableID = 0, fmt.Sprintf("%016x", owner), fmt.Sprintf("%032x", owner)
 	w, err := ctfile.Create(ctx, blob.Local{}, name, t, idFields, ctfile.Options{})
 	if err != nil {
 		return 0, err

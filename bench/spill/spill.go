@@ -233,7 +233,7 @@ func (s *spilling) row(random *rand.Rand, i, rows int) (key, ct int) {
 // writeOwner writes an owner's encrypted table.
 func (s *spilling) writeOwner(ctx context.Context, owner, rows int) error {
 	t := *s.table
-	t.Rows, t.JobID, t.Source = int64(rows), fmt.Sprintf("owner %d", owner), ""
+	t.Rows, t.JobID, t.Source, t.TableID = int64(rows), fmt.Sprintf("owner %d", owner), "", fmt.Sprintf("%032x", owner)
 	w, err := ctfile.Create(ctx, blob.Local{}, s.owner(owner), t, []arrow.Field{{Name: spillIDs, Type: arrow.PrimitiveTypes.Int64}}, ctfile.Options{Overwrite: true})
 	if err != nil {
 		return err

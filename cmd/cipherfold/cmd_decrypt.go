@@ -31,6 +31,7 @@ func (o *decryptOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.In, "in", "", "`FILE` encrypted table")
 	f.StringVar(&o.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
 	f.StringArrayVar(&o.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
+	f.Int64Var(&o.MinOwners, "min-owners", 0, "`N` refuse a sum of fewer owners' tables")
 	releasePrivacyFlags(f, &o.Privacy)
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace an output that exists")
@@ -73,6 +74,7 @@ measure divided by that of another, such as the frequency of an allele.`,
 			return a.print(report, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: %s, %s opened, %.1f s (%s values/s)\n",
 					report.Out, count(report.Records, "record"), count(report.Ciphertexts, "ciphertext"), report.Seconds, rate(report))
+				writeOriginals(w, report.Originals)
 				writePrivacy(w, report.Privacy)
 			})
 		},

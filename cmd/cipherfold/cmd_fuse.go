@@ -39,6 +39,7 @@ func (o *fuseOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.variances, "variance", nil, "`FILE=V...` give an input the weight 1/V, for means weighted by inverse variance")
 	f.IntVar(&o.weightDigits, "weight-digits", 0, "`D` round weights, so that the largest is 10^D (default: their smallest whole multiple)")
 	f.BoolVar(&o.Unmatched, "count-unmatched", false, "count the ids that are not in every input")
+	f.BoolVar(&o.AllowRepeats, "allow-repeats", false, "let a table be in the sum more than once; then no guarantee of privacy holds for it")
 	f.Int64Var(&o.MinGroup, "min-group", 0, "`N` drop groups of fewer records, and count them")
 	f.StringVar(&o.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")

@@ -116,6 +116,10 @@ func writeInspection(w io.Writer, x *inspect.Inspection) {
 	if t.Source != "" {
 		fmt.Fprintf(w, "  source       %s\n", t.Source)
 	}
+	if t.TableID != "" {
+		fmt.Fprintf(w, "  table id     %s\n", t.TableID)
+	}
+	writeOriginals(w, x.Originals)
 	writePrivacy(w, x.Privacy)
 	fmt.Fprintf(w, "  ciphertexts  %s of %d bytes\n  measures\n", count(int64(len(t.Columns)), "column"), x.CiphertextBytes)
 	for _, m := range t.Measures {
@@ -129,6 +133,43 @@ func writeInspection(w io.Writer, x *inspect.Inspection) {
 		fmt.Fprintf(w, "    %-24s decimals %d, bound %s, slot of %d bits in %s\n", m.Name, m.Decimals, m.Bound, m.Width, where)
 	}
 	writePreparation(w, t)
+}
+
+// writeOriginals tells whose tables are in a sum: of those that an owner names by the name, of others by the id.
+func writeOriginals(w io.Writer, r *job.OriginalsReport) {
+	if r == nil {
+		return
+	}
+	const listed = 8
+	var names []string
+	for i := range r.List {
+		o := &r.List[i]
+		name := o.Source
+		if name == "" {
+			name = o.ID[:8]
+		}
+		if o.Weight != 1 {
+			name += fmt.Sprintf(" x %d", o.Weight)
+		}
+		if len(o.Parts) > 0 {
+			name += " (a part)"
+		}
+		names = append(names, name)
+	}
+	if more := len(names) - listed; more > 0 {
+		names = append(names[:listed], fmt.Sprintf("and %d more", more))
+	}
+	line := count(r.Tables, "table")
+	if names != nil {
+		line += ": " + strings.Join(names, ", ")
+	}
+	fmt.Fprintf(w, "  owners       %s\n", line)
+	if r.Unidentified > 0 {
+		fmt.Fprintf(w, "               and %s of an earlier version, without an id: nobody can tell whether one is there twice\n", count(r.Unidentified, "table"))
+	}
+	if r.Repeats {
+		fmt.Fprintln(w, "               tables may be in it more than once: no guarantee of privacy holds")
+	}
 }
 
 // writePreparation tells how ids and values were prepared before encryption, an id or measure on each line.

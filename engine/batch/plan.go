@@ -29,7 +29,7 @@ const Version = 1
 // PlanFile is job.json: a job with everything resolved that is known before it starts.
 type PlanFile struct {
 	Version int             `json:"version"`
-	ID      string          `json:"id"` // random, 16 hex digits
+	ID      string          `json:"id"` // random, 32 hex digits; 16 of earlier versions
 	Name    string          `json:"name"`
 	Created time.Time       `json:"created"`
 	Program receipt.Program `json:"program"`
@@ -285,17 +285,17 @@ func (j *Job) newPlan(ctx context.Context, fs blob.FS) (*PlanFile, error) {
 	if err := j.tokenChecks(ctx, steps, false); err != nil {
 		return nil, err
 	}
-	id := make([]byte, 8)
+	id := make([]byte, 16)
 	_, _ = rand.Read(id) // never fails (crypto/rand)
 	p := &PlanFile{Version: Version, ID: hex.EncodeToString(id), Name: j.Name, Created: time.Now().UTC(), Program: receipt.ThisProgram(), Steps: steps}
 	p.Inputs, err = j.describe(ctx, fs, externals(steps))
 	return p, err
 }
 
-// tableID is the job id of a step's tables: the same in every part, another in every step.
+// tableID is the id of a step's table: the same in every part, another in every step.
 func (p *PlanFile) tableID(step string) string {
 	sum := sha256.Sum256([]byte(p.ID + " " + step))
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:16])
 }
 
 const planBytesMax = 256 << 20

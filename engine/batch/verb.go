@@ -108,6 +108,9 @@ func addUp(joined *job.Report, parts []*job.Report) *job.Report {
 		if p.Measures != nil {
 			sum.Measures = p.Measures
 		}
+		if p.Originals != nil {
+			sum.Originals = p.Originals
+		}
 		if p.Privacy != nil {
 			sum.Privacy = p.Privacy
 		}

@@ -38,6 +38,8 @@ type Request struct {
 	RowsPerFile int64 // > 0: Out is a directory of part files of so many records each
 
 	Privacy privacy.Request // noise to add: NoiseRelease
+
+	MinOwners int64 // refuse a sum of fewer owners' tables; 0 refuses none
 }
 
 // Run writes the exact sums and counts of an encrypted table and the statistics made of them.
@@ -102,7 +104,11 @@ func (d *Request) open(ctx context.Context) (*decryption, error) {
 		return nil, column.Refuse(d.In, "wrong key: the table is encrypted under key %s, this is key %s", job.ShortFingerprint(t.Fingerprint), job.ShortFingerprint(d.Key.Public.Fingerprint())).
 			WithHint("Find the secret key whose fingerprint is %s.", t.Fingerprint)
 	}
-	return newDecryption(d, in)
+	o, err := newDecryption(d, in)
+	if err == nil {
+		enctable.WarnOfUnidentified(d.Options, t, d.In)
+	}
+	return o, err
 }
 
 // table finds the table to open.
@@ -118,6 +124,9 @@ func (d *Request) table(ctx context.Context) (*enctable.Set, error) {
 func (d *Request) check(ctx context.Context) error {
 	if err := job.CheckRowsPerFile(d.RowsPerFile); err != nil {
 		return err
+	}
+	if d.MinOwners < 0 {
+		return job.Misuse("It is a number of owners' tables.", "‹min_owners› %d is negative", d.MinOwners)
 	}
 	if _, _, err := dataset.ClearFormat(d.Out, d.RowsPerFile); err != nil {
 		return err
@@ -183,7 +192,7 @@ func (o *decryption) write(ctx context.Context, in column.Reader, out column.Wri
 		return nil, job.UnwrapStage(err)
 	}
 	report := &job.Report{Kernel: o.pk.Kernel(), Key: job.DescribeKey(o.pk), Inputs: []job.InputReport{{File: o.d.In, Rows: o.table.Rows}},
-		Records: records.Load(), Ciphertexts: ciphertexts.Load(), Privacy: o.privacy}
+		Records: records.Load(), Ciphertexts: ciphertexts.Load(), Privacy: o.privacy, Originals: enctable.DescribeOriginals(o.table)}
 	report.Values = report.Records * int64(len(slots.BaseMeasures(o.table)))
 	report.Finish(start, stats)
 	return report, nil
@@ -223,6 +232,9 @@ func newDecryption(d *Request, in *enctable.Set) (*decryption, error) {
 	var ids []arrow.Field
 	for _, f := range in.IDs {
 		ids = append(ids, arrow.Field{Name: f.Name, Type: enctable.RecordType(f.Type)})
+	}
+	if err := enctable.CheckOwners(d.In, t, d.MinOwners); err != nil {
+		return nil, err
 	}
 	o := &decryption{d: d, in: in, pk: pk, table: t, plan: p, stats: statistics, schema: stats.Schema(ids, statistics)}
 	for _, m := range t.Measures {

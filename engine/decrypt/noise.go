@@ -19,6 +19,9 @@ func (d *Request) planNoise(t *ctfile.Table) (*privacy.Noise, error) {
 	switch {
 	case p.Budget == "":
 		return nil, job.Misuse("Make one with «budget FILE ‹rho› R», and give ‹budget› FILE: what is released about the same people adds up.", "‹noise› release without a budget")
+	case t.Repeats:
+		return nil, column.Refuse(d.In, "a table may be in the sum more than once, as ‹allow_repeats› allowed, and the noise is for one that is there once").
+			WithHint("Fuse the owners' tables again without ‹allow_repeats›.")
 	case t.Noise != nil:
 		return nil, column.Refuse(d.In, "the owners added noise already (‹noise› %s)", t.Noise.Place).WithHint("Leave out ‹noise› release.")
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/engine/dataset"
+	"github.com/cipherfold/cipherfold/engine/enctable"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/privacy"
@@ -93,7 +94,7 @@ func ReportWritten(ctx context.Context, d Request) (*job.Report, error) {
 		return nil, err
 	}
 	r := &job.Report{Out: d.Out, Kernel: o.pk.Kernel(), Key: job.DescribeKey(o.pk), Inputs: []job.InputReport{{File: d.In, Rows: o.table.Rows}}, Records: o.table.Rows,
-		Ciphertexts: o.table.FileRows() * int64(len(o.table.Columns)), Values: o.table.Rows * int64(len(slots.BaseMeasures(o.table)))}
+		Ciphertexts: o.table.FileRows() * int64(len(o.table.Columns)), Values: o.table.Rows * int64(len(slots.BaseMeasures(o.table))), Originals: enctable.DescribeOriginals(o.table)}
 	budget, err := privacy.ReadBudget(ctx, d.Privacy.Budget)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/engine/dataset/ids"
+	"github.com/cipherfold/cipherfold/engine/enctable"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -145,9 +146,9 @@ func (x *encryption) survey(ctx context.Context) (int64, error) {
 
 // Parts encrypts ranges of the records, in ascending order, each into a table of its own, as the survey says. Ranges
 // begin at multiples of BlockRecords. out names the table of a range; done is called as soon as it is committed. All
-// tables of one encryption carry the same job id, 16 hex digits. enctable.Join puts them together: the result is that
-// of Run, except for the randomness of the ciphertexts.
-func Parts(ctx context.Context, e Request, s *SurveyResult, jobID string, parts []job.Range, out func(job.Range) string, done func(job.Range, *job.Report) error) error {
+// tables of one encryption carry the same id, ctfile.IDDigits hex digits. enctable.Join puts them together: the result is
+// that of Run, except for the randomness of the ciphertexts.
+func Parts(ctx context.Context, e Request, s *SurveyResult, tableID string, parts []job.Range, out func(job.Range) string, done func(job.Range, *job.Report) error) error {
 	x, err := e.open(ctx)
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func Parts(ctx context.Context, e Request, s *SurveyResult, jobID string, parts 
 	if err := x.follow(s); err != nil {
 		return err
 	}
-	x.table.JobID = jobID
+	x.table.TableID, x.table.JobID = tableID, tableID[:enctable.JobDigits]
 	r, err := x.openRecords(ctx)
 	if err != nil {
 		return err

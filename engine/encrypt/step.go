@@ -35,7 +35,7 @@ type Execution struct {
 	key     func(context.Context) (keys.Key, error)
 }
 
-// Begin prepares an encryption to be done as a step of a job, with other options. The table gets tableID as its job's.
+// Begin prepares an encryption to be done as a step of a job, with other options. The table gets the id tableID.
 // key is asked for the key when that is needed.
 func (e *Request) Begin(o job.Options, tableID string, key func(context.Context) (keys.Key, error)) *Execution {
 	x := &Execution{*e, tableID, key}

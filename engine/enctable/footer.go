@@ -40,15 +40,20 @@ func CheckOutput(name string) error {
 	return nil
 }
 
-// NewFooter starts the footer of an encrypted table: its scheme and key.
+// NewFooter starts the footer of an encrypted table: its scheme and key, and a new id. The job's id is the table's first
+// half.
 func NewFooter(pk *paillier.PublicKey) ctfile.Table {
-	id := make([]byte, 8)
-	_, _ = rand.Read(id) // never fails (crypto/rand)
+	random := make([]byte, ctfile.IDDigits/2)
+	_, _ = rand.Read(random) // never fails (crypto/rand)
+	id := hex.EncodeToString(random)
 	return ctfile.Table{
 		Scheme: "paillier", Variant: string(pk.Variant()), Bits: pk.Bits(), Fingerprint: pk.Fingerprint(),
-		PublicKey: json.RawMessage(pk.MarshalPublic()), TestKey: pk.Test(), JobID: hex.EncodeToString(id),
+		PublicKey: json.RawMessage(pk.MarshalPublic()), TestKey: pk.Test(), TableID: id, JobID: id[:JobDigits],
 	}
 }
+
+// JobDigits is the length of a job's id, in hex.
+const JobDigits = 16
 
 // RecordType is the type of a record's id: what a block's list is made of.
 func RecordType(t arrow.DataType) arrow.DataType {

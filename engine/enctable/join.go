@@ -38,7 +38,7 @@ func Join(ctx context.Context, o job.Options, parts []string, out string, rowsPe
 				return err
 			}
 		}
-		if t.JobID != first.JobID || t.Fingerprint != first.Fingerprint || !slices.Equal(t.Columns, first.Columns) || t.BlockRecords != first.BlockRecords {
+		if t.TableID != first.TableID || t.JobID != first.JobID || t.Fingerprint != first.Fingerprint || !slices.Equal(t.Columns, first.Columns) || t.BlockRecords != first.BlockRecords {
 			return column.Refuse(part, "not a part of the same table as %s", parts[0]).WithHint("Begin anew.")
 		}
 		records += t.Rows

@@ -177,7 +177,7 @@ func (s *Set) OpenRows(ctx context.Context, o job.Options, opts column.ReadOptio
 			return nil, err
 		}
 		// What was decided from the footer holds for this table only.
-		if t, was := r.Table(), x.was.Table; t.JobID != was.JobID || t.Part != was.Part || t.Fingerprint != was.Fingerprint || t.Rows != was.Rows || t.AddsUsed != was.AddsUsed {
+		if t, was := r.Table(), x.was.Table; t.TableID != was.TableID || t.JobID != was.JobID || t.Part != was.Part || t.Fingerprint != was.Fingerprint || t.Rows != was.Rows || t.AddsUsed != was.AddsUsed {
 			r.Close()
 			return nil, column.Refuse(file, "the file was replaced while it was being read").WithHint("Run the same command again.")
 		}

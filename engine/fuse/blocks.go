@@ -51,6 +51,7 @@ func (f *fusion) alignedTable() (*merger, error) {
 		}
 	}
 	m.table.JobID = f.jobID()
+	f.identify(&m.table)
 	return m, headroom(&m.table, f.inputs, adds, "the fusion")
 }
 

@@ -38,6 +38,8 @@ type Request struct {
 	Unmatched   bool   // count the ids that are not in every input
 	MinGroup    int64  // drop groups of fewer records
 	Rerandomize string // "auto", "always" or "never"; "" is auto
+	// AllowRepeats lets a table be in the sum more than once. Then the sum has no guarantee of privacy.
+	AllowRepeats bool
 }
 
 // Weight multiplies the values of an input.
@@ -68,6 +70,7 @@ func (u Request) result(ctx context.Context, way func(*fusion) (engine.Stats, er
 		return nil, err
 	}
 	f.warnOfQuiet()
+	enctable.WarnOfUnidentified(f.request.Options, &f.sum, f.request.Out)
 	if err := f.fillTables(ctx); err != nil {
 		return nil, err
 	}
@@ -86,6 +89,7 @@ func (u Request) result(ctx context.Context, way func(*fusion) (engine.Stats, er
 		f.report.Inputs = append(f.report.Inputs, job.InputReport{File: in.File, Rows: in.Table.Rows})
 		f.report.Values += in.Table.Rows * int64(len(slots.BaseMeasures(in.Table)))
 	}
+	f.report.Originals = enctable.DescribeOriginals(&f.sum)
 	f.report.Ciphertexts = f.ciphertexts.Load()
 	f.report.Finish(start, stats)
 	return f.report, nil
@@ -151,6 +155,10 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 	if u.Unmatched && (inputs[0].Table.Layout == slots.Blocks || u.By != nil) {
 		return nil, job.Misuse("In blocks all inputs have the same ids; a group or a total has none.", "‹count_unmatched› is for records fused by id")
 	}
+	if err := enctable.SumOf(&f.sum, inputs, u.AllowRepeats); err != nil {
+		return nil, err
+	}
+	f.sum.TableID = enctable.SumID(inputs, fmt.Sprintf("by %q from %d in %d", u.By, u.MinGroup, u.RowsPerFile), f.refresh || f.kind() == oneTotal)
 	if err := u.noSizes(inputs); err != nil {
 		return nil, err
 	}
@@ -241,6 +249,7 @@ type fusion struct {
 	request     Request
 	pk          *paillier.PublicKey
 	inputs      []enctable.Input
+	sum         ctfile.Table         // of the result: TableID, and which tables are in it
 	refresh     bool                 // re-randomise the result
 	randomizers paillier.Randomizers // what is known of those of the inputs
 	ciphertexts atomic.Int64
@@ -271,6 +280,11 @@ func headroom(t *ctfile.Table, inputs []enctable.Input, adds int64, what string)
 // reader opens an input with the named columns, none meaning all, in batches of `rows` rows.
 func (f *fusion) reader(ctx context.Context, in enctable.Input, rows int, columns ...string) (column.Reader, error) {
 	return in.Set.Open(ctx, f.request.Options, rows, columns...)
+}
+
+// identify puts into the result's footer which tables are in it.
+func (f *fusion) identify(t *ctfile.Table) {
+	t.TableID, t.Originals, t.Unidentified, t.Repeats = f.sum.TableID, f.sum.Originals, f.sum.Unidentified, f.sum.Repeats
 }
 
 // jobID names the result. It is the same for the same fusion, unless that uses random numbers.

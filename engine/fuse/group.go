@@ -115,6 +115,7 @@ func (g *groupFusion) close() { _ = g.runs.Close() }
 func (g *groupFusion) create(ctx context.Context) (enctable.Writer, error) {
 	t := g.m.table
 	t.IDs, t.Rows, t.AddsUsed, t.JobID = g.fusion.request.By, 0, 0, g.fusion.jobID()
+	g.fusion.identify(&t)
 	return enctable.Create(ctx, g.fusion.request.Options, g.fusion.request.Out, g.fusion.request.RowsPerFile, t, g.fields)
 }
 

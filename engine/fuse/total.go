@@ -22,6 +22,7 @@ func (f *fusion) totalTable() (*ctfile.Table, []totalColumn, error) {
 	first := f.inputs[0].Table
 	t := enctable.NewFooter(f.pk)
 	t.Layout, t.Total, t.BlockRecords, t.MaxAdds, t.Rows, t.TestKey = slots.Blocks, true, 1, first.MaxAdds, 1, first.TestKey
+	f.identify(&t)
 	for _, in := range f.inputs {
 		if err := sameKeyAndLayout(f.inputs[0], in); err != nil {
 			return nil, nil, err

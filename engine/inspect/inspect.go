@@ -19,17 +19,18 @@ import (
 
 // Inspection is what a file says about itself.
 type Inspection struct {
-	File            string             `json:"file"`
-	Kind            string             `json:"kind"` // "public key", "secret key" or "encrypted table"
-	Scheme          string             `json:"scheme"`
-	Variant         string             `json:"variant"`
-	Bits            int                `json:"bits"`
-	Fingerprint     string             `json:"fingerprint"`
-	TestKey         bool               `json:"test_key"`
-	CiphertextBytes int                `json:"ciphertext_bytes"`
-	Tables          *keys.PowersReport `json:"tables,omitempty"` // of powers; of keys that have some
-	Table           *ctfile.Table      `json:"table,omitempty"`
-	Privacy         *job.PrivacyReport `json:"privacy,omitempty"` // of the noise in the table
+	File            string               `json:"file"`
+	Kind            string               `json:"kind"` // "public key", "secret key" or "encrypted table"
+	Scheme          string               `json:"scheme"`
+	Variant         string               `json:"variant"`
+	Bits            int                  `json:"bits"`
+	Fingerprint     string               `json:"fingerprint"`
+	TestKey         bool                 `json:"test_key"`
+	CiphertextBytes int                  `json:"ciphertext_bytes"`
+	Tables          *keys.PowersReport   `json:"tables,omitempty"` // of powers; of keys that have some
+	Table           *ctfile.Table        `json:"table,omitempty"`
+	Privacy         *job.PrivacyReport   `json:"privacy,omitempty"`   // of the noise in the table
+	Originals       *job.OriginalsReport `json:"originals,omitempty"` // whose tables are in the table
 }
 
 // parquetMagic starts a Parquet file.
@@ -61,6 +62,7 @@ func File(ctx context.Context, o job.Options, name string, passphrase func() ([]
 		if pk, err = enctable.PublicKey(enctable.Input{File: name, Table: x.Table}); err != nil {
 			return nil, err
 		}
+		x.Originals = enctable.DescribeOriginals(x.Table)
 		if x.Privacy, err = privacy.OfTable(name, x.Table); err != nil {
 			return nil, err
 		}

@@ -95,7 +95,16 @@ type Report struct {
 	SmallGroups int64            `json:"small_groups,omitempty"` // groups below the minimum, dropped on request
 	Spilled     int64            `json:"spilled,omitempty"`      // bytes written to a temporary file, for want of memory
 	Privacy     *PrivacyReport   `json:"privacy,omitempty"`      // the noise of the output
+	Originals   *OriginalsReport `json:"originals,omitempty"`    // of a fusion or decryption: whose tables are in it
 	Stages      []StageReport    `json:"stages,omitempty"`
+}
+
+// OriginalsReport says which tables, as their owners encrypted them, are in a sum.
+type OriginalsReport struct {
+	Tables       int64             `json:"tables"`                 // how many different ones
+	List         []ctfile.Original `json:"list"`                   // of them, the first 1024 parts and weights
+	Unidentified int64             `json:"unidentified,omitempty"` // tables besides, of earlier versions: nobody can tell which
+	Repeats      bool              `json:"repeats,omitempty"`      // a table may be in the sum more than once
 }
 
 // StageReport is the account of one stage of a job.

@@ -54,6 +54,9 @@ func digestOf(ctx context.Context, path string, f blob.File) (string, error) {
 // measuresMax is how many measures of a table a receipt lists.
 const measuresMax = 64
 
+// originalsMax is how many of the owners' tables in a table it lists.
+const originalsMax = 1024
+
 // describeTable adds the footer of an encrypted table. Any other file is described by its digest alone.
 func describeTable(ctx context.Context, fs blob.FS, d *File) error {
 	if blob.Ext(d.Path) != ".parquet" {
@@ -73,7 +76,10 @@ func describeTable(ctx context.Context, fs blob.FS, d *File) error {
 		Key:    Key{Fingerprint: t.Fingerprint, Scheme: t.Scheme, Variant: t.Variant, Bits: t.Bits, TestKey: t.TestKey},
 		Layout: t.Layout, BlockRecords: t.BlockRecords, IDs: t.IDs, MaxAdds: t.MaxAdds, AddsUsed: t.AddsUsed, Source: t.Source, JobID: t.JobID, Total: t.Total,
 		Measures: []Measure{},
+		TableID:  t.TableID, Owners: t.Owners(), Unidentified: t.WithoutID(), Repeats: t.Repeats,
 	}
+	list := t.Contents()
+	d.Table.Originals = list[:min(len(list), originalsMax)]
 	if d.Table.IDs == nil {
 		d.Table.IDs = []string{}
 	}

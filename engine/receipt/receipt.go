@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/klauspost/cpuid/v2"
+
+	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
 // Version is the version of the receipt's format.
@@ -88,6 +90,12 @@ type Table struct {
 	Source       string    `json:"source,omitempty"`
 	JobID        string    `json:"job_id,omitempty"`
 	Total        bool      `json:"total,omitempty"`
+
+	TableID      string            `json:"table_id,omitempty"`
+	Owners       int64             `json:"owners,omitempty"`       // how many owners' tables are in it
+	Originals    []ctfile.Original `json:"originals,omitempty"`    // these; the first ones of very many
+	Unidentified int64             `json:"unidentified,omitempty"` // tables in it without an id, or it has none itself
+	Repeats      bool              `json:"repeats,omitempty"`      // a table may be in it more than once
 }
 
 // Measure is a quantity of an encrypted table: what it is called, and the bound and decimals that it was encrypted with.

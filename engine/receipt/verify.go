@@ -135,12 +135,23 @@ func (c *Check) run(ctx context.Context, fs blob.FS, o VerifyOptions) error {
 		c.differ(place, "it is encrypted under the key %s, the receipt says %s", d.Table.Fingerprint, c.File.Table.Fingerprint)
 	case d.Rows != nil && (c.File.Rows == nil || *d.Rows != *c.File.Rows):
 		c.differ(place, "its footer promises %d records, the receipt %s", *d.Rows, rowText(c.File.Rows))
-	case !reflect.DeepEqual(d.Table, c.File.Table):
+	case !sameTable(d.Table, c.File.Table):
 		c.differ(place, "its footer says something else than the receipt")
 	default:
 		c.Status = Same
 	}
 	return nil
+}
+
+// sameTable compares what a footer says with what a receipt says. A receipt of a version before tables had ids does not
+// tell that one has none.
+func sameTable(table, told *Table) bool {
+	if table == nil || told == nil || told.TableID != "" || told.Unidentified != 0 {
+		return reflect.DeepEqual(table, told)
+	}
+	x := *table
+	x.Unidentified = 0
+	return reflect.DeepEqual(&x, told)
 }
 
 func rowText(rows *int64) string {

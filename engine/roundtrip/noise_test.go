@@ -323,7 +323,7 @@ func TestNoiseOfWeights(t *testing.T) {
 	p := privacy.Request{Noise: privacy.NoiseRelease, Epsilon: "1", Records: 1, Budget: b.budget("100", "", "")}
 	plain := b.fuse("plain.cf.parquet", fuse.Request{In: []string{one, two}})
 	weighted := b.fuse("weighted.cf.parquet", fuse.Request{In: []string{one, two}, Weights: []fuse.Weight{{File: one, Weight: -3}}})
-	again := b.fuse("again.cf.parquet", fuse.Request{In: []string{weighted, two}, Weights: []fuse.Weight{{File: weighted, Weight: 2}}})
+	again := b.fuse("again.cf.parquet", fuse.Request{In: []string{weighted}, Weights: []fuse.Weight{{File: weighted, Weight: 2}}})
 	for file, factor := range map[string]float64{plain: 1, weighted: 3, again: 6} {
 		report, err := b.open(file, "out.csv", p)
 		if err != nil {

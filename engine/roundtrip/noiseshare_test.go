@@ -141,7 +141,7 @@ func TestNoiseSharesCountOnce(t *testing.T) {
 	}
 	again := b.write("copy.cf.parquet", string(data))
 	_, err = b.tryFuse("x.cf.parquet", fuse.Request{In: []string{first, again}})
-	refused(t, err, "copy.cf.parquet: the share of noise of table")
+	refused(t, err, "copy.cf.parquet: table "+b.inspect(first).TableID[:8]+" is in it and in "+first+" too")
 
 	both := b.fuse("both.cf.parquet", fuse.Request{In: []string{first, second}})
 	if shares := b.inspect(both).Noise.Shares; len(shares) != 2 || shares[0] == shares[1] {

@@ -44,7 +44,7 @@ func (b *bench) encryptInParts(e encrypt.Request, rows int64) {
 	records := int64(0)
 	all := ranges(s.Records, rows*s.BlockRecords)
 	for i := len(all) - 1; i >= 0; i-- { // from the last to the first: no part needs another
-		err := encrypt.Parts(ctx, e, s, "0123456789abcdef", all[i:i+1], name, func(r job.Range, report *job.Report) error {
+		err := encrypt.Parts(ctx, e, s, "0123456789abcdef0123456789abcdef", all[i:i+1], name, func(r job.Range, report *job.Report) error {
 			records += report.Records
 			names = append([]string{name(r)}, names...)
 			return nil
@@ -144,7 +144,7 @@ func TestPartsOfAnotherSource(t *testing.T) {
 		"id,x\n1,5\n2,6\n,7\n4,4\n":  "the id is missing",
 	} {
 		b.write("in.csv", text)
-		err := encrypt.Parts(context.Background(), e, s, "0123456789abcdef", ranges(3, 3), func(job.Range) string { return b.path("part.parquet") }, func(job.Range, *job.Report) error { return nil })
+		err := encrypt.Parts(context.Background(), e, s, "0123456789abcdef0123456789abcdef", ranges(3, 3), func(job.Range) string { return b.path("part.parquet") }, func(job.Range, *job.Report) error { return nil })
 		var refused *column.InputError
 		if !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

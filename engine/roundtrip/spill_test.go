@@ -32,6 +32,8 @@ type stock struct {
 	table  *ctfile.Table
 	values []int64
 	cts    [][]byte // per column of the table: all ciphertexts
+
+	written int // tables, which have their number as id
 }
 
 // newStock encrypts 256 values of each measure.
@@ -80,7 +82,8 @@ func (s *stock) write(b *bench, name string, rows []stockRow) string {
 	b.Helper()
 	t := *s.table
 	t.IDs = []string{"id", "name"}
-	t.Rows, t.JobID = int64(len(rows)), "stock" // which the result's is derived from
+	t.Rows, t.JobID, t.TableID = int64(len(rows)), "stock", s.table.TableID[:16]+fmt.Sprintf("%016x", s.written) // which the result's are derived from
+	s.written++
 	w, err := ctfile.Create(context.Background(), blob.Local{}, b.path(name), t, []arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "name", Type: arrow.BinaryTypes.String}},
 		ctfile.Options{RowGroupBytes: 1 << 20})
 	if err != nil {
@@ -148,11 +151,15 @@ func TestFusionByGroupIsTheSameWhateverTheWay(t *testing.T) {
 		want[all[i].id] = [2]int64{w[0] + s.values[all[i].value], w[1] + 1}
 	}
 	sorted := sortedRows(all)
+	pair := func(one string, rows []stockRow, two string, more []stockRow) []string {
+		s.written = 0 // all pairs have the same ids
+		return []string{s.write(b, one, rows), s.write(b, two, more)}
+	}
 	inputs := map[string][]string{
-		"two":     {s.write(b, "a", all[:rows/3]), s.write(b, "b", all[rows/3:])},
-		"sorted":  {s.write(b, "s1", sorted[:rows/4]), s.write(b, "s2", sorted[rows/4:])},
-		"crossed": {s.write(b, "c1", sortedRows(all[:rows/2])), s.write(b, "c2", sortedRows(all[rows/2:]))},
-		"half":    {s.write(b, "h1", sortedRows(all[:rows/10])), s.write(b, "h2", all[rows/10:])},
+		"two":     pair("a", all[:rows/3], "b", all[rows/3:]),
+		"sorted":  pair("s1", sorted[:rows/4], "s2", sorted[rows/4:]),
+		"crossed": pair("c1", sortedRows(all[:rows/2]), "c2", sortedRows(all[rows/2:])),
+		"half":    pair("h1", sortedRows(all[:rows/10]), "h2", all[rows/10:]),
 	}
 	inputs["back"] = []string{inputs["two"][1], inputs["two"][0]}
 	type way struct {

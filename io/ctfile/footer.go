@@ -77,9 +77,10 @@ func parseFooter(values func(key string) []string, before Footer) (f Footer, err
 // Names of the fields of version 1.
 var (
 	tableFields = []string{"scheme", "variant", "bits", "fingerprint", "public_key", "layout", "block_records", "ids", "columns",
-		"measures", "max_adds", "adds_used", "rows", "source", "job_id", "test_key", "total", "part", "last_part", "preparation", "samples", "row_groups", "weight_max", "noise", "randomizers"}
+		"measures", "max_adds", "adds_used", "rows", "source", "job_id", "test_key", "total", "part", "last_part", "preparation", "samples", "row_groups", "weight_max", "noise", "randomizers", "table_id", "originals", "unidentified", "repeats"}
 	measureFields  = []string{"name", "terms", "given", "decimals", "bound", "width", "slots", "stride", "offset", "in_columns", "count"}
 	stepFields     = []string{"on", "step", "value"}
+	originalFields = []string{"id", "weight", "source", "parts"}
 	rowGroupFields = []string{"rows", "ciphertext_sha256", "ids_sha256"}
 )
 
@@ -101,6 +102,8 @@ func parseTable(text string) (*Table, error) {
 			return listOf(value, name, stepFields)
 		case "row_groups":
 			return listOf(value, name, rowGroupFields)
+		case "originals":
+			return listOf(value, name, originalFields)
 		case "noise":
 			return knownNoise(value)
 		}

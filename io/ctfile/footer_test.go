@@ -278,7 +278,8 @@ func TestCreateRefuses(t *testing.T) {
 // TestFieldNames holds the lists of known fields against the types.
 func TestFieldNames(t *testing.T) {
 	text, err := json.Marshal(Table{TestKey: true, Total: true, Measures: make([]Measure, 1), RowGroups: make([]RowGroup, 1), PublicKey: json.RawMessage("{}"),
-		Preparation: []Step{{On: "x", Step: "y", Value: "z"}}, Samples: []string{""}, Part: 1, LastPart: true, WeightMax: 1, Noise: &Noise{}, Randomizers: RandomizersOwn})
+		Preparation: []Step{{On: "x", Step: "y", Value: "z"}}, Samples: []string{""}, Part: 1, LastPart: true, WeightMax: 1, Noise: &Noise{}, Randomizers: RandomizersOwn,
+		TableID: "0", Originals: []Original{{Source: "s", Parts: []string{""}}}, Unidentified: 1, Repeats: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,4 +301,5 @@ func TestFieldNames(t *testing.T) {
 	check(top["measures"].([]any)[0].(object), measureFields)
 	check(top["row_groups"].([]any)[0].(object), rowGroupFields)
 	check(top["preparation"].([]any)[0].(object), stepFields)
+	check(top["originals"].([]any)[0].(object), originalFields)
 }

@@ -57,6 +57,17 @@ type Table struct {
 	// Randomizers is RandomizersOwn when the randomizers of all ciphertexts are powers of the key's hs; "" says nothing.
 	Randomizers string `json:"randomizers,omitempty"`
 
+	// TableID tells the table from all others: IDDigits hex digits, random for a table that was encrypted; "" in tables of
+	// earlier versions. All files of a table have the same.
+	TableID string `json:"table_id,omitempty"`
+	// Originals are the tables that are summed up here, ascending; none means that this is such a table itself, unless
+	// Unidentified says otherwise.
+	Originals []Original `json:"originals,omitempty"`
+	// Unidentified is how many tables without an id are summed up here besides.
+	Unidentified int64 `json:"unidentified,omitempty"`
+	// Repeats says that a table may be in the sum more than once. Then there is no Noise.
+	Repeats bool `json:"repeats,omitempty"`
+
 	RowGroups []RowGroup `json:"row_groups"` // of the file, set by the Writer
 }
 
@@ -136,6 +147,10 @@ func (t *Table) clone() *Table {
 	c.Preparation = append([]Step(nil), t.Preparation...)
 	c.Samples = append([]string(nil), t.Samples...)
 	c.Noise = t.Noise.clone()
+	c.Originals = append([]Original(nil), t.Originals...)
+	for i := range c.Originals {
+		c.Originals[i].Parts = append([]string(nil), c.Originals[i].Parts...)
+	}
 	c.Measures = append([]Measure{}, t.Measures...)
 	for i := range c.Measures {
 		m := &c.Measures[i]

@@ -39,7 +39,7 @@ func (t *Table) Validate() error {
 
 // validateUnwritten is Validate before there are row groups.
 func (t *Table) validateUnwritten() error {
-	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkTotal, t.checkSlots, t.checkNoise, t.checkPreparation} {
+	for _, check := range []func() error{t.checkKey, t.checkLayout, t.checkNames, t.checkHeadroom, t.checkMeasures, t.checkTotal, t.checkSlots, t.checkNoise, t.checkPreparation, t.checkOriginals} {
 		if err := check(); err != nil {
 			return err
 		}
