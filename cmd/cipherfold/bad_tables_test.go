@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
 // owners makes two encrypted tables, a.cf.parquet and b.cf.parquet, in the given layout.
@@ -213,9 +215,25 @@ func TestBadFusions(t *testing.T) {
 			p.encrypt("a", "--max-adds 3 --layout blocks")
 			p.encrypt("b", "--max-adds 3 --layout blocks")
 			p.ok(fuseAB)
+			p.encrypt("a", "--max-adds 3 --layout blocks --overwrite")
+			p.encrypt("b", "--max-adds 3 --layout blocks --overwrite")
 			p.ok("fuse --in @/a.cf.parquet @/b.cf.parquet --out @/g.cf.parquet")
 		}, line: "fuse --in @/f.cf.parquet @/g.cf.parquet --out @/h.cf.parquet",
 			cause: "f.cf.parquet: no headroom: the fusion takes 4 additions, a weight counting as many, and the slots have room for 3", hint: "Encrypt again with --max-adds 4 or more, for every owner alike.", at: "f.cf.parquet"},
+		{name: "a table that is in a sum too", setup: setups(records, func(p *place) {
+			p.ok(fuseAB)
+			for _, name := range []string{"a", "b", "f"} {
+				p.craft(name+".cf.parquet", name+".cf.parquet", func(c *crafted) {
+					c.Table.TableID = map[string]string{"a": "00112233445566778899aabbccddeeff", "b": "", "f": "0102030405060708090a0b0c0d0e0f00"}[name]
+					if c.Table.Source = "hospital-a"; name == "f" {
+						c.Table.Originals = []ctfile.Original{{ID: "00112233445566778899aabbccddeeff", Weight: 2, Source: "hospital-a"}}
+					}
+				})
+			}
+		}), line: "fuse --in @/b.cf.parquet @/f.cf.parquet @/a.cf.parquet --out @/g.cf.parquet",
+			cause: `a.cf.parquet: table 00112233 of "hospital-a" is in it and in f.cf.parquet too: its values would be counted twice`, hint: "Leave one of them out. To count values twice on purpose, give --allow-repeats: then the sum has no guarantee of privacy.", at: "a.cf.parquet"},
+		{name: "few owners", setup: setups(records, func(p *place) { p.ok(fuseAB) }), line: "decrypt --key @/secret.json --in @/f.cf.parquet --out @/f.csv --min-owners 3",
+			cause: "f.cf.parquet: the tables of 2 owners are in it, fewer than --min-owners 3", hint: "Fuse the tables of more owners before anyone opens the sum.", at: "f.cf.parquet"},
 		{name: "a total of slots in another order", setup: setups(blocks, swapped("b.cf.parquet")), line: fuseAB + "--by ''",
 			cause: `b.cf.parquet: no total can be made of this layout: the slots of "x" are not where the order of the measures puts them`, hint: hintForeign, at: "b.cf.parquet"},
 		{name: "a total of slots with gaps", setup: setups(blocks, func(p *place) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -144,6 +145,8 @@ func TestInspect(t *testing.T) {
   ids          id, ward
   additions    1 used of 6
   source       St Mary
+  table id     <id>
+  owners       1 table: St Mary
   ciphertexts  35 columns of 256 bytes
   measures
     x                        decimals 0, bound 100, slot of 11 bits in ct0..ct23
@@ -162,13 +165,15 @@ t.cf.parquet
   layout       blocks, folded into one total
   records      1
   additions    3 used of 6
+  table id     <id>
+  owners       1 table: St Mary
   ciphertexts  2 columns of 256 bytes
   measures
     x                        decimals 0, bound 100, slot of 11 bits in ct0
     x*x                      decimals 0, bound 10000, slot of 18 bits in ct0
     y                        decimals 1, bound 100, slot of 11 bits in ct1
 `
-	got := p.ok("inspect @/a.cf.parquet @/secret.json @/t.cf.parquet")
+	got := regexp.MustCompile("(table id +)[0-9a-f]{32}\n").ReplaceAllString(p.ok("inspect @/a.cf.parquet @/secret.json @/t.cf.parquet"), "$1<id>\n")
 	if got = withoutLine(t, got, "  tables  "); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}

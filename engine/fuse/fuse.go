@@ -155,6 +155,11 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 	if u.Unmatched && (inputs[0].Table.Layout == slots.Blocks || u.By != nil) {
 		return nil, job.Misuse("In blocks all inputs have the same ids; a group or a total has none.", "‹count_unmatched› is for records fused by id")
 	}
+	for _, in := range inputs {
+		if err := sameKeyAndLayout(inputs[0], in); err != nil {
+			return nil, err
+		}
+	}
 	if err := enctable.SumOf(&f.sum, inputs, u.AllowRepeats); err != nil {
 		return nil, err
 	}
