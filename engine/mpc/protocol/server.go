@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"sync"
@@ -93,6 +95,23 @@ func NewServer(c Config) (*Server, error) {
 		s.first, first = append(s.first, first), first+n
 	}
 	return s, nil
+}
+
+// Digest identifies what all servers of a query must agree on: the query, its label, and their public keys.
+func (s *Server) Digest() [32]byte {
+	agreed := struct {
+		Query *Query
+		Label []byte
+		Keys  []string
+	}{Query: s.Query, Label: s.Label}
+	for _, pk := range s.Keys {
+		agreed.Keys = append(agreed.Keys, pk.Fingerprint())
+	}
+	data, err := json.Marshal(agreed)
+	if err != nil {
+		panic(err) // numbers and texts always have a JSON form
+	}
+	return sha256.Sum256(data)
 }
 
 // add adds a word for each pair to the result of a group.
