@@ -38,7 +38,7 @@ type Config struct {
 	Key    *paillier.SecretKey   // its own
 	Keys   []*paillier.PublicKey // of all servers, which all have at least 2048 bits unless this server's is a test key
 	Pairs  []shares.PairKey      // secret keys with all servers; that with itself is not used
-	Label  []byte                // of this query, the same for all servers and never used again
+	Label  []byte                // of this query, the same for all servers
 	Shares Shares
 
 	Workers    int // 0 means one for each CPU the program may use
@@ -157,6 +157,7 @@ func (s *Server) Result(ctx context.Context) ([]uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	shares.Combine(out, out, s.result)
-	shares.AddZeroShares(out, s.Number, s.Pairs, s.Label)
+	label := s.Digest() // and not Label alone: under one label, another query would reveal the difference
+	shares.AddZeroShares(out, s.Number, s.Pairs, label[:])
 	return out, nil
 }

@@ -37,12 +37,18 @@ func Offer(ctx context.Context, conn net.Conn, s *protocol.Server, peer int) err
 		err = writeFrame(conn, frameEnd, nil)
 	}
 	if err != nil {
-		if ctx.Err() == nil {
-			writeError(conn, err)
-			_ = conn.SetReadDeadline(time.Now().Add(drainSeconds * time.Second)) // for what the peer has to say
+		if ctx.Err() != nil {
+			<-answered
+			return context.Cause(ctx)
 		}
+		writeError(conn, err)
+		_ = conn.SetReadDeadline(time.Now().Add(drainSeconds * time.Second)) // for what the peer has to say
 		<-answered
-		return told(ctx, err)
+		var remote *RemoteError
+		if errors.As(context.Cause(ctx), &remote) { // it refused, which is why no more could be sent
+			return remote
+		}
+		return err
 	}
 	a := <-answered
 	if a == nil {
@@ -53,7 +59,7 @@ func Offer(ctx context.Context, conn net.Conn, s *protocol.Server, peer int) err
 
 // told prefers the reason why a context ended to an error that follows from it.
 func told(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
@@ -63,14 +69,14 @@ func told(ctx context.Context, err error) error {
 // wrong here is told the owner. It ends with ctx, and leaves closing the connection to the caller.
 func Accept(ctx context.Context, conn net.Conn, s *protocol.Server, owner int) error {
 	defer watch(ctx, conn)()
-	err := accept(ctx, conn, s, owner)
+	err := told(ctx, accept(ctx, conn, s, owner))
 	var remote *RemoteError
-	if err != nil && ctx.Err() == nil && !errors.As(err, &remote) {
+	if err != nil && !errors.As(err, &remote) {
 		_ = conn.SetDeadline(time.Now().Add(drainSeconds * time.Second))
 		writeError(conn, err)
-		_, _ = io.Copy(io.Discard, conn)
+		_, _ = io.Copy(io.Discard, conn) // to its end: closing sooner could take the error from the other side
 	}
-	return told(ctx, err)
+	return err
 }
 
 func accept(ctx context.Context, conn net.Conn, s *protocol.Server, owner int) error {

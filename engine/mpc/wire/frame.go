@@ -19,6 +19,10 @@ const (
 	frameEnd    = 'E'
 	frameAnswer = 'A'
 	frameError  = 'X'
+
+	frameQuery     = 'Q' // first frames: of a user,
+	frameDirection = 'D' // of another server
+	frameResult    = 'R'
 )
 
 const (
@@ -58,9 +62,12 @@ func readFrame(r io.Reader, limit int) (kind byte, body []byte, err error) {
 	if int64(n) > int64(limit) {
 		return 0, nil, fmt.Errorf("a frame of %d bytes: at most %d are possible here", n, limit)
 	}
-	body = make([]byte, n)
-	if _, err := io.ReadFull(r, body); err != nil {
-		return 0, nil, fmt.Errorf("the connection ends within a frame: %w", io.ErrUnexpectedEOF)
+	body, err = io.ReadAll(io.LimitReader(r, int64(n))) // takes no more memory than has come
+	if err == nil && len(body) < int(n) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("the connection ends within a frame: %w", err)
 	}
 	if head[0] == frameError {
 		text := strconv.QuoteToASCII(string(body))

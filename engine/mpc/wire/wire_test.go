@@ -137,23 +137,24 @@ func serve(t *testing.T, config *tls.Config, from string, f func(net.Conn) error
 		t.Fatal(err)
 	}
 	done = make(chan error, 1)
-	go func() {
+	handle := func() error {
 		defer l.Close()
 		raw, err := l.Accept()
 		if err != nil {
-			done <- err
-			return
+			return err
 		}
 		conn := tls.Server(raw, config)
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		if err = conn.Handshake(); err == nil {
-			if err = CheckName(conn, from); err == nil {
-				err = f(conn)
-			}
+		if err := conn.Handshake(); err != nil {
+			return err
 		}
-		done <- err
-	}()
+		if err := CheckName(conn, from); err != nil {
+			return err
+		}
+		return f(conn)
+	}
+	go func() { done <- handle() }()
 	return l.Addr().String(), done
 }
 
