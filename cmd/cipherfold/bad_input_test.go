@@ -233,17 +233,17 @@ func TestBadNumbers(t *testing.T) {
 
 		// integer overflow
 		{name: "overflow in CSV", setup: textOf("a.csv", "id,x", "a,1", "b,9223372036854775808"), line: encryptXUnbound + "@/a.csv",
-			cause: `a.csv: row 2 (line 3), column "x": "9223372036854775808" overflows: it does not fit in 64 bits`, hint: hintScale, at: "a.csv row 2 line 3 column x"},
+			cause: `a.csv: row 2 (line 3), column "x": "9223372036854775808" overflows: values go from -9223372036854775807 to 9223372036854775807`, hint: hintScale, at: "a.csv row 2 line 3 column x"},
 		{name: "overflow in TSV by an exponent", setup: textOf("a.tsv", "id\tx", "a\t1e400"), line: encryptX + "@/a.tsv",
-			cause: `a.tsv: row 1 (line 2), column "x": "1e400" overflows: it does not fit in 64 bits`, hint: hintScale, at: "a.tsv row 1 line 2 column x"},
+			cause: `a.tsv: row 1 (line 2), column "x": "1e400" overflows: values go from -9223372036854775807 to 9223372036854775807`, hint: hintScale, at: "a.tsv row 1 line 2 column x"},
 		{name: "overflow in Parquet", setup: tableOf("a.parquet", "id:text x:uint64", "a 1", "b 18446744073709551615"), line: encryptXUnbound + "@/a.parquet",
-			cause: `a.parquet: row 2, column "x": "18446744073709551615" overflows: it does not fit in 64 bits`, hint: hintScale, at: "a.parquet row 2 column x"},
+			cause: `a.parquet: row 2, column "x": "18446744073709551615" overflows: values go from -9223372036854775807 to 9223372036854775807`, hint: hintScale, at: "a.parquet row 2 column x"},
 		{name: "overflow in Arrow by decimals", setup: tableOf("a.arrow", "id:text x:int64", "a 1", "b 922337203685477581"), line: encryptXDecimal + "@/a.arrow",
-			cause: `a.arrow: row 2, column "x": "922337203685477581" overflows: times 10^1 it does not fit in 64 bits`, hint: "Declare fewer decimals.", at: "a.arrow row 2 column x"},
+			cause: `a.arrow: row 2, column "x": "922337203685477581" overflows: times 10^1 it is beyond 9223372036854775807`, hint: "Declare fewer decimals.", at: "a.arrow row 2 column x"},
 		{name: "overflow of the smallest integer", setup: tableOf("a.parquet", "id:text x:int64", "a -9223372036854775808"), line: encryptXUnbound + "@/a.parquet",
-			cause: `a.parquet: row 1, column "x": "-9223372036854775808" overflows: it does not fit in 64 bits`, hint: hintScale, at: "a.parquet row 1 column x"},
+			cause: `a.parquet: row 1, column "x": "-9223372036854775808" overflows: values go from -9223372036854775807 to 9223372036854775807`, hint: hintScale, at: "a.parquet row 1 column x"},
 		{name: "overflow in a double", setup: tableOf("a.parquet", "id:text x:double", "a 1e30"), line: encryptXUnbound + "@/a.parquet",
-			cause: `a.parquet: row 1, column "x": "1e+30" overflows: it does not fit in 64 bits`, hint: hintScale, at: "a.parquet row 1 column x"},
+			cause: `a.parquet: row 1, column "x": "1e+30" overflows: values go from -9223372036854775807 to 9223372036854775807`, hint: hintScale, at: "a.parquet row 1 column x"},
 
 		// types
 		{name: "a measure of dates", setup: tableOf("a.parquet", "id:text x:date", "a 2020-02-29"), line: encryptX + "@/a.parquet",

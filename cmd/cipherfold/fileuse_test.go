@@ -364,3 +364,31 @@ func TestNightlyFusion(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfObjects: an object is the same by whatever other parameters its URL has.
+func TestNamesOfObjects(t *testing.T) {
+	p := newPlace(t)
+	b := newBucket(t)
+	owners("records")(p)
+	for _, name := range []string{"a.csv", "a.cf.parquet", "b.cf.parquet", "public.json"} {
+		b.put(name, string(p.read(name)))
+	}
+	url := func(key, query string) string { return "s3://data/" + key + query }
+	keys := b.keys()
+	for _, more := range []string{b.query, strings.Replace(b.query, "us-east-1", "eu-west-1", 1), "?anonymous=true&" + strings.TrimSuffix(b.query[1:], "&anonymous=true"), strings.Replace(b.query, "127.0.0.1", "localhost", 1)} {
+		for line, want := range map[string]string{
+			"encrypt --key @/public.json --id id --measure x:max=100 --out @/new.cf.parquet --in '" + url("a.csv", b.query) + "' '" + url("a.csv", more) + "'":                             "is given twice",
+			"fuse --out @/new.cf.parquet --in '" + url("a.cf.parquet", b.query) + "' '" + url("a.cf.parquet", more) + "'":                                                                  "is given twice",
+			"fuse --overwrite --in '" + url("a.cf.parquet", b.query) + "' '" + url("b.cf.parquet", b.query) + "' --out '" + url("a.cf.parquet", more) + "'":                                "is an input and the output",
+			"fuse --overwrite --in '" + url("a.cf.parquet", b.query) + "' --out @/new.cf.parquet --receipt '" + url("a.cf.parquet", more) + "'":                                            "are the same file",
+			"encrypt --overwrite --key '" + url("public.json", b.query) + "' --in @/a.csv --id id --measure x:max=100 --out @/new.cf.parquet --receipt '" + url("public.json", more) + "'": "are the same file",
+		} {
+			if r := p.run(line); r.code != exitUsage || !strings.Contains(r.err, want) {
+				t.Errorf("%s\nexit code %d\n%s", line, r.code, r.err)
+			}
+		}
+	}
+	if now := b.keys(); strings.Join(now, " ") != strings.Join(keys, " ") || b.get("a.cf.parquet") != string(p.read("a.cf.parquet")) || b.get("public.json") != string(p.read("public.json")) {
+		t.Errorf("objects: %q", now)
+	}
+}

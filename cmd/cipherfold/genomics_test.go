@@ -175,3 +175,29 @@ func TestTokensAndPreparation(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+// TestListsOfSamples: what editors put before a list is no part of the first name; a name that is empty is said to be.
+func TestListsOfSamples(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.vcf("a.vcf", "A B", "1 100 . A G . PASS . GT 0/1 1/1")
+	const line = "summarize --quiet --in @/a.vcf --out @/a.csv --overwrite --id chrom,pos,ref,alt --measure AC --samples "
+	for name, text := range map[string]string{"plain": "B\n", "mark": "\ufeffB\n", "windows": "\ufeffB\r\n", "no end": "\ufeffB"} {
+		p.write("list.txt", text)
+		p.ok(line + "@/list.txt")
+		if got := p.open("a.csv").line(0, "AC_sum"); got != "2" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for text, want := range map[string]string{"\xff\xfeB\x00\n\x00": "UTF-16", "\xfe\xff\x00B\x00\n": "UTF-16", "\ufeff\nB\n": "line 1: an empty line", "A\n\nB\n": "line 2: an empty line", "": "line 1: an empty line"} {
+		p.write("list.txt", text)
+		if r := p.run(line + "@/list.txt"); r.code != exitRefused || !strings.Contains(r.err, "list.txt: ") || !strings.Contains(r.err, want) {
+			t.Errorf("%q: exit code %d\n%s", text, r.code, r.err)
+		}
+	}
+	for _, names := range []string{"A,,B", ",A", "A,"} {
+		if r := p.run(line + names); r.code != exitUsage || !strings.Contains(r.err, "a name is empty") {
+			t.Errorf("%s: exit code %d\n%s", names, r.code, r.err)
+		}
+	}
+}

@@ -335,7 +335,7 @@ var types = map[string]arrow.DataType{
 	"uint8": arrow.PrimitiveTypes.Uint8, "uint16": arrow.PrimitiveTypes.Uint16, "uint32": arrow.PrimitiveTypes.Uint32, "uint64": arrow.PrimitiveTypes.Uint64,
 	"float": arrow.PrimitiveTypes.Float32, "double": arrow.PrimitiveTypes.Float64,
 	"decimal": &arrow.Decimal128Type{Precision: 20, Scale: 3}, "time": &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"},
-	"seconds": &arrow.TimestampType{Unit: arrow.Second},
+	"seconds": &arrow.TimestampType{Unit: arrow.Second}, "binary": arrow.BinaryTypes.Binary, "fixed": &arrow.FixedSizeBinaryType{ByteWidth: 3},
 }
 
 func record(t *testing.T, header string, rows ...string) (*arrow.Schema, arrow.Record) {

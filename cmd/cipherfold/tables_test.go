@@ -77,3 +77,32 @@ func TestTableCache(t *testing.T) {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
 }
+
+// TestBinaryIds: ids of bytes go the whole way, in each layout and into every format.
+func TestBinaryIds(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for _, source := range []string{"a.parquet", "a.arrow"} {
+		p.table(source, "id:binary part:fixed x:int64", "AAEC //79 1", "/w== AAAA 2")
+		for _, layout := range []string{"records", "blocks"} {
+			p.ok("encrypt --quiet --overwrite --key @/public.json --in @/" + source + " --out @/a.cf.parquet --id id,part --measure x:max=9 --layout " + layout)
+			p.ok("fuse --quiet --overwrite --in @/a.cf.parquet --out @/f.cf.parquet")
+			for _, out := range []string{"o.csv", "o.parquet", "o.arrow"} {
+				p.ok("decrypt --quiet --overwrite --key @/secret.json --in @/f.cf.parquet --out @/" + out)
+				var got []string
+				o := p.open(out)
+				for i := range o.rows {
+					got = append(got, o.line(i, "id", "part", "x_sum"))
+				}
+				slices.Sort(got)
+				want := []string{"/w== AAAA 2", "AAEC //79 1"}
+				if out == "o.csv" {
+					want = []string{"000102 fffefd 1", "ff 000000 2"} // hexadecimal
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s, %s, %s: %q, want %q", source, layout, out, got, want)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,11 @@ func readSamples(ctx context.Context, fs blob.FS, list string) ([]string, error)
 	}
 	f, err := fs.Open(ctx, list)
 	if errors.Is(err, blob.ErrNotFound) {
-		return strings.Split(list, ","), nil
+		names := strings.Split(list, ",")
+		if slices.Contains(names, "") {
+			return nil, job.Misuse("Write A,B,C.", "‹samples› %s: a name is empty", column.Quote(list))
+		}
+		return names, nil
 	}
 	if err != nil {
 		return nil, err
@@ -146,6 +151,10 @@ func readSamples(ctx context.Context, fs blob.FS, list string) ([]string, error)
 	if _, err := f.ReadAt(text, 0); err != nil && len(text) > 0 {
 		return nil, err
 	}
+	if bytes.HasPrefix(text, []byte{0xff, 0xfe}) || bytes.HasPrefix(text, []byte{0xfe, 0xff}) {
+		return nil, column.Refuse(list, "the list of samples is UTF-16").AtLine(1).WithHint("Save it as UTF-8.")
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // the byte order mark of editors on Windows
 	var out []string
 	for i, line := range strings.Split(strings.TrimRight(string(text), "\r\n"), "\n") {
 		name := strings.TrimSuffix(line, "\r")

@@ -30,8 +30,10 @@ func openOwn(name string, mask fs.FileMode) (*os.File, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-	case !info.Mode().IsRegular(), !ownedByUser(info):
-		err = errNotOwn
+	case !info.Mode().IsRegular():
+		err = fmt.Errorf("%w: it is no regular file", errNotOwn)
+	case !ownedByUser(info):
+		err = fmt.Errorf("%w: it belongs to another one", errNotOwn)
 	case permissions(info)&mask != 0:
 		err = fmt.Errorf("%w (mode %04o)", errOpenToOthers, info.Mode().Perm())
 	}

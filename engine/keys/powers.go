@@ -92,7 +92,10 @@ func (t *Powers) readOrMake(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if bad.why != "" {
+		switch {
+		case bad.leave:
+			t.o.Log.Warn("the tables kept beside the key are not used and not replaced: remove them, or copy the key to a directory of your own", "file", t.cache.file, "because", bad.why)
+		case bad.why != "":
 			t.o.Log.Warn("the tables kept beside the key are not used, they are made anew", "file", t.cache.file, "because", bad.why)
 		}
 		t.stale = bad.replace

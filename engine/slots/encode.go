@@ -3,6 +3,7 @@ package slots
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -77,9 +78,9 @@ func RefuseValue(b column.Batch, i int, m Measure, text string, err error) error
 	case errors.Is(err, codec.ErrNotFinite):
 		return refuse("is not a finite number", "%s", missing)
 	case errors.Is(err, codec.ErrOverflow) && m.Decimals == 0:
-		return refuse("overflows: it does not fit in 64 bits", "Scale the column down first.")
+		return refuse(fmt.Sprintf("overflows: values go from -%d to %[1]d", int64(math.MaxInt64)), "Scale the column down first.")
 	case errors.Is(err, codec.ErrOverflow):
-		return refuse(fmt.Sprintf("overflows: times 10^%d it does not fit in 64 bits", m.Decimals), "Declare fewer decimals.")
+		return refuse(fmt.Sprintf("overflows: times 10^%d it is beyond %d", m.Decimals, int64(math.MaxInt64)), "Declare fewer decimals.")
 	}
 	return refuse("is not a number", "%s", missing)
 }
