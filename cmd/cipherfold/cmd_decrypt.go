@@ -31,6 +31,7 @@ func (o *decryptOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.In, "in", "", "`FILE` encrypted table")
 	f.StringVar(&o.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
 	f.StringArrayVar(&o.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
+	f.StringVar(&o.Trust, "trust", "", "`FILE` trust file: refuse a sum that is not of exactly the owners in it, each once, signed by an aggregator in it")
 	f.Int64Var(&o.MinOwners, "min-owners", 0, "`N` refuse a sum of fewer owners' tables")
 	releasePrivacyFlags(f, &o.Privacy)
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")

@@ -28,6 +28,7 @@ type encryptOptions struct {
 	encrypt.Request
 	source    sourceOptions
 	key       keyOptions
+	sign      signOptions
 	overwrite bool
 }
 
@@ -43,6 +44,8 @@ func (o *encryptOptions) AddFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.TokenSamples, "token-samples", false, "VCF: note tokens of the samples in the table, so that fuse refuses people who are in two tables")
 	f.StringArrayVar(&o.DisjointFrom, "disjoint-from", nil, "`FILE...` VCF: refuse a sample whose token is in these encrypted tables")
 	ownerPrivacyFlags(f, &o.Privacy)
+	f.StringVar(&o.Fingerprint, "fingerprint", "", "`HEX` refuse any other public key than the one with this fingerprint")
+	o.sign.AddFlags(f, "`FILE` the owner's key that signs the table (keygen --signer)")
 	f.StringVar(&o.Source, "source", "", "`NAME` this owner, noted in the table")
 	f.StringVar(&o.TableCache, "table-cache", keys.CacheAuto, "`WHEN` auto, on or off: keep the tables of powers of a public key beside its file for next time; auto does it when they took long to make")
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
@@ -56,10 +59,14 @@ func (o *encryptOptions) complete(_ *app, f *pflag.FlagSet, hint string) error {
 	if f.Changed("max-adds") && o.MaxAdds == 0 {
 		return &commandLineError{errors.New("‹max_adds› 0 leaves no room for a single record"), "Leave it out for the default."}
 	}
+	if f.Changed("fingerprint") && o.Fingerprint == "" {
+		return &commandLineError{errors.New("‹fingerprint› is empty"), "Give the 64 hex digits that keygen printed, or leave it out."}
+	}
 	return o.source.complete(f, &o.Spec)
 }
 
 func (o *encryptOptions) step(a *app) batch.Step {
+	o.Sign = o.sign.reader(a)
 	return batch.Step{Request: &o.Request, Overwrite: o.overwrite, Key: func(ctx context.Context) (keys.Key, error) { return o.key.read(ctx, a) }}
 }
 
@@ -104,7 +111,7 @@ that list the same records in the same order, or are brought into one order by -
 				if o.Key, err = o.key.read(ctx, a); err != nil {
 					return nil, err
 				}
-				o.Options = options
+				o.Options, o.Sign = options, o.sign.reader(a)
 				return encrypt.Run(ctx, o.Request)
 			})
 			if err != nil {

@@ -25,6 +25,7 @@ type fuseOptions struct {
 	weights, variances []string
 	weightDigits       int
 	by                 string
+	sign               signOptions
 	total              bool
 	overwrite          bool
 }
@@ -41,6 +42,8 @@ func (o *fuseOptions) AddFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.Unmatched, "count-unmatched", false, "count the ids that are not in every input")
 	f.BoolVar(&o.AllowRepeats, "allow-repeats", false, "let a table be in the sum more than once; then no guarantee of privacy holds for it")
 	f.Int64Var(&o.MinGroup, "min-group", 0, "`N` drop groups of fewer records, and count them")
+	f.StringVar(&o.Trust, "trust", "", "`FILE` trust file: refuse tables that are not signed by the owners and aggregators in it")
+	o.sign.AddFlags(f, "`FILE` the aggregator's key that signs the result (keygen --signer)")
 	f.StringVar(&o.Rerandomize, "rerandomize", "auto", "`WHEN` auto, always or never; auto does it when weights are given")
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	f.StringVar(&o.ScratchDir, "tmp-dir", "", "`DIR` where to put partial sums that outgrow --memory (default: the directory of --out)")
@@ -71,7 +74,8 @@ func (o *fuseOptions) complete(a *app, f *pflag.FlagSet, hint string) error {
 	return nil
 }
 
-func (o *fuseOptions) step(*app) batch.Step {
+func (o *fuseOptions) step(a *app) batch.Step {
+	o.Sign = o.sign.reader(a)
 	return batch.Step{Request: &o.Request, Overwrite: o.overwrite}
 }
 
@@ -98,7 +102,7 @@ are multiplied by the weights.`,
 			}
 			report, err := a.perform(cmd, work{verb: "fuse", in: o.In, out: []string{o.Out}}, o.overwrite, func(ctx context.Context, options job.Options) (*job.Report, error) {
 				options.ScratchDir = o.ScratchDir
-				o.Options = options
+				o.Options, o.Sign = options, o.sign.reader(a)
 				return fuse.Run(ctx, o.Request)
 			})
 			if err != nil {

@@ -119,6 +119,9 @@ func writeInspection(w io.Writer, x *inspect.Inspection) {
 	if t.TableID != "" {
 		fmt.Fprintf(w, "  table id     %s\n", t.TableID)
 	}
+	if x.Signer != "" {
+		fmt.Fprintf(w, "  signed by    %s\n", x.Signer)
+	}
 	writeOriginals(w, x.Originals)
 	writePrivacy(w, x.Privacy)
 	fmt.Fprintf(w, "  ciphertexts  %s of %d bytes\n  measures\n", count(int64(len(t.Columns)), "column"), x.CiphertextBytes)

@@ -18,6 +18,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/dataset/ids"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -26,7 +27,7 @@ func (a *app) keygenCommand() *cobra.Command {
 		out, variant, passphraseFile, importFile string
 		tokenKey                                 string
 		bits                                     int
-		plain, insecure, overwrite               bool
+		plain, insecure, overwrite, signer       bool
 	)
 	cmd := &cobra.Command{
 		Use:   "keygen --out DIR",
@@ -38,11 +39,15 @@ Variants: djn (default) rests on the decisional composite residuosity assumption
 mhl is several times faster and needs a further, newer assumption; textbook is Paillier's original,
 slow to encrypt. See docs/threat-model.md.
 
+With --signer it makes a key that signs instead: DIR/signer.pub for those who check, and the secret part as
+DIR/signer.age or, with --plain, DIR/signer.key. Owners sign tables by it (encrypt --sign), aggregators sums (fuse --sign).
+
 With --token-key FILE it makes a key of tokens instead: 256 random bits, which owners share among themselves, and with
 nobody else, to replace ids by tokens (encrypt --tokenize).`,
 		Example: `  cipherfold keygen --out keys --passphrase-file pass.txt
   cipherfold keygen --out keys --variant mhl --bits 3072 --plain
   cipherfold keygen --out keys --import phe-private.jwk --plain
+  cipherfold keygen --out hospital-a --signer
   cipherfold keygen --token-key token.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if tokenKey != "" {
@@ -56,6 +61,9 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 			}
 			if plain && passphraseFile != "" {
 				return &commandLineError{errors.New("--plain and --passphrase-file exclude each other"), "Give one of them."}
+			}
+			if signer {
+				return a.makeSigner(cmd, out, passphraseFile, plain, overwrite)
 			}
 			v, err := keyKind(variant, bits, insecure)
 			if err != nil {
@@ -131,6 +139,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 	f.BoolVar(&plain, "plain", false, "write the secret key unencrypted")
 	f.StringVar(&importFile, "import", "", "`FILE` take the key from a JWK of python-paillier, or a key file, instead of making one")
 	f.StringVar(&tokenKey, "token-key", "", "`FILE` make a key of tokens there, and nothing else")
+	f.BoolVar(&signer, "signer", false, "make a key that signs tables, and nothing else")
 	f.BoolVar(&insecure, "insecure-test-key", false, "allow fewer than 2048 bits, for tests")
 	f.BoolVar(&overwrite, "overwrite", false, "replace keys that exist")
 	return cmd
@@ -143,6 +152,41 @@ func (a *app) checkKeyFiles(cmd *cobra.Command, out string) error {
 		files = append(files, job.FileUse{Option: "‹out›", Name: filepath.Join(out, name), Access: job.Writes})
 	}
 	return a.checkFiles(cmd.Context(), cmd.Flags(), files...)
+}
+
+// makeSigner writes a new key that signs.
+func (a *app) makeSigner(cmd *cobra.Command, out, passphraseFile string, plain, overwrite bool) error {
+	for _, other := range []string{"variant", "bits", "import", "insecure-test-key"} {
+		if cmd.Flags().Changed(other) {
+			return &commandLineError{fmt.Errorf("--signer and --%s exclude each other", other), "Make the two keys one after the other."}
+		}
+	}
+	if !overwrite {
+		if err := notThere(filepath.Join(out, trust.PublicFile), filepath.Join(out, trust.SecretFile), filepath.Join(out, trust.SecretPlain)); err != nil {
+			return err
+		}
+	}
+	var passphrase []byte
+	if !plain {
+		var err error
+		if passphrase, err = a.newPassphrase(cmd.Context(), passphraseFile); err != nil {
+			return err
+		}
+	}
+	s, err := trust.NewSigner()
+	if err != nil {
+		return err
+	}
+	if err := makeDirectory(out); err != nil {
+		return err
+	}
+	public, secret, err := trust.WriteSigner(cmd.Context(), a.options(overwrite), out, s, passphrase)
+	if err != nil {
+		return err
+	}
+	return a.print(map[string]any{"public": public, "secret": secret, "fingerprint": s.Fingerprint()}, func(w io.Writer) {
+		fmt.Fprintf(w, "public key   %s\nsecret key   %s\nfingerprint  %s\n", public, secret, s.Fingerprint())
+	})
 }
 
 // makeTokenKey writes a new key of tokens.

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -11,22 +14,31 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cipherfold/cipherfold/engine/inspect"
 	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
 	var publicKey, skip string
+	var recompute bool
+	var in []string
+	var minGroup int64
 	var o receipt.VerifyOptions
 	cmd := &cobra.Command{
-		Use:   "verify RECEIPT",
+		Use:   "verify RECEIPT | verify --recompute SUM --in FILE...",
 		Short: "Check a job's signed receipt against its files",
 		Long: `Check a receipt: its signature, and that every input and output is there and has the size and the SHA-256 that
 the receipt says, and that encrypted tables are encrypted under the key that it names. A changed byte anywhere is
 refused (exit code 3).
 
 A receipt carries the public key of its signer. Without --public-key, a valid signature shows only that nothing
-was changed since somebody signed: who that was, the receipt cannot prove by itself.`,
+was changed since somebody signed: who that was, the receipt cannot prove by itself.
+
+With --recompute it takes a fused table and the tables it was made of, makes the sum again, as its footer says, and
+compares ids, ciphertexts and footers. That needs no key. What was re-randomised, or a masked total of blocks, cannot be
+compared.`,
 		Example: `  cipherfold verify a.receipt.json --public-key hospital-a.pub
+  cipherfold verify --recompute sum.cf.parquet --in a.cf.parquet b.cf.parquet
   cipherfold verify a.receipt.json --public-key hospital-a.pub --base /data/from-a --skip-missing inputs`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -35,6 +47,12 @@ was changed since somebody signed: who that was, the receipt cannot prove by its
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if recompute {
+				return a.recompute(cmd, args[0], in, minGroup)
+			}
+			if len(in) > 0 || minGroup != 0 {
+				return &commandLineError{errors.New("--in and --min-group go with --recompute"), "Add --recompute, or leave them out."}
+			}
 			switch skip {
 			case "", "inputs", "outputs", "all":
 				o.SkipInputs, o.SkipOutputs = skip == "inputs" || skip == "all", skip == "outputs" || skip == "all"
@@ -68,7 +86,37 @@ was changed since somebody signed: who that was, the receipt cannot prove by its
 	f.StringVar(&publicKey, "public-key", "", "`FILE` public key (.pub) of whoever must have signed the receipt")
 	f.StringVar(&o.Base, "base", "", "`DIR` directory in which the job ran, from which relative names start (default: this one)")
 	f.StringVar(&skip, "skip-missing", "", "`WHAT` inputs, outputs or all: leave out what is not there, and say so, instead of refusing")
+	f.BoolVar(&recompute, "recompute", false, "make the fused table SUM again from its inputs, and compare")
+	f.StringArrayVar(&in, "in", nil, "`FILE...` with --recompute: the tables that SUM was made of")
+	f.Int64Var(&minGroup, "min-group", 0, "`N` with --recompute: as the fusion had it")
 	return cmd
+}
+
+// recompute makes a sum again, and compares.
+func (a *app) recompute(cmd *cobra.Command, sum string, in []string, minGroup int64) error {
+	if len(in) == 0 {
+		return &commandLineError{errors.New("--recompute without --in"), "Name the tables that the sum was made of."}
+	}
+	for _, other := range []string{"public-key", "base", "skip-missing"} {
+		if cmd.Flags().Changed(other) {
+			return &commandLineError{fmt.Errorf("--recompute and --%s exclude each other", other), "A receipt is checked on its own."}
+		}
+	}
+	dir, err := os.MkdirTemp("", "cipherfold-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r, err := inspect.Recompute(cmd.Context(), a.options(false), sum, in, minGroup, filepath.Join(dir, "again.cf.parquet"))
+	if err != nil {
+		return err
+	}
+	return a.print(r, func(w io.Writer) {
+		fmt.Fprintf(w, "%s: the sum of %s, made again: %s of it, and %s folded, are the same\n", sum, count(int64(len(r.Inputs)), "table"), count(r.Rows, "row"), count(r.Ciphertexts, "ciphertext"))
+		if r.Signer != "" {
+			fmt.Fprintf(w, "  signed by    %s\n", r.Signer)
+		}
+	})
 }
 
 // verification is the outcome of verify as JSON.

@@ -135,7 +135,7 @@ var notParameters = []string{"in", "out", "overwrite", "table-cache", "receipt",
 
 // secret reports whether a flag names a file with a key or a passphrase. A receipt has the fingerprint of the key instead.
 func secret(flag string) bool {
-	return flag == "key" || strings.HasSuffix(flag, "-key") || strings.HasPrefix(flag, "passphrase")
+	return flag == "key" || flag == "sign" || flag == "sign-passphrase-file" || strings.HasSuffix(flag, "-key") || strings.HasPrefix(flag, "passphrase")
 }
 
 func secretFiles(cmd *cobra.Command) (names []string) {

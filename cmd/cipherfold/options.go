@@ -11,6 +11,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/dataset"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/trust"
 )
 
 // sourceOptions say which table an owner has, and how it is prepared.
@@ -74,6 +75,29 @@ type keyOptions struct {
 func (o *keyOptions) AddFlags(f *pflag.FlagSet, usage string) {
 	f.StringVar(&o.file, "key", "", usage)
 	f.StringVar(&o.passphraseFile, "passphrase-file", "", "`FILE` its first line is the passphrase of secret.age")
+}
+
+// signOptions are who signs a table.
+type signOptions struct{ file, passphraseFile string }
+
+// AddFlags adds the flags that say who signs.
+func (o *signOptions) AddFlags(f *pflag.FlagSet, usage string) {
+	f.StringVar(&o.file, "sign", "", usage)
+	f.StringVar(&o.passphraseFile, "sign-passphrase-file", "", "`FILE` its first line is the passphrase of the key of --sign")
+}
+
+// reader returns how to read the key; nil when nobody is to sign.
+func (o *signOptions) reader(a *app) func(context.Context) (*trust.Signer, error) {
+	if o.file == "" {
+		return nil
+	}
+	var signer *trust.Signer
+	return func(ctx context.Context) (_ *trust.Signer, err error) {
+		if signer == nil {
+			signer, err = trust.ReadSigner(ctx, a.unwatched(false).Files(), o.file, a.passphrase(ctx, o.passphraseFile))
+		}
+		return signer, err
+	}
 }
 
 // read reads the key.

@@ -21,6 +21,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/privacy"
 	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/engine/stats"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 	"github.com/cipherfold/cipherfold/kernels/codec"
@@ -39,7 +40,8 @@ type Request struct {
 
 	Privacy privacy.Request // noise to add: NoiseRelease
 
-	MinOwners int64 // refuse a sum of fewer owners' tables; 0 refuses none
+	Trust     string // a trust file: a table that is not of exactly these owners is refused; "" takes any
+	MinOwners int64  // refuse a sum of fewer owners' tables; 0 refuses none
 }
 
 // Run writes the exact sums and counts of an encrypted table and the statistics made of them.
@@ -117,7 +119,18 @@ func (d *Request) table(ctx context.Context) (*enctable.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in, job.CheckOutput(ctx, d.FS, d.Out, in.Files)
+	if err := job.CheckOutput(ctx, d.FS, d.Out, in.Files); err != nil {
+		return nil, err
+	}
+	if d.Trust == "" {
+		_, err := trust.Collect([]trust.Input{in.Trusted()}) // what is signed is signed rightly
+		return in, err
+	}
+	policy, err := trust.ReadPolicy(ctx, d.FS, d.Trust)
+	if err != nil {
+		return nil, err
+	}
+	return in, policy.CheckSum(in.Trusted())
 }
 
 // check refuses a request that makes no sense for any table.

@@ -15,7 +15,11 @@ const (
 
 // Files are the files of a decryption that is a step of a job.
 func (d *Request) Files() job.StepFiles {
-	return job.StepFiles{In: []string{d.In}, Counted: 1, Out: d.Out, RowsPerFile: d.RowsPerFile, PartExtension: ".parquet"}
+	f := job.StepFiles{In: []string{d.In}, Counted: 1, Out: d.Out, RowsPerFile: d.RowsPerFile, PartExtension: ".parquet"}
+	if d.Trust != "" {
+		f.Lists = []string{d.Trust}
+	}
+	return f
 }
 
 // Execution is a decryption that is done as a step of a job.

@@ -23,6 +23,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/privacy"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
@@ -43,6 +44,10 @@ type Request struct {
 	Source       string          // name of the owner, for the table's footer
 	TableCache   string          // TableCacheAuto, TableCacheOn or TableCacheOff: tables of powers beside a public key file; "" is auto
 	Privacy      privacy.Request // noise to add: NoiseLocal or NoiseShare
+	Fingerprint  string          // that the key must have; "" takes any
+
+	// Sign reads the key of the owner, who signs the table; nil signs nothing.
+	Sign func(context.Context) (*trust.Signer, error)
 
 	expected int64 // records, for the progress; 0 until they are counted
 }
@@ -116,7 +121,8 @@ type encryption struct {
 	tables   *keys.Powers   // of powers
 	unlisted int64          // records dropped
 	samples  []string       // tokens
-	list     string         // digest of the universe, or of the groups of noise
+	seal     trust.Seal
+	list     string // digest of the universe, or of the groups of noise
 }
 
 // open checks everything that can be known without reading the source's rows.
@@ -125,9 +131,15 @@ func (e Request) open(ctx context.Context) (*encryption, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
+	if err := e.checkFingerprint(); err != nil {
+		return nil, err
+	}
 	keys.WarnOfTestKey(e.Options, e.Key.Public.Test())
 	x, err := e.openSource(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if x.seal, err = e.seal(ctx); err != nil {
 		return nil, err
 	}
 	if err := x.request.Key.UseKernel(x.request.Kernel); err != nil {
@@ -196,14 +208,14 @@ func (x *encryption) onceOnly() bool {
 // write encrypts what the feed delivers into a table of the given name, and advances the progress.
 func (x *encryption) write(ctx context.Context, name string, feed feed, progress *engine.Progress) (*job.Report, error) {
 	start := time.Now()
-	rowsPerFile := x.request.RowsPerFile
-	if name != x.request.Out { // a part that is going to be joined
-		rowsPerFile = 0
+	rowsPerFile, seal := x.request.RowsPerFile, x.seal
+	if name != x.request.Out { // a part that is going to be joined, and is signed then
+		rowsPerFile, seal = 0, trust.Seal{}
 	}
 	if x.noise != nil && x.noise.Request.Noise == privacy.NoiseShare {
 		x.table.Noise.List, x.table.Noise.ListDigest = x.list, ctfile.ListSorted
 	}
-	out, err := enctable.Create(ctx, x.request.Options, name, rowsPerFile, x.table, x.idFields)
+	out, err := enctable.Create(ctx, x.request.Options, name, rowsPerFile, x.table, x.idFields, seal)
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +262,27 @@ func (x *encryption) write(ctx context.Context, name string, feed feed, progress
 	stats.Stages = append(making, stats.Stages...)
 	report.Finish(start, stats)
 	return report, nil
+}
+
+// seal says who signs the table.
+func (e *Request) seal(ctx context.Context) (s trust.Seal, err error) {
+	if e.Sign != nil {
+		s.Signer, err = e.Sign(ctx)
+	}
+	return s, err
+}
+
+// checkFingerprint refuses another key than the one that is demanded.
+func (e *Request) checkFingerprint() error {
+	switch got := e.Key.Public.Fingerprint(); {
+	case e.Fingerprint == "" || e.Fingerprint == got:
+		return nil
+	case !trust.IsFingerprint(e.Fingerprint):
+		return job.Misuse("It is what keygen and inspect print: 64 hex digits.", "‹fingerprint› %s is no fingerprint of a key", e.Fingerprint)
+	default:
+		return column.Refuse(e.Key.File, "this is key %s, and ‹fingerprint› demands %s", got, e.Fingerprint).
+			WithHint("Somebody gave you another public key. Ask the key holder, over another channel, for the right one.")
+	}
 }
 
 // check refuses what is wrong before any file is opened, and fills in defaults.

@@ -81,7 +81,11 @@ func (x *Execution) Parts(ctx context.Context, found job.Findings, ranges []job.
 // Join makes the table of the files of all parts, in their order. It needs no key.
 func (x *Execution) Join(ctx context.Context, found job.Findings, files []string) (*job.Report, error) {
 	e := &x.request
-	records, err := enctable.Join(ctx, e.Options, files, e.Out, e.RowsPerFile)
+	seal, err := e.seal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := enctable.Join(ctx, e.Options, files, e.Out, e.RowsPerFile, seal)
 	report := &job.Report{Out: e.Out, Records: records}
 	found.(*SurveyResult).Complete(report)
 	return report, err

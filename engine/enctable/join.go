@@ -6,6 +6,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
@@ -13,7 +14,7 @@ import (
 // Join writes the rows of the parts of one encrypted table, in their order, into one file, or, with rowsPerFile > 0,
 // into a directory of part files of that many records each. It checks the digests of all parts. It returns the number
 // of records. Nothing is encrypted or folded again.
-func Join(ctx context.Context, o job.Options, parts []string, out string, rowsPerFile int64) (records int64, err error) {
+func Join(ctx context.Context, o job.Options, parts []string, out string, rowsPerFile int64, seal trust.Seal) (records int64, err error) {
 	o = o.WithDefaults()
 	if err := CheckOutput(out); err != nil {
 		return 0, err
@@ -34,7 +35,7 @@ func Join(ctx context.Context, o job.Options, parts []string, out string, rowsPe
 			all := *t
 			all.Rows = 0 // known at the end
 			ids := r.Schema().Fields()[:len(t.IDs)]
-			if w, err = Create(ctx, o, out, rowsPerFile, all, ids); err != nil {
+			if w, err = Create(ctx, o, out, rowsPerFile, all, ids, seal); err != nil {
 				return err
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -72,6 +73,15 @@ func Find(ctx context.Context, o job.Options, pattern string) ([]Set, error) {
 		}
 	}
 	return sets, nil
+}
+
+// Trusted is the set as package trust looks at it.
+func (s *Set) Trusted() trust.Input {
+	in := trust.Input{Name: s.Name, Table: s.Table}
+	for _, f := range s.parts {
+		in.Files = append(in.Files, f.Table)
+	}
+	return in
 }
 
 // FindOne finds the one encrypted table that a pattern means.

@@ -9,6 +9,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/dataset"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -26,9 +27,10 @@ type Writer interface {
 
 // Create begins an encrypted table: the file of that name, or, with rowsPerFile > 0, a directory of that name with
 // files of that many records each. In blocks they have as many whole blocks as fit, but at least one.
-func Create(ctx context.Context, o job.Options, name string, rowsPerFile int64, t ctfile.Table, ids []arrow.Field) (Writer, error) {
+// seal signs every file as it is completed.
+func Create(ctx context.Context, o job.Options, name string, rowsPerFile int64, t ctfile.Table, ids []arrow.Field, seal trust.Seal) (Writer, error) {
 	if rowsPerFile == 0 {
-		w, err := ctfile.Create(ctx, o.FS, name, t, ids, ctfile.Options{Overwrite: o.Overwrite})
+		w, err := ctfile.Create(ctx, o.FS, name, t, ids, ctfile.Options{Overwrite: o.Overwrite, Sign: seal.Footer})
 		if err != nil {
 			return nil, err
 		}
@@ -45,7 +47,7 @@ func Create(ctx context.Context, o job.Options, name string, rowsPerFile int64, 
 		if t.Total {
 			part.Rows = t.Rows
 		}
-		w, err := ctfile.Create(ctx, fs, file, part, ids, ctfile.Options{})
+		w, err := ctfile.Create(ctx, fs, file, part, ids, ctfile.Options{Sign: seal.Footer})
 		if err != nil {
 			return nil, err
 		}

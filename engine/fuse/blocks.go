@@ -21,7 +21,7 @@ func (f *fusion) aligned(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, m.table, f.inputs[0].IDs)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, m.table, f.inputs[0].IDs, f.seal)
 	if err != nil {
 		return engine.Stats{}, err
 	}

@@ -73,7 +73,7 @@ func (f *fusion) alignedRuns(ctx context.Context, runs []string) (engine.Stats, 
 		return engine.Stats{}, err
 	}
 	defer closeRuns(files)
-	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, m.table, f.inputs[0].IDs)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, m.table, f.inputs[0].IDs, f.seal)
 	if err != nil {
 		return engine.Stats{}, err
 	}

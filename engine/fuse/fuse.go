@@ -20,6 +20,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -38,6 +39,11 @@ type Request struct {
 	Unmatched   bool   // count the ids that are not in every input
 	MinGroup    int64  // drop groups of fewer records
 	Rerandomize string // "auto", "always" or "never"; "" is auto
+	Trust       string // a trust file: inputs of others are refused; "" takes any
+
+	// Sign reads the key of the aggregator, who signs the result; nil signs nothing.
+	Sign func(context.Context) (*trust.Signer, error)
+
 	// AllowRepeats lets a table be in the sum more than once. Then the sum has no guarantee of privacy.
 	AllowRepeats bool
 }
@@ -68,6 +74,11 @@ func (u Request) result(ctx context.Context, way func(*fusion) (engine.Stats, er
 	f, err := u.begin(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if u.Sign != nil {
+		if f.seal.Signer, err = u.Sign(ctx); err != nil {
+			return nil, err
+		}
 	}
 	f.warnOfQuiet()
 	enctable.WarnOfUnidentified(f.request.Options, &f.sum, f.request.Out)
@@ -155,8 +166,22 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 	if u.Unmatched && (inputs[0].Table.Layout == slots.Blocks || u.By != nil) {
 		return nil, job.Misuse("In blocks all inputs have the same ids; a group or a total has none.", "‹count_unmatched› is for records fused by id")
 	}
+	var all []trust.Input
 	for _, in := range inputs {
 		if err := sameKeyAndLayout(inputs[0], in); err != nil {
+			return nil, err
+		}
+		all = append(all, in.Set.Trusted())
+	}
+	if f.seal.Carried, err = trust.Collect(all); err != nil {
+		return nil, err
+	}
+	if u.Trust != "" {
+		policy, err := trust.ReadPolicy(ctx, u.FS, u.Trust)
+		if err != nil {
+			return nil, err
+		}
+		if err := policy.CheckInputs(all); err != nil {
 			return nil, err
 		}
 	}
@@ -254,6 +279,7 @@ type fusion struct {
 	request     Request
 	pk          *paillier.PublicKey
 	inputs      []enctable.Input
+	seal        trust.Seal           // of the result
 	sum         ctfile.Table         // of the result: TableID, and which tables are in it
 	refresh     bool                 // re-randomise the result
 	randomizers paillier.Randomizers // what is known of those of the inputs

@@ -116,7 +116,7 @@ func (g *groupFusion) create(ctx context.Context) (enctable.Writer, error) {
 	t := g.m.table
 	t.IDs, t.Rows, t.AddsUsed, t.JobID = g.fusion.request.By, 0, 0, g.fusion.jobID()
 	g.fusion.identify(&t)
-	return enctable.Create(ctx, g.fusion.request.Options, g.fusion.request.Out, g.fusion.request.RowsPerFile, t, g.fields)
+	return enctable.Create(ctx, g.fusion.request.Options, g.fusion.request.Out, g.fusion.request.RowsPerFile, t, g.fields, g.fusion.seal)
 }
 
 // over reports a group that has more additions than fit, and will not be dropped for being small.

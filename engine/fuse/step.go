@@ -20,6 +20,9 @@ const (
 // Files are the files of a fusion that is a step of a job.
 func (u *Request) Files() job.StepFiles {
 	f := job.StepFiles{In: u.In, Counted: len(u.In), Out: u.Out, RowsPerFile: u.RowsPerFile, PartExtension: ".run"}
+	if u.Trust != "" {
+		f.Lists = []string{u.Trust}
+	}
 	for _, w := range u.Weights {
 		f.Named = append(f.Named, job.NamedFile{File: w.File, What: "a weight"})
 	}

@@ -109,7 +109,7 @@ func (f *fusion) total(ctx context.Context) (engine.Stats, error) {
 	if err != nil {
 		return engine.Stats{}, err
 	}
-	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, *t, nil)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, *t, nil, f.seal)
 	if err != nil {
 		return engine.Stats{}, err
 	}
@@ -328,7 +328,7 @@ func (f *fusion) totalRuns(ctx context.Context, runs []string) (engine.Stats, er
 		return engine.Stats{}, err
 	}
 	defer closeRuns(files)
-	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, *t, nil)
+	out, err := enctable.Create(ctx, f.request.Options, f.request.Out, f.request.RowsPerFile, *t, nil, f.seal)
 	if err != nil {
 		return engine.Stats{}, err
 	}

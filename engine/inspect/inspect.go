@@ -11,6 +11,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/privacy"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/io/ctfile"
@@ -30,6 +31,7 @@ type Inspection struct {
 	Tables          *keys.PowersReport   `json:"tables,omitempty"` // of powers; of keys that have some
 	Table           *ctfile.Table        `json:"table,omitempty"`
 	Privacy         *job.PrivacyReport   `json:"privacy,omitempty"`   // of the noise in the table
+	Signer          string               `json:"signer,omitempty"`    // fingerprint of whoever signed the table
 	Originals       *job.OriginalsReport `json:"originals,omitempty"` // whose tables are in the table
 }
 
@@ -61,6 +63,13 @@ func File(ctx context.Context, o job.Options, name string, passphrase func() ([]
 		}
 		if pk, err = enctable.PublicKey(enctable.Input{File: name, Table: x.Table}); err != nil {
 			return nil, err
+		}
+		signed, err := trust.Signature(name, x.Table)
+		if err != nil {
+			return nil, err
+		}
+		if signed != nil {
+			x.Signer = signed.Signer()
 		}
 		x.Originals = enctable.DescribeOriginals(x.Table)
 		if x.Privacy, err = privacy.OfTable(name, x.Table); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -53,7 +54,7 @@ func (b *bench) encryptInParts(e encrypt.Request, rows int64) {
 			b.Fatal(err)
 		}
 	}
-	joined, err := enctable.Join(ctx, e.Options, names, e.Out, 0)
+	joined, err := enctable.Join(ctx, e.Options, names, e.Out, 0, trust.Seal{})
 	if err != nil || joined != records || joined != s.Records {
 		b.Fatalf("%d records joined of %d encrypted and %d surveyed, %v", joined, records, s.Records, err)
 	}

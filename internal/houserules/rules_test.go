@@ -40,8 +40,8 @@ func floor(name string, below ...string) room {
 
 // lowRooms are the rooms below encrypted tables, verbRooms all up to the verbs.
 var (
-	lowRooms  = []string{"job", "keys", "dataset/ids", "slots", "dataset", "stats", "privacy"}
-	verbRooms = []string{"job", "keys", "dataset/ids", "slots", "dataset", "stats", "privacy", "enctable", "encrypt", "fuse", "decrypt"}
+	lowRooms  = []string{"job", "keys", "trust", "dataset/ids", "slots", "dataset", "stats", "privacy"}
+	verbRooms = []string{"job", "keys", "trust", "dataset/ids", "slots", "dataset", "stats", "privacy", "enctable", "encrypt", "fuse", "decrypt"}
 )
 
 var rooms = []room{
@@ -70,6 +70,7 @@ var rooms = []room{
 	// The floors of the engine, lowest first.
 	floor("job"),
 	floor("keys", "job"),
+	{folder: "engine/trust", imports: []string{"engine/job", "engine/keys", "io/*", "internal/strictjson", "internal/printable"}},
 	floor("dataset/ids", "job"),
 	floor("slots", "job"),
 	floor("dataset", "job", "dataset/ids", "slots"),

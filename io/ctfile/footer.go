@@ -22,6 +22,9 @@ const (
 	KeyVersion = "cipherfold.version"
 	KeyTable   = "cipherfold.table"
 	KeyDigest  = "cipherfold.table.sha256"
+
+	KeySignature  = "cipherfold.signature"  // optional: Table.Signature
+	KeyStatements = "cipherfold.statements" // optional: Table.Statements
 )
 
 // footer returns the footer's keys and values for a table, which is valid.
@@ -70,6 +73,16 @@ func parseFooter(values func(key string) []string, before Footer) (f Footer, err
 	}
 	if f.Table, err = parseTable(found[1]); err != nil {
 		return f, err
+	}
+	f.Table.FooterDigest = found[2]
+	for key, text := range map[string]*string{KeySignature: &f.Table.Signature, KeyStatements: &f.Table.Statements} {
+		v := values(key)
+		if len(v) > 1 {
+			return f, refuse("the footer has the key %q %d times", key, len(v))
+		}
+		if len(v) == 1 {
+			*text = v[0]
+		}
 	}
 	return f, f.Table.Validate()
 }

@@ -63,6 +63,9 @@ func (t *Table) Contents() []Original {
 	return out
 }
 
+// IsSum reports whether t is known to be a sum: not a table as its owner encrypted it.
+func (t *Table) IsSum() bool { return t.TableID != "" && (len(t.Originals) > 0 || t.Unidentified > 0) }
+
 // WithoutID is how many tables are in t of which no id is known: those of versions that gave none.
 func (t *Table) WithoutID() int64 {
 	if t.TableID == "" {

@@ -69,6 +69,12 @@ type Table struct {
 	Repeats bool `json:"repeats,omitempty"`
 
 	RowGroups []RowGroup `json:"row_groups"` // of the file, set by the Writer
+
+	// Beside the table the footer may have these two texts, which package trust writes and checks, and which the Writer
+	// gets from Options.Sign. The Reader sets them, and FooterDigest.
+	Signature    string `json:"-"` // the signed statement on the file
+	Statements   string `json:"-"` // those on the tables in a sum
+	FooterDigest string `json:"-"` // SHA-256 of the table's JSON text in the footer, 64 hex digits
 }
 
 // RandomizersOwn is the one value of Table.Randomizers that says something.

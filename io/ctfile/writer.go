@@ -23,6 +23,10 @@ const RowGroupBytesDefault = 16 << 20
 type Options struct {
 	Overwrite     bool // allow replacing a file that exists
 	RowGroupBytes int  // of ciphertext in a row group, which is what is held in memory; 0 means RowGroupBytesDefault
+
+	// Sign returns what the footer has besides the table, given the digest of its text: Table.Signature and
+	// Table.Statements, "" for none. It is called once, by Commit; nil means none.
+	Sign func(t *Table, digest string) (signature, statements string, err error)
 }
 
 // Writer writes an encrypted table. It is a column.Writer: the file appears when Commit has succeeded, not before. It
@@ -34,6 +38,7 @@ type Writer struct {
 	table  *Table
 	out    *pages.Writer
 	check  *writeCheck
+	sign   func(t *Table, digest string) (signature, statements string, err error)
 }
 
 // Create begins an encrypted table. t says what is in it, except for RowGroups, which is ignored. idFields are the id
@@ -75,7 +80,7 @@ func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []ar
 	if err != nil {
 		return nil, file.Discard(err)
 	}
-	return &Writer{path: path, schema: table.schema(fields), table: table, file: file, out: out, check: check}, nil
+	return &Writer{path: path, schema: table.schema(fields), table: table, file: file, out: out, check: check, sign: opts.Sign}, nil
 }
 
 // refusedAt adds the name of the file to an InputError without one.
@@ -201,6 +206,17 @@ func (w *Writer) finish() error {
 	footer, err := t.footer()
 	if err != nil {
 		return w.file.Wrap(err)
+	}
+	if w.sign != nil {
+		signature, statements, err := w.sign(t, footer[KeyDigest])
+		if err != nil {
+			return w.file.Wrap(err)
+		}
+		for key, text := range map[string]string{KeySignature: signature, KeyStatements: statements} {
+			if text != "" {
+				footer[key] = text
+			}
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(footer)) { // in a fixed order, so that equal tables are equal files
 		w.out.SetMetadata(key, footer[key])

@@ -1,0 +1,253 @@
+package trust
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cipherfold/cipherfold/io/column"
+	"github.com/cipherfold/cipherfold/io/ctfile"
+)
+
+// CheckInputs refuses inputs of a fusion that are not of the parties of the policy: each is a table that a listed owner
+// signed, or a sum that a listed aggregator signed, of such tables. No owner is there with two tables.
+func (p *Policy) CheckInputs(inputs []Input) error {
+	tables := map[string]string{} // of each owner
+	for _, in := range inputs {
+		f, err := p.examine(in)
+		if err != nil {
+			return err
+		}
+		for owner, ids := range f.tables {
+			for _, id := range ids {
+				if had, ok := tables[owner]; ok && had != id {
+					f.add("%s is there with two tables, %s and %s", owner, had[:8], id[:8])
+				}
+				tables[owner] = id
+			}
+		}
+		if err := f.refusal(in.Name, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckSum refuses a table that is not what the policy demands: a sum, signed by a listed aggregator, of exactly one table
+// of each listed owner, whole, with the weight of the owner, signed by it and encrypted under the key of the table. Of
+// one owner its table will do. It names all that it finds wrong.
+func (p *Policy) CheckSum(in Input) error {
+	f, err := p.examine(in)
+	if err != nil {
+		return err
+	}
+	for _, o := range p.owners {
+		switch ids := f.tables[o.name]; {
+		case len(ids) == 0:
+			f.add("the table of %s is not in it", o.name)
+		case len(ids) > 1:
+			f.add("%s is in it with %d tables, not with one", o.name, len(ids))
+		}
+	}
+	for _, name := range f.incomplete {
+		f.add("the table of %s is not in it with all its files", name)
+	}
+	for _, x := range f.weights {
+		if o := find(p.owners, x.signer); o != nil && x.weight != o.weight {
+			f.add("the table of %s has the weight %d, not %d", o.name, x.weight, o.weight)
+		}
+	}
+	return f.refusal(in.Name, p)
+}
+
+// findings are what was found of an input.
+type findings struct {
+	wrong   []string
+	tables  map[string][]string // ids, by the names of owners
+	weights []weightOf
+
+	incomplete []string // owners of whose table only some files are there
+}
+
+type weightOf struct {
+	signer string
+	weight int64
+}
+
+func (f *findings) add(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(f.wrong, text) {
+		f.wrong = append(f.wrong, text)
+	}
+}
+
+// wrongListed is how many things that are wrong a message names.
+const wrongListed = 6
+
+// refusal is nil if nothing is wrong.
+func (f *findings) refusal(file string, p *Policy) error {
+	if len(f.wrong) == 0 {
+		return nil
+	}
+	list := f.wrong
+	if more := len(list) - wrongListed; more > 0 {
+		list = append(slices.Clone(list[:wrongListed]), fmt.Sprintf("and %d more", more))
+	}
+	return column.Refuse(file, "not what %s demands: %s", p.File, strings.Join(list, "; ")).
+		WithHint("Do not use this file. Ask the owners and the aggregator, over another channel, what happened.")
+}
+
+// examine checks signatures, and that whoever signed is listed. Its error is about a file whose signatures are wrong
+// whomever one trusts.
+func (p *Policy) examine(in Input) (*findings, error) {
+	f := &findings{tables: map[string][]string{}}
+	statements := map[string][]Signed{} // by the ids of tables
+	note := func(s Signed) {
+		list := statements[s.Statement.TableID]
+		if !slices.ContainsFunc(list, func(x Signed) bool { return compare(&x, &s) == 0 }) {
+			statements[s.Statement.TableID] = append(list, s)
+		}
+	}
+	first := in.Table
+	if p.Fingerprint != "" && first.Fingerprint != p.Fingerprint {
+		f.add("it is encrypted under key %s…, not %s…", first.Fingerprint[:16], p.Fingerprint[:16])
+	}
+	for _, t := range in.Files {
+		s, err := Signature(in.Name, t)
+		if err != nil {
+			return nil, err
+		}
+		carried, err := Carried(in.Name, t)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range carried {
+			note(x)
+		}
+		switch {
+		case s == nil && t.IsSum():
+			f.add("the sum is not signed by its aggregator")
+		case s == nil:
+			f.add("the table is not signed by its owner")
+		case s.Statement.Kind == kindTable:
+			note(*s)
+		case find(p.aggregators, s.Signer()) == nil:
+			f.add("the sum is signed by %s, who is no aggregator in it", p.who(s.Signer()))
+		}
+	}
+	if n := first.WithoutID(); n > 0 {
+		f.add("tables without an id are in it: %d", n)
+	}
+	if first.Repeats {
+		f.add("a table may be in it more than once")
+	}
+	used := map[string]bool{}
+	originals := first.Contents()
+	for i := range originals {
+		o := &originals[i]
+		if !used[o.ID] {
+			used[o.ID] = true
+			p.examineTable(f, first, o.ID, originals, statements[o.ID])
+		}
+	}
+	for id := range statements {
+		if !used[id] {
+			f.add("it has a statement on table %s, which is not in it", id[:min(8, len(id))])
+		}
+	}
+	p.examineSchema(f, first, statements)
+	return f, nil
+}
+
+// examineTable checks the statements on one table.
+func (p *Policy) examineTable(f *findings, t *ctfile.Table, id string, originals []ctfile.Original, statements []Signed) {
+	var entries []ctfile.Original
+	for _, o := range originals {
+		if o.ID == id {
+			entries = append(entries, o)
+		}
+	}
+	name := entries[0].Name()
+	if len(statements) == 0 {
+		f.add("table %s is not signed by an owner", name)
+		return
+	}
+	slices.SortFunc(statements, func(a, b Signed) int { return compare(&a, &b) })
+	signer := statements[0].Signer()
+	owner := find(p.owners, signer)
+	if owner == nil {
+		f.add("table %s is signed by %s, who is no owner in it", name, p.who(signer))
+		return
+	}
+	f.tables[owner.name] = append(f.tables[owner.name], id)
+	for i := range statements {
+		s := &statements[i].Statement
+		switch {
+		case statements[i].Signer() != signer:
+			f.add("files of table %s are signed by %s and by %s", name, owner.name, p.who(statements[i].Signer()))
+		case s.Fingerprint != t.Fingerprint:
+			f.add("%s signed its table under key %s…, not %s…", owner.name, s.Fingerprint[:min(16, len(s.Fingerprint))], t.Fingerprint[:16])
+		case s.Source != entries[0].Source:
+			f.add("the table of %s is called that of %s, signed was %s", owner.name, column.Quote(entries[0].Source), column.Quote(s.Source))
+		case s.Layout != t.Layout:
+			f.add("%s signed its table in the layout %s, not %s", owner.name, column.Quote(s.Layout), column.Quote(t.Layout))
+		}
+	}
+	if !complete(id, entries, statements) {
+		f.incomplete = append(f.incomplete, owner.name)
+	}
+	for _, e := range entries {
+		f.weights = append(f.weights, weightOf{signer, e.Weight})
+	}
+}
+
+// complete reports whether the statements are on all files of a table, and the entries are of all of its rows.
+func complete(id string, entries []ctfile.Original, statements []Signed) bool {
+	last := len(statements) - 1
+	if last > 0 || statements[0].Statement.Part > 0 {
+		for i := range statements {
+			if s := &statements[i].Statement; s.Part != i+1 || s.LastPart != (i == last) {
+				return false
+			}
+		}
+	}
+	var parts []string
+	for _, e := range entries {
+		if len(e.Parts) == 0 {
+			return true // all rows of the table
+		}
+		if len(e.Parts) > 1 {
+			return false
+		}
+		parts = append(parts, e.Parts[0])
+	}
+	for i := range statements {
+		if !slices.Contains(parts, fmt.Sprintf("%s:%d", id, i+1)) {
+			return false
+		}
+	}
+	return len(parts) == len(statements)
+}
+
+// examineSchema checks that the measures of a sum are those that its owners signed, as far as these are the same.
+func (p *Policy) examineSchema(f *findings, t *ctfile.Table, statements map[string][]Signed) {
+	schema := ""
+	for _, list := range statements {
+		for i := range list {
+			s := &list[i].Statement
+			if schema == "" {
+				schema = s.Schema
+			}
+			if s.Schema != schema {
+				return // owners of different measures: nobody signed what the sum has
+			}
+			for _, name := range t.IDs {
+				if !slices.Contains(s.IDs, name) {
+					f.add("it has the id column %s, which its owners did not sign", column.Quote(name))
+				}
+			}
+		}
+	}
+	if schema != "" && schemaOf(t) != schema {
+		f.add("its measures are not those that its owners signed")
+	}
+}
