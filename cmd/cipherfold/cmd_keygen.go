@@ -40,7 +40,8 @@ mhl is several times faster and needs a further, newer assumption; textbook is P
 slow to encrypt. See docs/threat-model.md.
 
 With --signer it makes a key that signs instead: DIR/signer.pub for those who check, and the secret part as
-DIR/signer.age or, with --plain, DIR/signer.key. Owners sign tables by it (encrypt --sign), aggregators sums (fuse --sign).
+DIR/signer.age or, with --plain, DIR/signer.key. Owners sign tables by it (encrypt --sign), aggregators sums (fuse
+--sign).
 
 With --token-key FILE it makes a key of tokens instead: 256 random bits, which owners share among themselves, and with
 nobody else, to replace ids by tokens (encrypt --tokenize).`,
