@@ -313,6 +313,13 @@ func TestInputsThatComeTwice(t *testing.T) {
 			}
 		}
 	}
+	// Cases and controls are two tables.
+	p.ok("summarize --quiet --in @/a.csv --out @/sums.csv --id id --measure x:max=100")
+	for _, spelling := range p.spellings("sums.csv") {
+		if r := p.run("assoc --cases @/sums.csv --test welch --measure x --out @/new.csv --controls " + spelling); r.code != exitUsage || !strings.Contains(r.err, "is given twice") {
+			t.Errorf("%s: exit code %d\n%s", spelling, r.code, r.err)
+		}
+	}
 	// A directory with a file and a link to it.
 	p.mkdir("parts")
 	p.write("parts/2025.csv", string(p.read("a.csv")))

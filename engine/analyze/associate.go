@@ -15,6 +15,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/dataset"
 	"github.com/cipherfold/cipherfold/engine/dataset/ids"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -56,6 +57,12 @@ func Associate(ctx context.Context, a Association) (*job.Report, error) {
 	}
 	if err := job.CheckOutput(ctx, a.Options.FS, a.Out, []string{a.Cases, a.Controls}); err != nil {
 		return nil, err
+	}
+	var once blob.Uses
+	for _, name := range []string{a.Cases, a.Controls} {
+		if err := job.Once(ctx, a.Options.FS, &once, name, "Cases and controls are two tables."); err != nil {
+			return nil, err
+		}
 	}
 	rows := job.NewRowCounter()
 	cases := dataset.Source{Opts: a.Options, Files: []string{a.Cases}, Rows: rows}
