@@ -11,6 +11,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+func init() {
+	registerCommand(140, (*app).assocCommand)
+}
+
 func (a *app) assocCommand() *cobra.Command {
 	var x analyze.Association
 	var overwrite bool

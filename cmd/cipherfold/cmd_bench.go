@@ -15,6 +15,10 @@ import (
 	"github.com/cipherfold/cipherfold/bench/spill"
 )
 
+func init() {
+	registerCommand(190, (*app).benchCommand)
+}
+
 func (a *app) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench kernels|pipeline|spill|timing|papers|biobank|render",

@@ -11,6 +11,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/privacy"
 )
 
+func init() {
+	registerCommand(50, (*app).budgetCommand)
+}
+
 func (a *app) budgetCommand() *cobra.Command {
 	var about, rho, epsilon, delta string
 	cmd := &cobra.Command{

@@ -15,6 +15,7 @@ import (
 )
 
 func init() {
+	registerCommand(40, (*app).decryptCommand)
 	registerStep("decrypt", func() stepOptions { return new(decryptOptions) })
 }
 

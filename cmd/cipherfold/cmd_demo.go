@@ -11,6 +11,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
+func init() {
+	registerCommand(160, (*app).demoCommand)
+}
+
 func (a *app) demoCommand() *cobra.Command {
 	var rows, bits int
 	var dir, variant string

@@ -10,6 +10,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/inspect"
 )
 
+func init() {
+	registerCommand(180, (*app).doctorCommand)
+}
+
 func (a *app) doctorCommand() *cobra.Command {
 	var quick bool
 	cmd := &cobra.Command{

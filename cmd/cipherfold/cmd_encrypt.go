@@ -20,6 +20,7 @@ import (
 )
 
 func init() {
+	registerCommand(20, (*app).encryptCommand)
 	registerStep("encrypt", func() stepOptions { return new(encryptOptions) })
 }
 

@@ -16,6 +16,7 @@ import (
 )
 
 func init() {
+	registerCommand(30, (*app).fuseCommand)
 	registerStep("fuse", func() stepOptions { return new(fuseOptions) })
 }
 

@@ -13,6 +13,10 @@ import (
 	"github.com/cipherfold/cipherfold/io/ctfile"
 )
 
+func init() {
+	registerCommand(100, (*app).inspectCommand)
+}
+
 func (a *app) inspectCommand() *cobra.Command {
 	var export, passphraseFile string
 	var overwrite bool

@@ -22,6 +22,10 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
+func init() {
+	registerCommand(10, (*app).keygenCommand)
+}
+
 func (a *app) keygenCommand() *cobra.Command {
 	var (
 		out, variant, passphraseFile, importFile string

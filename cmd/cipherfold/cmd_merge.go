@@ -11,6 +11,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+func init() {
+	registerCommand(90, (*app).mergeCommand)
+}
+
 func (a *app) mergeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "merge JOB.toml",

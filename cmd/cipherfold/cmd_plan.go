@@ -12,6 +12,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/batch"
 )
 
+func init() {
+	registerCommand(70, (*app).planCommand)
+}
+
 func (a *app) planCommand() *cobra.Command {
 	var shards int
 	cmd := &cobra.Command{

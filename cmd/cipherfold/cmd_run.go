@@ -10,6 +10,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+func init() {
+	registerCommand(60, (*app).runCommand)
+}
+
 func (a *app) runCommand() *cobra.Command {
 	var resume bool
 	cmd := &cobra.Command{

@@ -11,6 +11,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/inspect"
 )
 
+func init() {
+	registerCommand(170, (*app).selftestCommand)
+}
+
 func (a *app) selftestCommand() *cobra.Command {
 	var files []string
 	cmd := &cobra.Command{

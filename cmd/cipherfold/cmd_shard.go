@@ -13,6 +13,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+func init() {
+	registerCommand(80, (*app).shardCommand)
+}
+
 func (a *app) shardCommand() *cobra.Command {
 	var fromZero bool
 	cmd := &cobra.Command{

@@ -11,6 +11,11 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+func init() {
+	registerCommand(120, (*app).summarizeCommand)
+	registerCommand(130, (*app).combineCommand)
+}
+
 func (a *app) summarizeCommand() *cobra.Command {
 	var (
 		s         analyze.Summary

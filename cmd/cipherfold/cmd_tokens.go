@@ -11,6 +11,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
+func init() {
+	registerCommand(150, (*app).tokensCommand)
+}
+
 func (a *app) tokensCommand() *cobra.Command {
 	var l analyze.TokenList
 	var overwrite bool

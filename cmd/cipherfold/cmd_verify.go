@@ -18,6 +18,10 @@ import (
 	"github.com/cipherfold/cipherfold/engine/receipt"
 )
 
+func init() {
+	registerCommand(110, (*app).verifyCommand)
+}
+
 func (a *app) verifyCommand() *cobra.Command {
 	var publicKey, skip string
 	var recompute bool

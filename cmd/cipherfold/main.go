@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -45,6 +46,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		a.json = slices.Contains(strings.Split(options, "\x00"), "--json")
 	}
 	return a.report(ctx, err)
+}
+
+// commands are the commands by their places in the help.
+var commands = map[int]func(*app) *cobra.Command{}
+
+// registerCommand makes a command one of the program's. Commands are listed in the order of their places, which leave
+// room between them.
+func registerCommand(place int, command func(*app) *cobra.Command) {
+	if commands[place] != nil {
+		panic(fmt.Sprintf("two commands have place %d", place))
+	}
+	commands[place] = command
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -91,11 +104,8 @@ corrupted file, output in the way); 4 interrupted.`,
 		}
 		return a.begin()
 	}
-	for _, c := range []*cobra.Command{
-		a.keygenCommand(), a.encryptCommand(), a.fuseCommand(), a.decryptCommand(), a.budgetCommand(), a.runCommand(), a.planCommand(), a.shardCommand(), a.mergeCommand(), a.inspectCommand(), a.verifyCommand(),
-		a.summarizeCommand(), a.combineCommand(), a.assocCommand(), a.tokensCommand(),
-		a.demoCommand(), a.selftestCommand(), a.doctorCommand(), a.benchCommand(),
-	} {
+	for _, place := range slices.Sorted(maps.Keys(commands)) {
+		c := commands[place](a)
 		if c.Args == nil {
 			c.Args = noArguments
 		}
