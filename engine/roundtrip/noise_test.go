@@ -673,3 +673,36 @@ func TestNoiseRefusesWhatItWouldNotHide(t *testing.T) {
 	_, _, err = b.tryEncrypt(b.write("first.csv", "g,v\na,5\n"), encrypt.Request{Spec: dataset.Spec{IDs: []string{"g"}, Duplicates: slots.DuplicatesFirst, Measures: measures(t, "v:max=10")}, Privacy: p})
 	misused(t, err, "a row stands before another of its id")
 }
+
+// Counts with much noise are beyond 64 bits. They come out as they are, and the means say the same.
+func TestNoisyCountsBeyond64Bits(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	text := "id,v\n"
+	const records = 400
+	for i := range records {
+		text += fmt.Sprintf("%d,1\n", i)
+	}
+	in := b.encrypt(b.write("a.csv", text), encrypt.Request{Spec: dataset.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=1")}})
+	p := privacy.Request{Noise: privacy.NoiseRelease, Epsilon: "1/2000000000000000000", Records: 1, Budget: b.budget("", "1", "")}
+	if _, err := b.open(in, "out.csv", p); err != nil {
+		t.Fatal(err)
+	}
+	beyond := 0
+	for _, row := range b.rows(b.path("out.csv")) {
+		sum, count := rat(t, row["v_sum"]), rat(t, row["v_count"])
+		if count.Num().BitLen() > 63 {
+			beyond++
+		}
+		if count.Sign() <= 0 {
+			continue
+		}
+		want, _ := sum.Quo(sum, count).Float64()
+		if got, err := strconv.ParseFloat(row["v_mean"], 64); err != nil || got != want {
+			t.Errorf("%s / %s is %s, want %v", row["v_sum"], row["v_count"], row["v_mean"], want)
+		}
+	}
+	// One in ten is expected: exp(-2^63 / 4·10^18).
+	if beyond < records/40 || beyond > records/4 {
+		t.Errorf("%d of %d counts are beyond 64 bits", beyond, records)
+	}
+}

@@ -55,7 +55,7 @@ func ForTable(t *ctfile.Table) ([]Statistic, error) {
 		switch {
 		case len(m.Given) == 1 && len(m.Terms) == 1:
 			square := find([]string{m.Name, m.Name}, m.Given)
-			measures = append(measures, sumOf(t, q), countOf(m.Name, count), meanOf(m, q, count))
+			measures = append(measures, sumOf(t, q), countOf(t, m.Name, count), meanOf(m, q, count))
 			if square >= 0 {
 				measures = append(measures, varianceOf(m, q, square, count))
 			}
@@ -71,23 +71,27 @@ func ForTable(t *ctfile.Table) ([]Statistic, error) {
 	return append(measures, products...), err
 }
 
-// sumOf is the exact sum: INT64 where it cannot overflow, else DECIMAL(38, decimals).
+// sumOf is the exact sum.
 func sumOf(t *ctfile.Table, q int) Statistic {
+	return exact(t, t.Measures[q].Name+"_sum", q)
+}
+
+// countOf is the exact count. With noise it can be as far from any number of records as its bound says.
+func countOf(t *ctfile.Table, name string, count int) Statistic {
+	return exact(t, name+"_count", max(count, 0))
+}
+
+// exact is a sum as it is: INT64 where it cannot overflow, else DECIMAL(38, decimals).
+func exact(t *ctfile.Table, name string, q int) Statistic {
 	m := t.Measures[q]
 	bound, err := codec.ParseBound(m.Bound)
-	if err == nil && m.Decimals == 0 && bound.Times(codec.BoundOf(uint64(t.AddsUsed))).BitLen() < 64 {
-		return Statistic{m.Name + "_sum", arrow.PrimitiveTypes.Int64, func(b array.Builder, sum func(int) codec.Int) {
+	if err == nil && m.Decimals == 0 && bound.Times(codec.BoundOf(uint64(max(t.AddsUsed, 1)))).BitLen() < 64 {
+		return Statistic{name, arrow.PrimitiveTypes.Int64, func(b array.Builder, sum func(int) codec.Int) {
 			b.(*array.Int64Builder).Append(int64(sum(q).LowBits()))
 		}}
 	}
-	return Statistic{m.Name + "_sum", &arrow.Decimal128Type{Precision: codec.MaxDigits, Scale: int32(m.Decimals)}, func(b array.Builder, sum func(int) codec.Int) {
+	return Statistic{name, &arrow.Decimal128Type{Precision: codec.MaxDigits, Scale: int32(m.Decimals)}, func(b array.Builder, sum func(int) codec.Int) {
 		b.(*array.Decimal128Builder).Append(sum(q))
-	}}
-}
-
-func countOf(name string, count int) Statistic {
-	return Statistic{name + "_count", arrow.PrimitiveTypes.Int64, func(b array.Builder, sum func(int) codec.Int) {
-		b.(*array.Int64Builder).Append(int64(sum(count).LowBits()))
 	}}
 }
 
