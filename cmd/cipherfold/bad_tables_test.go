@@ -329,7 +329,7 @@ func TestBadFusions(t *testing.T) {
 			cause: `b.cf.parquet: measure "x": 9048576 additions of values up to "100" and the sign need more than the slot's 28 bits`, hint: "The file is damaged, or was not made by cipherfold.", at: "b.cf.parquet"},
 	}
 	for _, by := range []struct{ name, layout, flags string }{
-		{"records", "records", ""}, {"total of records", "records", "--by ''"}, {"weighted records", "records", "--weight @/a.cf.parquet=-2"},
+		{"records", "records", ""}, {"groups that are dropped", "records", "--min-group 3"}, {"total of records", "records", "--by ''"}, {"weighted records", "records", "--weight @/a.cf.parquet=-2"},
 		{"blocks", "blocks", ""}, {"total of blocks", "blocks", "--by ''"}, {"weighted blocks", "blocks", "--weight @/a.cf.parquet=-2"},
 	} {
 		ab := owners(by.layout)

@@ -20,7 +20,7 @@ type Merge[Out any] struct {
 
 	// Over reports whether a key's records and additions so far exceed its limit, and Refuse makes the error for that.
 	// Keep reports whether a key with all its records and additions is wanted. Nil means never, *OverError, and
-	// always.
+	// always. The products of a key that is not wanted are checked all the same.
 	Over   func(records, adds int64) bool
 	Refuse func(over *OverError) error
 	Keep   func(records, adds int64) bool
@@ -332,6 +332,10 @@ type mergeWorker[Out any] struct {
 	merged Merged
 	all    [][]byte // what the products of merged
 	counts []uint32 // and its factors are parts of
+
+	dropped  Merged // those of merged that are not wanted
+	finisher *Finisher
+	finished []byte
 }
 
 func newMergeWorker[Out any](m Merge[Out]) (*mergeWorker[Out], error) {
@@ -339,7 +343,7 @@ func newMergeWorker[Out any](m Merge[Out]) (*mergeWorker[Out], error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &mergeWorker[Out]{Merge: m, folder: newFolder(m.Shape), emit: emit}
+	w := &mergeWorker[Out]{Merge: m, folder: newFolder(m.Shape), emit: emit, finisher: NewFinisher(m.Shape)}
 	w.merged.products, w.merged.factors = make([][][]byte, m.Shape.Slots), make([][]uint32, m.Shape.Slots)
 	return w, nil
 }
@@ -355,9 +359,6 @@ func (w *mergeWorker[Out]) work(ctx context.Context, b *batch) (piece[Out], erro
 		w.folder.begin()
 		for slot := first; slot < last; slot++ {
 			for _, m := range b.members {
-				if b.info[m.key].drop {
-					continue
-				}
 				if sum, factors := m.block.rows.sum(int(m.row), slot); factors > 0 {
 					if err := w.folder.add((slot-first)*n+int(m.key), sum, factors); err != nil {
 						return out, err
@@ -380,11 +381,8 @@ func (w *mergeWorker[Out]) work(ctx context.Context, b *batch) (piece[Out], erro
 		out.tail = w.merged.loose(n - 1)
 		to--
 	}
-	w.merged.at = w.merged.at[:0]
-	for i := from; i < to; i++ {
-		if !b.info[i].drop {
-			w.merged.at = append(w.merged.at, i)
-		}
+	if err := w.split(from, to); err != nil {
+		return out, err
 	}
 	if len(w.merged.at) == 0 {
 		return out, nil
@@ -393,6 +391,37 @@ func (w *mergeWorker[Out]) work(ctx context.Context, b *batch) (piece[Out], erro
 	out.out, err = w.emit(ctx, &w.merged)
 	out.filled = err == nil
 	return out, err
+}
+
+// split finds which of the keys in a range are wanted, and checks those that are not: an invalid ciphertext is refused
+// wherever it is.
+func (w *mergeWorker[Out]) split(from, to int) error {
+	w.dropped.at, w.merged.at = w.dropped.at[:0], w.merged.at[:0]
+	for i := from; i < to; i++ {
+		if w.merged.info[i].drop {
+			w.dropped.at = append(w.dropped.at, i)
+		} else {
+			w.merged.at = append(w.merged.at, i)
+		}
+	}
+	at := w.dropped.at
+	w.dropped = w.merged
+	w.dropped.at = at
+	return w.check(&w.dropped)
+}
+
+// check refuses keys one of whose products is not valid.
+func (w *mergeWorker[Out]) check(m *Merged) error {
+	if m.Len() == 0 {
+		return nil
+	}
+	w.finished = resize(w.finished, m.Len()*w.Shape.size())
+	for slot := range w.Shape.Slots {
+		if err := w.finisher.Finish(w.finished, m, slot); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loose copies a key and its sums.
@@ -470,15 +499,15 @@ func (s *stitcher[Out]) join(more *loose) error {
 func (s *stitcher[Out]) close(ctx context.Context, info mergedKey) error {
 	l := s.open
 	s.open = nil
-	if info.drop {
-		return nil
-	}
 	var keys Keys
 	keys.Data = append(keys.Data, l.key...)
 	keys.End()
 	one := &Merged{keys: &keys, info: []mergedKey{info}, at: []int{0}}
 	for slot := range l.products {
 		one.products, one.factors = append(one.products, [][]byte{l.products[slot]}), append(one.factors, []uint32{l.factors[slot]})
+	}
+	if info.drop {
+		return s.check(one)
 	}
 	out, err := s.emit(ctx, one)
 	if err != nil {
