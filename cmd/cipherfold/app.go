@@ -19,6 +19,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/inspect"
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/blob/stores"
 )
 
@@ -35,6 +36,7 @@ const (
 type app struct {
 	out, err  io.Writer
 	json      bool
+	counts    bool // JSON has what its owner should keep, too
 	quiet     bool
 	logFormat string
 	threads   int
@@ -105,13 +107,31 @@ func (a *app) options(overwrite bool) job.Options {
 // print writes a result: v as JSON with --json, else what human writes.
 func (a *app) print(v any, human func(w io.Writer)) error {
 	if !a.json {
-		human(a.out)
+		human(printable.NewWriter(a.out))
 		return nil
 	}
-	e := json.NewEncoder(a.out)
+	if !a.counts {
+		v = public(v)
+	}
+	e := json.NewEncoder(printable.NewJSONWriter(a.out))
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// public is a result without what its owner should keep.
+func public(v any) any {
+	switch x := v.(type) {
+	case interface{ Public() any }:
+		return x.Public()
+	case []any:
+		out := make([]any, len(x))
+		for i := range x {
+			out[i] = public(x[i])
+		}
+		return out
+	}
+	return v
 }
 
 // report tells the user why a run failed and returns the exit code.
@@ -120,7 +140,7 @@ func (a *app) report(ctx context.Context, err error) int {
 	f.Message, f.Hint = a.say(f.Message), a.say(f.Hint)
 	code := exitCode(f.Kind)
 	if a.json && !a.answered {
-		e := json.NewEncoder(a.out)
+		e := json.NewEncoder(printable.NewJSONWriter(a.out))
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		_ = e.Encode(map[string]any{"error": struct {
@@ -132,9 +152,10 @@ func (a *app) report(ctx context.Context, err error) int {
 		a.log.Error(f.Message, "code", code, "kind", f.Kind, "hint", f.Hint)
 		return code
 	}
-	fmt.Fprintf(a.err, "cipherfold: %s\n", f.Message)
+	shown := printable.NewWriter(a.err)
+	fmt.Fprintf(shown, "cipherfold: %s\n", f.Message)
 	if f.Hint != "" {
-		fmt.Fprintf(a.err, "  hint: %s\n", f.Hint)
+		fmt.Fprintf(shown, "  hint: %s\n", f.Hint)
 	}
 	return code
 }
@@ -234,9 +255,9 @@ func (h *plainHandler) Handle(_ context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelWarn {
 		s.WriteString("warning: ")
 	}
-	s.WriteString(r.Message)
+	s.WriteString(printable.Escape(r.Message))
 	write := func(a slog.Attr) bool {
-		fmt.Fprintf(&s, " %s=%v", a.Key, a.Value)
+		s.WriteString(printable.Escape(fmt.Sprintf(" %s=%v", a.Key, a.Value)))
 		return true
 	}
 	for _, x := range h.attrs {

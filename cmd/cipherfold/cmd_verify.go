@@ -16,6 +16,8 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine/inspect"
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/printable"
+	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 func init() {
@@ -23,7 +25,7 @@ func init() {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	var publicKey, skip string
+	var publicKey, private, skip string
 	var recompute bool
 	var in []string
 	var minGroup int64
@@ -34,6 +36,12 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `Check a receipt: its signature, and that every input and output is there and has the size and the SHA-256 that
 the receipt says, and that encrypted tables are encrypted under the key that it names. A changed byte anywhere is
 refused (exit code 3).
+
+Of files that are not encrypted tables a receipt has commitments. They can be checked by those who have the receipt's
+private part: RECEIPT with .private.json for .json, or --private. Others learn nothing of such files but their names.
+
+Nothing is opened outside the directory --base, for a receipt may be forged; --anywhere opens files wherever they are.
+A server that a receipt names is never spoken to.
 
 A receipt carries the public key of its signer. Without --public-key, a valid signature shows only that nothing
 was changed since somebody signed: who that was, the receipt cannot prove by itself.
@@ -76,10 +84,22 @@ compared.`,
 			if err != nil {
 				return err
 			}
+			given := private != ""
+			if !given {
+				private = receipt.PrivateName(args[0])
+			}
+			switch text, err := receipt.ReadFile(ctx, fs, private, receipt.BytesMax); {
+			case err == nil:
+				if o.Private, err = receipt.ParsePrivate(private, text); err != nil {
+					return err
+				}
+			case given || !errors.Is(err, blob.ErrNotFound) && !errors.Is(err, blob.ErrPermission):
+				return err
+			}
 			report, err := receipt.Verify(ctx, fs, data, o)
 			if err != nil {
 				if report != nil && !a.json {
-					writeVerification(a.out, args[0], report)
+					writeVerification(printable.NewWriter(a.out), args[0], report)
 				}
 				return err
 			}
@@ -88,7 +108,9 @@ compared.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&publicKey, "public-key", "", "`FILE` public key (.pub) of whoever must have signed the receipt")
+	f.StringVar(&private, "private", "", "`FILE` the receipt's private part (default: beside it, if it is there)")
 	f.StringVar(&o.Base, "base", "", "`DIR` directory in which the job ran, from which relative names start (default: this one)")
+	f.BoolVar(&o.Anywhere, "anywhere", false, "open files outside of --base, too, wherever the receipt says they are")
 	f.StringVar(&skip, "skip-missing", "", "`WHAT` inputs, outputs or all: leave out what is not there, and say so, instead of refusing")
 	f.BoolVar(&recompute, "recompute", false, "make the fused table SUM again from its inputs, and compare")
 	f.StringArrayVar(&in, "in", nil, "`FILE...` with --recompute: the tables that SUM was made of")
@@ -137,7 +159,10 @@ type verification struct {
 	Machine  receipt.Machine `json:"machine"`
 	Checked  int             `json:"checked"`
 	Skipped  int             `json:"skipped"`
+	Closed   int             `json:"committed"` // files that nothing here opens the commitments to
 	Files    []verifiedFile  `json:"files"`
+
+	old bool // the receipt itself has all of it
 }
 
 type verifiedStep struct {
@@ -147,17 +172,35 @@ type verifiedStep struct {
 	Kernel      string                    `json:"kernel,omitempty"`
 	Records     int64                     `json:"records"`
 	Ciphertexts int64                     `json:"ciphertexts"`
-	Missing     map[string]int64          `json:"missing"`
-	Filled      map[string]int64          `json:"filled"`
-	Dropped     map[string]int64          `json:"dropped"`
+	Missing     map[string]int64          `json:"missing,omitempty"`
+	Filled      map[string]int64          `json:"filled,omitempty"`
+	Dropped     map[string]int64          `json:"dropped,omitempty"`
+}
+
+// Public is the outcome without what the private part says.
+func (v verification) Public() any {
+	if v.old {
+		return v
+	}
+	v.Steps, v.Files = slices.Clone(v.Steps), slices.Clone(v.Files)
+	for i := range v.Steps {
+		s := &v.Steps[i]
+		s.Missing, s.Filled, s.Dropped = nil, nil, nil
+	}
+	for i := range v.Files {
+		if f := &v.Files[i]; f.Fingerprint == "" {
+			f.Bytes, f.SHA256, f.Rows = 0, "", nil
+		}
+	}
+	return v
 }
 
 type verifiedFile struct {
 	File        string         `json:"file"`
 	Role        receipt.Role   `json:"role"`
 	Status      receipt.Status `json:"status"`
-	Bytes       int64          `json:"bytes"`
-	SHA256      string         `json:"sha256"`
+	Bytes       int64          `json:"bytes,omitempty"`
+	SHA256      string         `json:"sha256,omitempty"`
 	Rows        *int64         `json:"rows,omitempty"`
 	Fingerprint string         `json:"fingerprint,omitempty"` // of the key of an encrypted table
 }
@@ -167,6 +210,7 @@ func verificationOf(name string, r *receipt.Report) verification {
 		Receipt: name, Verified: true, Signer: r.Receipt.Signer.ID(), Trusted: r.Trusted, Job: r.Receipt.Job,
 		Started: r.Receipt.Started, Ended: r.Receipt.Ended, Program: r.Receipt.Program, Machine: r.Receipt.Machine, Files: []verifiedFile{},
 	}
+	v.old = r.Receipt.Old()
 	for _, s := range r.Receipt.Steps {
 		v.Steps = append(v.Steps, verifiedStep{s.Verb, s.Parameters, s.Key, s.Kernel, s.Records, s.Ciphertexts, s.Missing, s.Filled, s.Dropped})
 	}
@@ -175,9 +219,12 @@ func verificationOf(name string, r *receipt.Report) verification {
 		if c.File.Table != nil {
 			f.Fingerprint = c.File.Table.Fingerprint
 		}
-		if c.Status == receipt.Skipped {
+		switch c.Status {
+		case receipt.Skipped:
 			v.Skipped++
-		} else {
+		case receipt.Closed:
+			v.Closed++
+		default:
 			v.Checked++
 		}
 		v.Files = append(v.Files, f)
@@ -218,7 +265,11 @@ func writeVerification(w io.Writer, name string, r *receipt.Report) {
 	counts := map[receipt.Status]int{}
 	for _, c := range r.Files {
 		counts[c.Status]++
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s bytes\t", c.Status, c.Role, oneLine(c.File.Path), thousands(c.File.Bytes))
+		size := thousands(c.File.Bytes) + " bytes"
+		if c.Status == receipt.Closed {
+			size = ""
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t", c.Status, c.Role, oneLine(c.File.Path), size)
 		if c.File.Rows != nil {
 			fmt.Fprint(t, count(*c.File.Rows, "record"))
 		}
@@ -229,13 +280,22 @@ func writeVerification(w io.Writer, name string, r *receipt.Report) {
 	}
 	t.Flush()
 	fmt.Fprintln(w)
-	if counts[receipt.Same]+counts[receipt.Skipped] < len(r.Files) {
+	if counts[receipt.Same]+counts[receipt.Skipped]+counts[receipt.Closed] < len(r.Files) {
 		return // the error says the rest
 	}
+	switch same := counts[receipt.Same]; {
+	case same == len(r.Files):
+		fmt.Fprintf(w, "The signature is right, and %s as the receipt says.\n", areFiles(same))
+	case same == 0:
+		fmt.Fprintf(w, "The signature is right. No file was checked.\n")
+	default:
+		fmt.Fprintf(w, "The signature is right. %s as the receipt says.\n", areFiles(same))
+	}
 	if n := counts[receipt.Skipped]; n > 0 {
-		fmt.Fprintf(w, "The signature is right. %s as the receipt says; %s not checked: missing.\n", areFiles(counts[receipt.Same]), areFiles(n))
-	} else {
-		fmt.Fprintf(w, "The signature is right, and %s as the receipt says.\n", areFiles(len(r.Files)))
+		fmt.Fprintf(w, "%s not checked: missing.\n", areFiles(n))
+	}
+	if n := counts[receipt.Closed]; n > 0 {
+		fmt.Fprintf(w, "%s not checked: the receipt commits to them, and its private part, which opens that, is not here.\n", areFiles(n))
 	}
 }
 
@@ -247,10 +307,7 @@ func areFiles(n int) string {
 }
 
 // oneLine keeps a name from breaking lines or driving a terminal.
-func oneLine(s string) string {
-	q := fmt.Sprintf("%q", s)
-	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
-}
+func oneLine(s string) string { return printable.Escape(s) }
 
 // stepWords say what a step did.
 func stepWords(s receipt.Step) []string {

@@ -14,17 +14,20 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/printable"
 )
 
 // evidence is where a receipt goes and who signs it.
 type evidence struct {
-	file string
-	key  string
+	file    string
+	private string // where its private part goes; "": beside it
+	key     string
 }
 
 // receiptFlags adds the flags of verbs that write data.
 func (a *app) receiptFlags(f *pflag.FlagSet) {
 	f.StringVar(&a.evidence.file, "receipt", "", "`FILE` write a signed receipt there: what was read and written, with digests, and how (see verify)")
+	f.StringVar(&a.evidence.private, "receipt-private", "", "`FILE` write there what opens the receipt's commitments, for you alone (default: beside it, with .private.json)")
 	a.receiptKeyFlag(f)
 }
 
@@ -81,13 +84,25 @@ func (a *app) perform(cmd *cobra.Command, w work, overwrite bool, f func(ctx con
 }
 
 func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overwrite bool, f func(ctx context.Context, o job.Options) (*job.Report, error)) (*job.Report, error) {
+	for _, name := range slices.Concat(w.in, w.out) {
+		if err := printable.Check(name); err != nil {
+			return nil, &commandLineError{fmt.Errorf("--receipt: %s cannot be named in a receipt: %w", name, err), "Give the file another name."}
+		}
+	}
+	private := a.evidence.private
+	if private == "" {
+		if strings.Contains(a.evidence.file, "://") {
+			return nil, &commandLineError{fmt.Errorf("--receipt %s: its private part must not be where others read", a.evidence.file), "Give --receipt-private FILE, a file on this machine."}
+		}
+		private = receipt.PrivateName(a.evidence.file)
+	}
 	signer, err := a.signer(ctx)
 	if err != nil {
 		return nil, err
 	}
 	o := a.options(overwrite)
 	// Begun before the job, so that what stands in its way is said before hours of work.
-	out, err := receipt.Create(ctx, o.FS, a.evidence.file, overwrite)
+	out, err := receipt.Create(ctx, o.FS, a.evidence.file, private, overwrite)
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +140,13 @@ func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overw
 	if err := out.Commit(ctx, &r, signer); err != nil {
 		return nil, late(err)
 	}
-	a.log.Info("receipt written", "file", a.evidence.file, "signed_by", signer.Public().ID())
+	a.log.Info("receipt written", "file", a.evidence.file, "signed_by", signer.Public().ID(), "private_part", private)
 	return report, nil
 }
 
 // notParameters are flags that do not say what is computed: files, which a receipt has with their digests, and how the job
 // works and is watched.
-var notParameters = []string{"in", "out", "overwrite", "table-cache", "receipt", "metrics-addr", "metrics-file", "lineage", "profile", "help"}
+var notParameters = []string{"in", "out", "overwrite", "table-cache", "receipt", "receipt-private", "metrics-addr", "metrics-file", "lineage", "profile", "help"}
 
 // secret reports whether a flag names a file with a key or a passphrase. A receipt has the fingerprint of the key instead.
 func secret(flag string) bool {

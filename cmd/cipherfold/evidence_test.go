@@ -60,7 +60,7 @@ func TestReceipts(t *testing.T) {
 		{"f", "fuse", []string{"a.cf.parquet", "b.cf.parquet"}, []string{"f.cf.parquet"}, map[string]string{"by": "", "rerandomize": "auto", "weight": "b.cf.parquet=2"}},
 		{"r", "decrypt", []string{"f.cf.parquet"}, []string{"r.csv"}, map[string]string{}},
 	} {
-		v := okJSON[verification](p, "verify @/"+c.name+".json --public-key @/receipt.key.pub")
+		v := okJSON[verification](p, "verify --base @/ @/"+c.name+".json --public-key @/receipt.key.pub")
 		if !v.Verified || !v.Trusted || len(v.Steps) != 1 || v.Checked != len(c.inputs)+len(c.outputs) || v.Skipped != 0 || v.Started.After(v.Ended) || v.Program.Go == "" || v.Machine.Cores < 1 {
 			t.Errorf("%s: %+v", c.name, v)
 		}
@@ -102,15 +102,15 @@ func TestReceipts(t *testing.T) {
 			}
 		}
 	}
-	a := okJSON[verification](p, "verify @/a.json")
+	a := okJSON[verification](p, "verify --base @/ @/a.json")
 	if a.Trusted || a.Steps[0].Missing["x"] != 1 || len(a.Steps[0].Dropped) != 0 {
 		t.Errorf("%+v", a)
 	}
-	b := okJSON[verification](p, "verify @/b.json")
+	b := okJSON[verification](p, "verify --base @/ @/b.json")
 	if b.Steps[0].Dropped["unlisted"] != 1 || b.Steps[0].Missing["x"] != 1 || b.Steps[0].Missing["y"] != 1 {
 		t.Errorf("%+v", b.Steps[0])
 	}
-	text := p.ok("verify @/f.json")
+	text := p.ok("verify --base @/ @/f.json")
 	for _, part := range []string{
 		"only the receipt itself vouches for", "fuse       1 record", "weight b.cf.parquet=2", "TEST KEY", "ok  input   a.cf.parquet", "encrypted under", "The signature is right, and 3 files are as the receipt says.\n",
 	} {
@@ -130,7 +130,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"a", "a.json"}, {"a", "a.csv"}, {"a", "ids.csv"}, {"a", "a.cf.parquet"}, {"f", "f.json"}, {"f", "b.cf.parquet"}, {"f", "f.cf.parquet"},
 		{"r", "r.json"}, {"r", "f.cf.parquet"}, {"r", "r.csv"},
 	} {
-		line := "verify @/" + c.receipt + ".json"
+		line := "verify --base @/ @/" + c.receipt + ".json"
 		good := p.read(c.file)
 		for i := 0; i < len(good); i += max(1, len(good)/15) {
 			bad := slices.Clone(good)
@@ -162,19 +162,19 @@ func TestVerifyMissingFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := p.run("verify @/a.json"); r.code != exitRefused || !strings.Contains(r.err, ".csv: this input of the job is missing\n") || !strings.Contains(r.err, "--skip-missing inputs") {
+	if r := p.run("verify --base @/ @/a.json"); r.code != exitRefused || !strings.Contains(r.err, ".csv: this input of the job is missing\n") || !strings.Contains(r.err, "--skip-missing inputs") {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
-	if r := p.run("verify @/a.json --skip-missing outputs"); r.code != exitRefused {
+	if r := p.run("verify --base @/ @/a.json --skip-missing outputs"); r.code != exitRefused {
 		t.Errorf("exit code %d", r.code)
 	}
 	for _, skip := range []string{"inputs", "all"} {
-		if out := p.ok("verify @/a.json --skip-missing " + skip); !strings.Contains(out, "The signature is right. 1 file is as the receipt says; 2 files are not checked: missing.") ||
+		if out := p.ok("verify --base @/ @/a.json --skip-missing " + skip); !strings.Contains(out, "The signature is right. 1 file is as the receipt says.\n2 files are not checked: missing.\n") ||
 			!strings.Contains(out, "not checked  input") {
 			t.Error(out)
 		}
 	}
-	v := okJSON[verification](p, "verify @/a.json --skip-missing inputs")
+	v := okJSON[verification](p, "verify --base @/ @/a.json --skip-missing inputs")
 	if v.Checked != 1 || v.Skipped != 2 || v.Files[0].Status != receipt.Skipped {
 		t.Errorf("%+v", v)
 	}
@@ -183,7 +183,7 @@ func TestVerifyMissingFiles(t *testing.T) {
 	if err := os.Rename(p.path("a.cf.parquet"), p.path("sent/a.cf.parquet")); err != nil {
 		t.Fatal(err)
 	}
-	if r := p.run("verify @/a.json --skip-missing inputs"); r.code != exitRefused || !strings.Contains(r.err, "a.cf.parquet: this output of the job is missing") {
+	if r := p.run("verify --base @/ @/a.json --skip-missing inputs"); r.code != exitRefused || !strings.Contains(r.err, "a.cf.parquet: this output of the job is missing") {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
 }
@@ -195,19 +195,19 @@ func TestBadVerifications(t *testing.T) {
 	receipts(p)
 	p.ok("fuse --in @/a.cf.parquet --out @/other.cf.parquet --receipt-key @/other.key --receipt @/other.json")
 	for line, want := range map[string]string{
-		"verify":                                       "2 verify takes one receipt, not 0",
-		"verify @/a.json @/b.json":                     "2 verify takes one receipt, not 2",
-		"verify @/a.json --skip-missing some":          "2 --skip-missing some is neither inputs nor outputs nor all",
-		"verify @/none.json":                           "3 none.json: no such file",
-		"verify @/a.csv":                               "3 a.csv: not a receipt as it was written",
-		"verify @/public.json":                         "3 public.json: not a receipt as it was written",
-		"verify @/a.cf.parquet":                        "3 a.cf.parquet: not a receipt as it was written",
-		"verify @/a.json --public-key @/other.key.pub": "3 a.json: signed by the key ",
-		"verify @/a.json --public-key @/receipt.key":   "3 receipt.key: this is a signing key, which nobody else may have",
-		"verify @/a.json --public-key @/public.json":   "3 public.json: not a key file",
-		"verify @/a.json --public-key @/none.pub":      "3 none.pub: no such file",
-		fuseAB + "--receipt @/f.cf.parquet":            "2 --out f.cf.parquet and --receipt f.cf.parquet are the same file",
-		fuseAB + "--receipt @/a.cf.parquet":            "2 --in a.cf.parquet and --receipt a.cf.parquet are the same file",
+		"verify":                             "2 verify takes one receipt, not 0",
+		"verify --base @/ @/a.json @/b.json": "2 verify takes one receipt, not 2",
+		"verify --base @/ @/a.json --skip-missing some":                                              "2 --skip-missing some is neither inputs nor outputs nor all",
+		"verify --base @/ @/none.json":                                                               "3 none.json: no such file",
+		"verify --base @/ @/a.csv":                                                                   "3 a.csv: not a receipt as it was written",
+		"verify --base @/ @/public.json":                                                             "3 public.json: not a receipt as it was written",
+		"verify --base @/ @/a.cf.parquet":                                                            "3 a.cf.parquet: not a receipt as it was written",
+		"verify --base @/ @/a.json --public-key @/other.key.pub":                                     "3 a.json: signed by the key ",
+		"verify --base @/ @/a.json --public-key @/receipt.key":                                       "3 receipt.key: this is a signing key, which nobody else may have",
+		"verify --base @/ @/a.json --public-key @/public.json":                                       "3 public.json: not a key file",
+		"verify --base @/ @/a.json --public-key @/none.pub":                                          "3 none.pub: no such file",
+		fuseAB + "--receipt @/f.cf.parquet":                                                          "2 --out f.cf.parquet and --receipt f.cf.parquet are the same file",
+		fuseAB + "--receipt @/a.cf.parquet":                                                          "2 --in a.cf.parquet and --receipt a.cf.parquet are the same file",
 		fuseAB + "--receipt @/none/f.json --overwrite" + strings.TrimSuffix(signed, " --receipt @/"): "3 none/f.json: cannot create: there is no directory none",
 		fuseAB + "--overwrite --receipt @/g.json --receipt-key @/a.csv":                              "3 a.csv: not a key file",
 		fuseAB + "--overwrite --receipt @/g.json --receipt-key @/receipt.key.pub":                    "3 receipt.key.pub: not a signing key but PEM of type \"PUBLIC KEY\"",
@@ -235,7 +235,7 @@ func TestReceiptKeyOfTheUser(t *testing.T) {
 	}
 	public := filepath.Join("@/config", "cipherfold", "receipt.key.pub")
 	for _, name := range []string{"1", "2"} {
-		if v := okJSON[verification](p, "verify @/"+name+".json --public-key "+public); !v.Trusted {
+		if v := okJSON[verification](p, "verify --base @/ @/"+name+".json --public-key "+public); !v.Trusted {
 			t.Error("not trusted")
 		}
 	}
@@ -257,9 +257,15 @@ func TestVerifyOddNames(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.lines("a\tb\x1b.csv", "id,x", "a,1")
-	p.ok("encrypt --key @/public.json --in '@/a\tb\x1b.csv' --out @/o.cf.parquet --id id --measure x:max=9" + signed + "o.json")
-	out := p.ok("verify @/o.json")
-	if !strings.Contains(out, `a\tb\x1b.csv`) || regexp.MustCompile("[\x00-\x09\x0b-\x1f]").MatchString(out) {
-		t.Errorf("%q", out)
+	p.lines("a\u202eb.csv", "id,x", "a,1")
+	for _, name := range []string{"a\tb\x1b.csv", "a\u202eb.csv"} {
+		encrypt := "encrypt --key @/public.json --in '@/" + name + "' --out @/o.cf.parquet --id id --measure x:max=9"
+		r := p.run(encrypt + signed + "o.json")
+		if r.code != exitUsage || !strings.Contains(r.err, "cannot be named in a receipt: it has a ") || regexp.MustCompile("[\x00-\x09\x0b-\x1f\u202e]").MatchString(r.err) {
+			t.Errorf("exit code %d, %q", r.code, r.err)
+		}
+		if _, err := os.Stat(p.path("o.cf.parquet")); err == nil {
+			t.Error("there is an output")
+		}
 	}
 }

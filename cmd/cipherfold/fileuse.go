@@ -22,7 +22,7 @@ var (
 	countedFlags = []string{"in", "cases", "controls"}
 
 	// writeFlags are written, by this verb and nobody else.
-	writeFlags = []string{"out", "receipt", "metrics-file", "lineage", "export"}
+	writeFlags = []string{"out", "receipt", "receipt-private", "metrics-file", "lineage", "export"}
 
 	// otherFlags name what is no file that a verb reads or writes by that name, or an input once more; or they are told elsewhere. So is
 	// --out of a directory that keeps other files.
@@ -102,6 +102,9 @@ func (a *app) checkFiles(ctx context.Context, flags *pflag.FlagSet, more ...job.
 			files = append(files, job.FileUse{Option: fieldOf("receipt-key"), Name: key, Access: job.Reads},
 				job.FileUse{Option: fieldOf("receipt-key"), Name: key + receipt.PublicSuffix, Access: job.Writes})
 		}
+	}
+	if e := a.evidence; e.file != "" && e.private == "" && !strings.Contains(e.file, "://") {
+		files = append(files, job.FileUse{Option: fieldOf("receipt-private"), Name: receipt.PrivateName(e.file), Access: job.Writes})
 	}
 	return job.CheckFiles(ctx, a.unwatched(false).Files(), files)
 }

@@ -248,7 +248,7 @@ func (p *place) ok(line string) string {
 func okJSON[T any](p *place, line string) T {
 	p.t.Helper()
 	var v T
-	out := p.ok(line + " --json")
+	out := p.ok(line + " --json --json-private")
 	d := json.NewDecoder(strings.NewReader(out))
 	if err := d.Decode(&v); err != nil || d.More() {
 		p.t.Fatalf("cipherfold %s --json printed no single JSON value (%v):\n%s", line, err, out)

@@ -90,6 +90,7 @@ corrupted file, output in the way); 4 interrupted.`,
 	root.SetUsageTemplate(usageTemplate)
 	f := root.PersistentFlags()
 	f.BoolVar(&a.json, "json", false, "print results and errors as JSON on standard output")
+	f.BoolVar(&a.counts, "json-private", false, "with --json: also counts of missing and dropped values, and digests of tables in the clear, which others should not get")
 	f.BoolVar(&a.quiet, "quiet", false, "no progress and no notes on standard error")
 	f.StringVar(&a.logFormat, "log-format", "text", "`FORM` notes on standard error as text or json")
 	f.IntVar(&a.threads, "threads", 0, "`N` workers (default: all cores)")

@@ -286,11 +286,19 @@ func (a *app) datasetsOf(ctx context.Context, reports []*job.Report) (in, out []
 	made := map[string]bool{}
 	for _, r := range reports {
 		for _, f := range r.Inputs {
-			if !made[f.File] {
+			switch {
+			case made[f.File]:
+			case r.ReadsClear():
+				in = append(in, observe.Dataset{Path: f.File})
+			default:
 				in = append(in, observe.Dataset{Path: f.File, Rows: &f.Rows})
 			}
 		}
-		out = append(out, observe.Dataset{Path: r.Out, Rows: &r.Records})
+		d := observe.Dataset{Path: r.Out, Rows: &r.Records}
+		if r.Key.Fingerprint == "" {
+			d.Rows = nil
+		}
+		out = append(out, d)
 		made[r.Out] = true
 	}
 	in = observe.ByDirectory(in)
@@ -302,15 +310,18 @@ func (a *app) datasetsOf(ctx context.Context, reports []*job.Report) (in, out []
 	return in, out
 }
 
-// describeDataset adds a file's size and columns.
+// describeDataset adds a file's columns, and the size of an encrypted table.
 func (a *app) describeDataset(ctx context.Context, d *observe.Dataset) {
 	if d.Files > 0 {
 		return
 	}
-	if f, err := a.unwatched(false).Files().Open(ctx, d.Path); err == nil {
-		size := f.Size()
-		d.Bytes = &size
-		f.Close()
+	files := a.unwatched(false).Files()
+	if receipt.IsTable(ctx, files, d.Path) {
+		if f, err := files.Open(ctx, d.Path); err == nil {
+			size := f.Size()
+			d.Bytes = &size
+			f.Close()
+		}
 	}
 	columns, err := dataset.Columns(ctx, a.unwatched(false), d.Path)
 	if err != nil { // a table that one can only list, such as one whose columns depend on options

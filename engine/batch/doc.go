@@ -3,11 +3,15 @@
 //
 // # A job directory
 //
-//	job.json     what the job is: its steps, and every input with its size and digest. Written once.
+//	job.json     what the job is: its steps, and, sealed, every input with its size and digest. Written once.
 //	journal      what has been done, a line for each: appended, checksummed and forced to disk before anything relies on it
 //	journal.*    the same, of shards, each attempt in a file of its own
 //	parts/       results of finished parts of steps under way
-//	receipt.json the signed receipt, when all is done
+//	receipt.json the signed receipt, when all is done; receipt.private.json is its private part
+//	private.key  the key of what is sealed in the other files: digests, sizes, reports (receipt.Vault)
+//
+// All of it is for the owner alone (modes 0700 and 0600). But only private.key and receipt.private.json tell anything of
+// tables in the clear that values could be guessed from.
 //
 // A step is divided into parts: ranges of rows, so large that a part takes seconds. A part is written to a file that gets its
 // name when it is complete and on disk, and then goes into the journal with its digest. When all parts are there they are

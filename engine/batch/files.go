@@ -113,6 +113,7 @@ func (f *files) see(name string, now identity) error {
 // Create begins a file.
 func (f *files) Create(ctx context.Context, name string, opts blob.CreateOptions) (blob.Upload, error) {
 	if f.inside(name) {
+		opts.Private = true
 		opts.Overwrite = true // the part of an attempt that ended before noting it
 		u, err := f.Disk.Create(ctx, name, opts)
 		if err != nil {

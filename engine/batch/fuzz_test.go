@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -35,10 +36,20 @@ func somePlan() *PlanFile {
 	}
 }
 
+// vaultOf is the vault of the job in the directory d, which it makes.
+func vaultOf(t testing.TB, disk *blobtest.Mem) *receipt.Vault {
+	disk.Put(path.Join("d", vaultName), []byte(strings.Repeat("5a", 32)+"\n"))
+	v, err := receipt.ReadVault(ctx, disk, path.Join("d", vaultName))
+	if err != nil || v == nil {
+		t.Fatal(v, err)
+	}
+	return v
+}
+
 // planned is a disk with a plan in the directory d.
 func planned(t testing.TB) (*blobtest.Mem, *PlanFile) {
 	disk, p := &blobtest.Mem{}, somePlan()
-	if err := p.write(ctx, disk, path.Join("d", planName)); err != nil {
+	if err := p.write(ctx, disk, path.Join("d", planName), vaultOf(t, disk)); err != nil {
 		t.Fatal(err)
 	}
 	return disk, p
@@ -107,7 +118,7 @@ func FuzzJournal(f *testing.F) {
 					t.Errorf("%d files are left open", n)
 				}
 			}()
-			entries, valid, err := readJournal(ctx, disk, name)
+			entries, valid, err := readJournal(ctx, disk, name, vaultOf(t, disk))
 			if err != nil {
 				enginetest.Refusal(t, err, name)
 				return
@@ -120,7 +131,7 @@ func FuzzJournal(f *testing.F) {
 				anew = append(anew, line(t, e)...)
 			}
 			disk.Put("anew", anew)
-			again, all, err := readJournal(ctx, disk, "anew")
+			again, all, err := readJournal(ctx, disk, "anew", vaultOf(t, disk))
 			if err != nil || all != int64(len(anew)) || len(again) != len(entries) {
 				t.Fatalf("written anew: %d entries in %d of %d bytes, %v", len(again), all, len(anew), err)
 			}
@@ -155,16 +166,17 @@ func FuzzPlan(f *testing.F) {
 		enginetest.Bounded(t, 16<<20+1000*len(data), func() {
 			disk := &blobtest.Mem{}
 			disk.Put("p", data)
-			p, err := readPlan(ctx, disk, "p")
+			vault := vaultOf(t, disk)
+			p, err := readPlan(ctx, disk, "p", vault)
 			if err != nil {
 				enginetest.Refusal(t, err, "p")
 				return
 			}
 			digest := p.digest
-			if err := p.write(ctx, disk, "q"); err != nil {
+			if err := p.write(ctx, disk, "q", vault); err != nil {
 				t.Fatal(err)
 			}
-			again, err := readPlan(ctx, disk, "q")
+			again, err := readPlan(ctx, disk, "q", vault)
 			if err != nil || again.digest != p.digest {
 				t.Fatalf("written anew: %v", err)
 			}
@@ -172,8 +184,14 @@ func FuzzPlan(f *testing.F) {
 				t.Fatal(err)
 			}
 			a, _ := disk.Get("q")
-			if err := again.write(ctx, disk, "r"); err != nil {
+			if err := again.write(ctx, disk, "r", vault); err != nil {
 				t.Fatal(err)
+			}
+			if p.sealed() { // with another nonce each time
+				if !reflect.DeepEqual(again.Inputs, p.Inputs) {
+					t.Fatalf("%+v, written anew %+v", p.Inputs, again.Inputs)
+				}
+				return
 			}
 			if b, _ := disk.Get("r"); !bytes.Equal(a, b) {
 				t.Fatalf("%s, written anew %s", a, b)
@@ -212,7 +230,7 @@ func FuzzPartition(f *testing.F) {
 func partitionOf(t *testing.T, v *verb, data []byte) {
 	disk := &blobtest.Mem{}
 	disk.Put("p", data)
-	p, err := readPartition(ctx, disk, v, "p")
+	p, err := readPartition(ctx, disk, v, "p", nil)
 	if err != nil {
 		enginetest.Refusal(t, err, "p")
 		return
@@ -236,7 +254,7 @@ func partitionOf(t *testing.T, v *verb, data []byte) {
 		t.Fatal(err)
 	}
 	disk.Put("q", text)
-	again, err := readPartition(ctx, disk, v, "q")
+	again, err := readPartition(ctx, disk, v, "q", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +304,7 @@ func TestPartitionsHaveBounds(t *testing.T) {
 					}
 					disk := &blobtest.Mem{}
 					disk.Put("p", text)
-					if _, err := readPartition(ctx, disk, p.verb, "p"); err != nil || p.PartRows%align != 0 {
+					if _, err := readPartition(ctx, disk, p.verb, "p", nil); err != nil || p.PartRows%align != 0 {
 						t.Errorf("%d rows, parts of %d, %d together, %d shards: %s, %v", rows, partRows, align, shards, text, err)
 					}
 				}

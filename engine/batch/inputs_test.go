@@ -249,7 +249,7 @@ func TestSideFiles(t *testing.T) {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	data, _ := disk.Get("dir/receipt.json")
-	report, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json"})
+	report, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json", Private: privateOf(t, disk)})
 	if err != nil {
 		t.Fatal(err)
 	}

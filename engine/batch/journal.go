@@ -29,6 +29,44 @@ type entry struct {
 	// Of done, the outputs; of part and done, what was done for it.
 	Outputs []receipt.File `json:"outputs,omitempty"`
 	Report  *job.Report    `json:"report,omitempty"`
+
+	// Sealed has the three above in the file of a job that seals: see receipt.Vault.
+	Sealed string `json:"sealed,omitempty"`
+}
+
+// told is what is sealed of an entry.
+type told struct {
+	File    *receipt.File  `json:"file,omitempty"`
+	Outputs []receipt.File `json:"outputs,omitempty"`
+	Report  *job.Report    `json:"report,omitempty"`
+}
+
+// seal hides what an entry says of tables in the clear.
+func (e *entry) seal(vault *receipt.Vault) error {
+	t := told{e.File, e.Outputs, e.Report}
+	if t.File == nil && t.Outputs == nil && t.Report == nil {
+		return nil
+	}
+	text, err := json.Marshal(t)
+	e.Sealed, e.File, e.Outputs, e.Report = vault.Seal(journalName, text), nil, nil, nil
+	return err
+}
+
+// unseal is the inverse of seal.
+func (e *entry) unseal(vault *receipt.Vault) error {
+	if e.Sealed == "" {
+		return nil
+	}
+	text, err := vault.Open(journalName, e.Sealed)
+	if err != nil {
+		return err
+	}
+	var t told
+	if err := json.Unmarshal(text, &t); err != nil {
+		return err
+	}
+	e.Sealed, e.File, e.Outputs, e.Report = "", t.File, t.Outputs, t.Report
+	return nil
 }
 
 // event is what an entry tells.
@@ -48,11 +86,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // journal is a journal open for appending.
 type journal struct {
-	file blob.Appender
+	file  blob.Appender
+	vault *receipt.Vault // nil: nothing is sealed
 }
 
 // openJournal opens a journal of which the first `valid` bytes are good. It cuts off what a crash left after them.
-func openJournal(ctx context.Context, disk blob.Disk, name string, valid int64) (*journal, error) {
+func openJournal(ctx context.Context, disk blob.Disk, name string, valid int64, vault *receipt.Vault) (*journal, error) {
 	file, err := disk.Append(ctx, name)
 	if err != nil {
 		return nil, err
@@ -66,13 +105,18 @@ func openJournal(ctx context.Context, disk blob.Disk, name string, valid int64) 
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &journal{file}, nil
+	return &journal{file, vault}, nil
 }
 
 // note appends an entry, which is durable when note returns. After an error the journal must not be used any more: an
 // unknown part of the entry is in the file.
 func (j *journal) note(e entry) error {
 	e.Time = time.Now().UTC()
+	if j.vault != nil {
+		if err := e.seal(j.vault); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
 	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
@@ -90,7 +134,7 @@ const journalBytesMax = 4 << 30
 
 // readJournal returns the entries of a journal and the length of the part of the file that holds them. A last line
 // that is not whole was being written when the program ended, and does not count. A missing file has no entries.
-func readJournal(ctx context.Context, disk blob.Disk, name string) (entries []entry, valid int64, err error) {
+func readJournal(ctx context.Context, disk blob.Disk, name string, vault *receipt.Vault) (entries []entry, valid int64, err error) {
 	data, err := receipt.ReadFile(ctx, disk, name, journalBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, 0, nil
@@ -101,6 +145,9 @@ func readJournal(ctx context.Context, disk blob.Disk, name string) (entries []en
 	for line := 1; len(data) > 0; line++ {
 		text, rest, whole := bytes.Cut(data, []byte("\n"))
 		e, err := parseEntry(text)
+		if err == nil {
+			err = e.unseal(vault)
+		}
 		if err != nil && len(rest) > 0 {
 			return nil, 0, column.Refuse(name, "the journal is damaged: %w", err).AtLine(int64(line)).WithHint(hintAnew)
 		}

@@ -18,6 +18,13 @@ type MergeSummary struct {
 	Parts    int  `json:"parts"` // put together
 }
 
+// Public is the summary without what values could be guessed from.
+func (m *MergeSummary) Public() any {
+	c := *m
+	c.Summary = m.Summary.public()
+	return &c
+}
+
 // Merge puts together the parts that the shards of the lowest level have made, and notes that its steps are done.
 // While parts are missing it refuses, and names the shards to run. A scheduler may repeat a merge that was killed at
 // its very end. So if the level before is done and the next one has no parts yet, Merge does nothing.

@@ -146,8 +146,11 @@ func partitionName(dir, step string) string { return path.Join(dir, partsName, s
 
 const partitionBytesMax = 64 << 20
 
+// sealedPartition begins a file that is sealed: a survey finds bounds and counts in data in the clear.
+const sealedPartition = "sealed "
+
 // readPartition reads the partition of a step of a verb; nil when there is none.
-func readPartition(ctx context.Context, disk blob.Disk, v *verb, name string) (*partition, error) {
+func readPartition(ctx context.Context, disk blob.Disk, v *verb, name string, vault *receipt.Vault) (*partition, error) {
 	data, err := receipt.ReadFile(ctx, disk, name, partitionBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil
@@ -155,7 +158,14 @@ func readPartition(ctx context.Context, disk blob.Disk, v *verb, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	p, err := parsePartition(v, data)
+	text := data
+	if sealed, ok := bytes.CutPrefix(data, []byte(sealedPartition)); ok {
+		text, err = vault.Open(path.Base(name), string(bytes.TrimSuffix(sealed, []byte("\n"))))
+	}
+	var p *partition
+	if err == nil {
+		p, err = parsePartition(v, text)
+	}
 	if err != nil {
 		return nil, column.Refuse(name, "the file is damaged: %w", err).WithHint(hintAnew)
 	}
@@ -174,7 +184,10 @@ func (w *work) settle(ctx context.Context, step string, p *partition) error {
 		return err
 	}
 	name := partitionName(w.job.Dir, step)
-	u, err := w.disk.Create(ctx, name, blob.CreateOptions{})
+	if w.plan.sealed() {
+		text = []byte(sealedPartition + w.vault.Seal(path.Base(name), text))
+	}
+	u, err := w.disk.Create(ctx, name, blob.CreateOptions{Private: true})
 	if err == nil {
 		defer u.Abort()
 		if _, err = u.Write(append(text, '\n')); err == nil {
@@ -185,7 +198,7 @@ func (w *work) settle(ctx context.Context, step string, p *partition) error {
 		return err
 	}
 	s := w.state.steps[step]
-	s.partition, err = readPartition(ctx, w.disk, p.verb, name)
+	s.partition, err = readPartition(ctx, w.disk, p.verb, name, w.vault)
 	if err == nil && s.partition == nil {
 		err = column.Refuse(name, "the file is gone").WithHint("Run the same command again.")
 	}

@@ -23,8 +23,8 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
-// Version is the version of job.json and of the journals.
-const Version = 1
+// Version is the version of job.json and of the journals. Those of version 1 have nothing sealed in them.
+const Version = 2
 
 // PlanFile is job.json: a job with everything resolved that is known before it starts.
 type PlanFile struct {
@@ -34,7 +34,8 @@ type PlanFile struct {
 	Created time.Time       `json:"created"`
 	Program receipt.Program `json:"program"`
 	Steps   []PlannedStep   `json:"steps"` // in the order of the job file
-	Inputs  []receipt.File  `json:"inputs"`
+	Inputs  []receipt.File  `json:"inputs,omitempty"`
+	Sealed  string          `json:"sealed,omitempty"` // in the file, in the place of inputs: see receipt.Vault
 
 	digest string // SHA-256 of the file, 64 hex digits
 }
@@ -301,7 +302,7 @@ func (p *PlanFile) tableID(step string) string {
 const planBytesMax = 256 << 20
 
 // readPlan reads job.json; nil when it is not there.
-func readPlan(ctx context.Context, disk blob.Disk, name string) (*PlanFile, error) {
+func readPlan(ctx context.Context, disk blob.Disk, name string, vault *receipt.Vault) (*PlanFile, error) {
 	data, err := receipt.ReadFile(ctx, disk, name, planBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil
@@ -313,22 +314,61 @@ func readPlan(ctx context.Context, disk blob.Disk, name string) (*PlanFile, erro
 	if err := strictjson.Decode(data, p); err != nil {
 		return nil, column.Refuse(name, "the plan is damaged: %w", err).WithHint(hintAnew)
 	}
-	if p.Version != Version {
+	if p.Version != 1 && p.Version != Version {
 		return nil, column.Refuse(name, "version %d of job directories is not known", p.Version).WithHint("Use the cipherfold that began the job.")
+	}
+	if p.sealed() {
+		text, err := vault.Open(planName, p.Sealed)
+		if err == nil {
+			p.Inputs = nil // which it does not have in the open
+			err = json.Unmarshal(text, &p.Inputs)
+		}
+		if err != nil {
+			return nil, column.Refuse(name, "%w", err).WithHint("Put %s back beside it. %s", vaultName, hintAnew)
+		}
 	}
 	sum := sha256.Sum256(data)
 	p.digest = hex.EncodeToString(sum[:])
 	return p, nil
 }
 
+// sealed says that the job's files keep what they say of tables in the clear under a key.
+func (p *PlanFile) sealed() bool { return p != nil && p.Version > 1 }
+
+// public is the plan as it may be told.
+func (p *PlanFile) public() *PlanFile {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	c.Sealed, c.Inputs = "", publicFiles(p.Inputs)
+	return &c
+}
+
+func publicFiles(files []receipt.File) []receipt.File {
+	out := slices.Clone(files)
+	for i, f := range out {
+		out[i] = f.Public()
+	}
+	return out
+}
+
 // write makes job.json, unless it is there already.
-func (p *PlanFile) write(ctx context.Context, disk blob.Disk, name string) error {
-	text, err := json.MarshalIndent(p, "", "  ")
+func (p *PlanFile) write(ctx context.Context, disk blob.Disk, name string, vault *receipt.Vault) error {
+	c := *p
+	if p.sealed() {
+		inputs, err := json.Marshal(p.Inputs)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		c.Inputs, c.Sealed = nil, vault.Seal(planName, inputs)
+	}
+	text, err := json.MarshalIndent(&c, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	text = append(text, '\n')
-	u, err := disk.Create(ctx, name, blob.CreateOptions{})
+	u, err := disk.Create(ctx, name, blob.CreateOptions{Private: true})
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (w *work) writeReceipt(ctx context.Context) error {
 		}
 		r.Steps = append(r.Steps, step)
 	}
-	file, err := receipt.Create(ctx, w.disk, path.Join(w.job.Dir, receiptName), true)
+	file, err := receipt.Create(ctx, w.disk, path.Join(w.job.Dir, receiptName), path.Join(w.job.Dir, receipt.PrivateName(receiptName)), true)
 	if err != nil {
 		return err
 	}

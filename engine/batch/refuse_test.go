@@ -211,10 +211,15 @@ func TestDamagedDirectories(t *testing.T) {
 			data, _ := d.Get("dir/job.json")
 			d.Put("dir/job.json", data[:len(data)/2])
 		},
-		"dir/job.json: version 2 of job directories is not known": func(d *blobtest.Mem) {
+		"dir/job.json: version 3 of job directories is not known": func(d *blobtest.Mem) {
 			data, _ := d.Get("dir/job.json")
-			d.Put("dir/job.json", bytes.Replace(data, []byte(`"version": 1`), []byte(`"version": 2`), 1))
+			d.Put("dir/job.json", bytes.Replace(data, []byte(`"version": 2`), []byte(`"version": 3`), 1))
 		},
+		"dir/job.json: the key of what is sealed in it is gone": func(d *blobtest.Mem) { d.Remove(ctx, "dir/private.key") },
+		"dir/job.json: what is sealed in it was changed": func(d *blobtest.Mem) {
+			d.Put("dir/private.key", []byte(strings.Repeat("0f", 32)+"\n"))
+		},
+		"dir/private.key: not 64 hex digits":            func(d *blobtest.Mem) { d.Put("dir/private.key", []byte("key")) },
 		"dir/parts/encrypt-1.json: the file is damaged": func(d *blobtest.Mem) { d.Put("dir/parts/encrypt-1.json", []byte("{")) },
 		`dir: not a job directory: it has "parts.txt" and no job.json`: func(d *blobtest.Mem) {
 			d.Remove(ctx, "dir/job.json")

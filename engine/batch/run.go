@@ -29,6 +29,22 @@ type StepSummary struct {
 	Report  *job.Report    `json:"report"`
 }
 
+// Public is the summary without what values could be guessed from.
+func (s *Summary) Public() any { return s.public() }
+
+func (s *Summary) public() *Summary {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	c.Steps = slices.Clone(s.Steps)
+	for i := range c.Steps {
+		x := &c.Steps[i]
+		x.Outputs, x.Report = publicFiles(x.Outputs), x.Report.Told()
+	}
+	return &c
+}
+
 // Reports are those of the steps that were done, none of a job that was done already.
 func (s *Summary) Reports() []*job.Report {
 	var out []*job.Report

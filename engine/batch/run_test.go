@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine/batch"
 	"github.com/cipherfold/cipherfold/engine/receipt"
 	"github.com/cipherfold/cipherfold/internal/leaktest"
+	"github.com/cipherfold/cipherfold/io/blob/blobtest"
 )
 
 func TestRun(t *testing.T) {
@@ -49,7 +49,7 @@ func TestReceipt(t *testing.T) {
 	if !ok {
 		t.Fatal("no receipt")
 	}
-	report, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json"})
+	report, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json", Private: privateOf(t, disk)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +57,8 @@ func TestReceipt(t *testing.T) {
 	if r.Job != "test" || len(r.Steps) != 10 || len(r.Inputs) != 2 || len(r.Outputs) != 10 || r.Ended.Before(r.Started) {
 		t.Errorf("%+v", r)
 	}
-	for _, f := range slices.Concat(r.Inputs, r.Outputs) {
-		if f.Rows == nil || *f.Rows == 0 {
+	for _, x := range report.Files {
+		if f := x.File; f.Rows == nil || *f.Rows == 0 {
 			t.Errorf("%s: rows %v", f.Path, f.Rows)
 		}
 	}
@@ -68,7 +68,7 @@ func TestReceipt(t *testing.T) {
 		}
 	}
 	disk.Put("in/a.csv", []byte("id\n"))
-	if _, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json"}); err == nil {
+	if _, err := receipt.Verify(ctx, disk, data, receipt.VerifyOptions{Name: "receipt.json", Private: privateOf(t, disk)}); err == nil {
 		t.Error("a changed input passes")
 	}
 }
@@ -108,4 +108,15 @@ func TestCancelledJobs(t *testing.T) {
 	}
 	check(t, disk, w)
 	t.Logf("cancelled %d times", cancelled)
+}
+
+// privateOf is the private part of the receipt of the job in dir.
+func privateOf(t testing.TB, disk *blobtest.Mem) *receipt.Private {
+	t.Helper()
+	data, _ := disk.Get("dir/receipt.private.json")
+	p, err := receipt.ParsePrivate("receipt.private.json", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

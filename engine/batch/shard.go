@@ -27,6 +27,16 @@ type ShardSummary struct {
 	Reports []*job.Report `json:"reports"` // of the parts done now
 }
 
+// Public is the summary without what values could be guessed from.
+func (s *ShardSummary) Public() any {
+	c := *s
+	c.Reports = slices.Clone(s.Reports)
+	for i, r := range c.Reports {
+		c.Reports[i] = r.Told()
+	}
+	return &c
+}
+
 // errOver ends a shard whose level was merged meanwhile by another program.
 var errOver = errors.New("the level is done")
 
@@ -147,7 +157,7 @@ func (w *work) reread(ctx context.Context) error {
 
 // over reports whether somebody else has finished a step, or the job.
 func (w *work) over(ctx context.Context, name string) bool {
-	entries, _, err := readJournal(ctx, w.disk, path.Join(w.job.Dir, journalName))
+	entries, _, err := readJournal(ctx, w.disk, path.Join(w.job.Dir, journalName), w.vault)
 	return err == nil && slices.ContainsFunc(entries, func(e entry) bool {
 		return e.Event == finished || e.Event == done && e.Step == name
 	})

@@ -20,11 +20,13 @@ const (
 	journalName = "journal" // and, of shards, journal.SHARD-of-N.RANDOM
 	partsName   = "parts"
 	receiptName = "receipt.json"
+	vaultName   = "private.key" // of what the other files have sealed in them
 )
 
 // state is the content of a job directory: the plan and all that is in the journals.
 type state struct {
 	plan     *PlanFile
+	vault    *receipt.Vault // nil: there is none yet, or the job is of version 1
 	steps    map[string]*stepState
 	journals []string // of shards
 	valid    int64    // bytes of the main journal that are whole
@@ -82,13 +84,18 @@ func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) 
 	if err != nil {
 		return nil, err
 	}
+	vault, err := receipt.ReadVault(ctx, disk, path.Join(dir, vaultName))
+	if err != nil {
+		return nil, err
+	}
 	s := newState(nil)
-	if s.plan, err = readPlan(ctx, disk, path.Join(dir, planName)); err != nil {
+	s.vault = vault
+	if s.plan, err = readPlan(ctx, disk, path.Join(dir, planName), vault); err != nil {
 		return nil, err
 	}
 	if s.plan == nil {
 		for _, name := range names {
-			if name != journalName && name != partsName && !temporary(name) {
+			if name != journalName && name != partsName && name != vaultName && !temporary(name) {
 				return nil, column.Refuse(dir, "not a job directory: it has %s and no %s", column.Quote(name), planName).
 					WithHint("Name a directory of its own for the job, which need not be there.")
 			}
@@ -96,13 +103,14 @@ func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) 
 		return s, nil
 	}
 	s = newState(s.plan)
+	s.vault = vault
 	for _, p := range s.plan.Steps {
 		v := verbNamed(p.Verb)
 		if v == nil {
 			return nil, column.Refuse(path.Join(dir, planName), "this program does not know the verb %s", column.Quote(p.Verb)).
 				WithHint("Use the cipherfold that began the job.")
 		}
-		if s.steps[p.Name].partition, err = readPartition(ctx, disk, v, partitionName(dir, p.Name)); err != nil {
+		if s.steps[p.Name].partition, err = readPartition(ctx, disk, v, partitionName(dir, p.Name), vault); err != nil {
 			return nil, err
 		}
 	}
@@ -111,7 +119,7 @@ func readState(ctx context.Context, disk blob.Disk, dir string) (*state, error) 
 			continue
 		}
 		file := path.Join(dir, name)
-		entries, valid, err := readJournal(ctx, disk, file)
+		entries, valid, err := readJournal(ctx, disk, file, vault)
 		if err != nil {
 			return nil, err
 		}
@@ -208,6 +216,17 @@ type Status struct {
 	Plan     *PlanFile    `json:"plan"`
 	Steps    []StepStatus `json:"steps"`
 	Finished bool         `json:"finished"`
+}
+
+// Public is the status without what values could be guessed from.
+func (s *Status) Public() any {
+	c := *s
+	c.Plan, c.Steps = s.Plan.public(), slices.Clone(s.Steps)
+	for i := range c.Steps {
+		x := &c.Steps[i]
+		x.Outputs, x.Report = publicFiles(x.Outputs), x.Report.Told()
+	}
+	return &c
 }
 
 // StepStatus is how far a step has come.

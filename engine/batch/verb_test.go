@@ -239,8 +239,14 @@ func TestAnotherVerbInShards(t *testing.T) {
 	if first, second := e.Steps[0], e.Steps[1]; first.Name != "shout-2" || first.State != Ready || first.Parts != 9 || first.Records != shoutLines || second.State != Waits || second.Records != shoutLines {
 		t.Errorf("%+v", e)
 	}
-	if text, _ := disk.Get("dir/parts/shout-2.json"); string(text) != `{"rows":25,"part_rows":3,"shards":3,"shout":{"marks":2}}`+"\n" {
-		t.Errorf("divided as %s", text)
+	vault, err := receipt.ReadVault(ctx, disk, "dir/private.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, _ := disk.Get("dir/parts/shout-2.json")
+	text, err := vault.Open("shout-2.json", strings.TrimSpace(strings.TrimPrefix(string(file), sealedPartition)))
+	if err != nil || string(text) != `{"rows":25,"part_rows":3,"shards":3,"shout":{"marks":2}}` || strings.Contains(string(file), "rows") {
+		t.Errorf("divided as %s, in the file %s: %v", text, file, err)
 	}
 	for level := 1; level <= 2; level++ {
 		for i := n; i >= 1; i-- {

@@ -144,7 +144,11 @@ func (w *work) open(ctx context.Context, plan *PlanFile) (err error) {
 		return err
 	}
 	if w.plan == nil && plan != nil {
-		err := plan.write(ctx, w.disk, path.Join(w.job.Dir, planName))
+		vault, err := receipt.MakeVault(ctx, w.disk, path.Join(w.job.Dir, vaultName))
+		if err != nil {
+			return err
+		}
+		err = plan.write(ctx, w.disk, path.Join(w.job.Dir, planName), vault)
 		if err != nil && !errors.Is(err, blob.ErrExists) { // another shard was faster
 			return err
 		}
@@ -235,13 +239,21 @@ func (w *work) sign(ctx context.Context) (err error) {
 
 // begin opens a journal of which the first `valid` bytes are good, and notes the keys that were read.
 func (w *work) begin(ctx context.Context, name string, valid int64) (err error) {
-	if w.journal, err = openJournal(ctx, w.disk, path.Join(w.job.Dir, name), valid); err != nil {
+	if w.journal, err = openJournal(ctx, w.disk, path.Join(w.job.Dir, name), valid, w.sealing()); err != nil {
 		return err
 	}
 	if err := w.journal.note(entry{Event: began, Plan: w.plan.digest}); err != nil {
 		return err
 	}
 	return w.noteKeys()
+}
+
+// sealing is the vault of a job that seals; nil for one of version 1.
+func (w *work) sealing() *receipt.Vault {
+	if w.plan.sealed() {
+		return w.vault
+	}
+	return nil
 }
 
 // note writes an entry to the journal and updates the state.

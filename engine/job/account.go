@@ -10,7 +10,7 @@ import (
 // InputReport is how much of an input a job read.
 type InputReport struct {
 	File string `json:"file"`
-	Rows int64  `json:"rows"` // records, not blocks, of an encrypted table
+	Rows int64  `json:"rows,omitempty"` // records, not blocks, of an encrypted table
 }
 
 // KeyReport names the key that a job worked with.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,29 @@ type OriginalsReport struct {
 	Unidentified int64             `json:"unidentified,omitempty"` // tables besides, of earlier versions: nobody can tell which
 	Repeats      bool              `json:"repeats,omitempty"`      // a table may be in the sum more than once
 }
+
+// Told is the report as it may be told to others. It lacks exact counts of what is missing or was dropped, and, of tables
+// in the clear, their numbers of rows: from these, values can be guessed.
+func (r *Report) Told() *Report {
+	if r == nil {
+		return nil
+	}
+	c := *r
+	c.Missing, c.Filled, c.Variants, c.Unlisted = nil, nil, nil, 0
+	if r.ReadsClear() {
+		c.Inputs = slices.Clone(r.Inputs)
+		for i := range c.Inputs {
+			c.Inputs[i].Rows = 0
+		}
+	}
+	return &c
+}
+
+// Public is Told, for whoever prints it.
+func (r *Report) Public() any { return r.Told() }
+
+// ReadsClear says that the inputs were tables in the clear: those of an encryption, or of a job without a key.
+func (r *Report) ReadsClear() bool { return len(r.Measures) > 0 || r.Key.Fingerprint == "" }
 
 // StageReport is the account of one stage of a job.
 type StageReport struct {

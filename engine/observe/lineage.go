@@ -74,10 +74,13 @@ func ByDirectory(files []Dataset) []Dataset {
 		if !ok {
 			i = len(out)
 			index[dir] = i
-			out = append(out, Dataset{Path: dir, Rows: new(int64)})
+			out = append(out, Dataset{Path: dir})
 		}
 		out[i].Files++
 		if f.Rows != nil {
+			if out[i].Rows == nil {
+				out[i].Rows = new(int64)
+			}
 			*out[i].Rows += *f.Rows
 		}
 	}

@@ -91,6 +91,12 @@ func describeTable(ctx context.Context, fs blob.FS, d *File) error {
 	return r.Close()
 }
 
+// IsTable reports whether a file is an encrypted table, by its footer.
+func IsTable(ctx context.Context, fs blob.FS, path string) bool {
+	d := File{Path: path}
+	return describeTable(ctx, fs, &d) == nil && d.Table != nil
+}
+
 func changed(path, format string, args ...any) *column.InputError {
 	return column.Refuse(path, "the file was changed while the job ran: "+format, args...).WithHint("Run the job on files that nothing writes to.")
 }

@@ -3,7 +3,9 @@ package receipt
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -30,8 +32,22 @@ func pae(payloadType string, payload []byte) []byte {
 	return append(fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload)), payload...)
 }
 
-// Sign checks the receipt, sets its Signer and returns it as it is kept in a file: a line of JSON.
-func (r *Receipt) Sign(s *Signer) ([]byte, error) {
+// Sign replaces digests and counts by commitments, checks the receipt and sets its Signer. It returns the receipt and its
+// private part, as they are kept in files: each a line of JSON.
+func (r *Receipt) Sign(s *Signer) (signed, private []byte, err error) {
+	p, err := r.seal()
+	if err != nil {
+		return nil, nil, fmt.Errorf("receipt: %w", err)
+	}
+	if signed, err = r.sign(s); err != nil {
+		return nil, nil, err
+	}
+	private, err = p.marshal(r)
+	return signed, private, err
+}
+
+// sign is Sign without hiding anything.
+func (r *Receipt) sign(s *Signer) ([]byte, error) {
 	r.Signer = s.Public()
 	if err := r.validate(); err != nil {
 		return nil, fmt.Errorf("receipt: %w", err)
@@ -44,6 +60,7 @@ func (r *Receipt) Sign(s *Signer) ([]byte, error) {
 	if _, err := readStatement(payload); err != nil { // what could not be verified is not signed
 		return nil, fmt.Errorf("receipt: %w", err)
 	}
+	r.digest = digestOfText(payload)
 	text, err := encodeJSON(&envelope{
 		Payload: base64.StdEncoding.EncodeToString(payload), PayloadType: payloadType,
 		Signatures: []signature{{s.Public().ID(), base64.StdEncoding.EncodeToString(ed25519.Sign(s.key, pae(payloadType, payload)))}},
@@ -107,7 +124,13 @@ func parse(data []byte, trusted *PublicKey) (*Receipt, error) {
 	if err := r.Signer.check(e.Signatures[0].KeyID, payload, sig); err != nil {
 		return nil, err
 	}
+	r.digest = digestOfText(payload)
 	return r, nil
+}
+
+func digestOfText(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // check checks a signature of the key over a payload.

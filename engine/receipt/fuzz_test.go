@@ -56,7 +56,7 @@ func FuzzKeys(f *testing.F) {
 			refused(err, file)
 			return
 		}
-		signed, err := sample().Sign(signer)
+		signed, err := sample().sign(signer)
 		if err != nil {
 			t.Fatal(err)
 		}

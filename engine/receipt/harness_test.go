@@ -34,8 +34,9 @@ var testKey = sync.OnceValue(func() *paillier.SecretKey {
 // place is a directory with a source, a.csv, and a signer.
 type place struct {
 	testing.TB
-	dir    string
-	signer *receipt.Signer
+	dir     string
+	signer  *receipt.Signer
+	private *receipt.Private // of the receipt that was signed last
 }
 
 func newPlace(t testing.TB) *place {
@@ -81,17 +82,40 @@ func (p *place) encryption(fs blob.FS) encrypt.Request {
 // encrypt makes a.cf.parquet and returns a signed receipt of it.
 func (p *place) encrypt() []byte {
 	p.Helper()
+	return p.sign(p.unsigned())
+}
+
+// sign signs a receipt and keeps its private part.
+func (p *place) sign(r *receipt.Receipt) []byte {
+	p.Helper()
+	data, private, err := r.Sign(p.signer)
+	if err == nil {
+		p.private, err = receipt.ParsePrivate("r.private.json", private)
+	}
+	if err != nil {
+		p.Fatal(err)
+	}
+	return data
+}
+
+// with are options that open what the last receipt commits to, in this directory.
+func (p *place) with(o receipt.VerifyOptions) receipt.VerifyOptions {
+	o.Private = p.private
+	if o.Base == "" {
+		o.Base = p.dir
+	}
+	return o
+}
+
+// unsigned makes a.cf.parquet and returns what a receipt of it says.
+func (p *place) unsigned() *receipt.Receipt {
+	p.Helper()
 	recorder := receipt.NewRecorder(blob.Local{}, 2)
 	report, err := encrypt.Run(ctx, p.encryption(recorder))
 	if err != nil {
 		p.Fatal(err)
 	}
-	r := p.receipt(recorder, report)
-	data, err := r.Sign(p.signer)
-	if err != nil {
-		p.Fatal(err)
-	}
-	return data
+	return p.receipt(recorder, report)
 }
 
 // receipt is what a recorder and a report make together.
@@ -142,7 +166,7 @@ func refused(t testing.TB, err error, file string, parts ...string) {
 }
 
 func verify(p *place, data []byte) (*receipt.Report, error) {
-	return receipt.Verify(ctx, blob.Local{}, data, receipt.VerifyOptions{Name: "r.json", Threads: 2})
+	return receipt.Verify(ctx, blob.Local{}, data, p.with(receipt.VerifyOptions{Name: "r.json", Threads: 2}))
 }
 
 func flipped(data []byte, i int, mask byte) []byte {

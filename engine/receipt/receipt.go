@@ -3,7 +3,9 @@
 //
 // A receipt is a DSSE envelope around an in-toto statement, signed by Ed25519; docs/file-format.md has every field.
 // A Recorder stands between a job and its file system and takes the digests; Verify compares a receipt with the files
-// that it names. Nothing secret goes into a receipt: no key, no passphrase, no value of a table.
+// that it names. Nothing secret goes into a receipt: no key, no passphrase, no value of a table. Nor does what values could
+// be guessed from: of files that are no encrypted tables, a receipt has salted commitments, and of counts of missing
+// values too. What opens them is a file of its own, the private part, which stays with the owner.
 package receipt
 
 import (
@@ -18,7 +20,7 @@ import (
 )
 
 // Version is the version of the receipt's format.
-const Version = 1
+const Version = 2
 
 // Receipt describes what a job that ended well did. All its names of files are as the job's user gave them.
 type Receipt struct {
@@ -34,7 +36,14 @@ type Receipt struct {
 
 	// Signer is whoever signed: set by Sign and Parse.
 	Signer PublicKey
+
+	old    bool   // it has the form of version 1: all digests and counts in the open
+	counts string // commitment to the counts of all steps: set by seal and Parse
+	digest string // SHA-256 of what is signed: set by Sign and Parse
 }
+
+// Old reports whether a receipt that was read is of version 1, which has digests of all files and all counts in the open.
+func (r *Receipt) Old() bool { return r.old }
 
 // Step is one verb.
 type Step struct {
@@ -47,6 +56,7 @@ type Step struct {
 	Ciphertexts int64 // made, folded or opened
 	Values      int64 // measures times records
 
+	// These three are in the private part; a receipt that was read has them when it is of version 1, or was opened.
 	Missing map[string]int64 // missing values of each measure
 	Filled  map[string]int64 // of these, for how many another value was put
 	Dropped map[string]int64 // what was refused and, on request, dropped instead of failing the job: by reason
@@ -72,10 +82,22 @@ type Key struct {
 // File is one input or output.
 type File struct {
 	Path   string `json:"path"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`          // 64 hex digits
-	Rows   *int64 `json:"rows,omitempty"`  // records, not blocks; nil when nobody counted them
-	Table  *Table `json:"table,omitempty"` // of an encrypted table
+	Bytes  int64  `json:"bytes,omitempty"`
+	SHA256 string `json:"sha256,omitempty"` // 64 hex digits
+	Rows   *int64 `json:"rows,omitempty"`   // records, not blocks; nil when nobody counted them
+	Table  *Table `json:"table,omitempty"`  // of an encrypted table
+
+	// Commitment stands in a receipt for Bytes, SHA256 and Rows of a file that is no encrypted table: 64 hex digits.
+	Commitment string `json:"commitment,omitempty"`
+}
+
+// Public is what may be told of the file: of one that is no encrypted table its name alone. From the size or digest of
+// a table in the clear its values can be guessed.
+func (f File) Public() File {
+	if f.Table != nil {
+		return f
+	}
+	return File{Path: f.Path, Commitment: f.Commitment}
 }
 
 // Table is what the footer of an encrypted table says, as far as a receipt repeats it.

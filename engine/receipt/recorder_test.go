@@ -130,11 +130,8 @@ func TestRecorderOnOtherFileSystems(t *testing.T) {
 				t.Errorf("%s, versions %v: %v", name, withVersions, err)
 				continue
 			}
-			data, err := p.receipt(recorder, report).Sign(p.signer)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := receipt.Verify(ctx, m, data, receipt.VerifyOptions{}); err != nil {
+			data := p.sign(p.receipt(recorder, report))
+			if _, err := receipt.Verify(ctx, m, data, p.with(receipt.VerifyOptions{})); err != nil {
 				t.Errorf("%s, versions %v: %v", name, withVersions, err)
 			}
 		}
@@ -158,11 +155,8 @@ func TestRecorderUnderFailure(t *testing.T) {
 		if err != nil {
 			failures++
 		} else if r, err := p.tryReceipt(recorder, report); err == nil {
-			data, err := r.Sign(p.signer)
-			if err == nil {
-				_, err = receipt.Verify(ctx, m, data, receipt.VerifyOptions{})
-			}
-			if err != nil {
+			data := p.sign(r)
+			if _, err := receipt.Verify(ctx, m, data, p.with(receipt.VerifyOptions{})); err != nil {
 				t.Errorf("operation %d: %v", n, err)
 			}
 		}

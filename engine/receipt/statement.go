@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -19,7 +20,8 @@ import (
 // Types of an in-toto statement.
 const (
 	statementType = "https://in-toto.io/Statement/v1"
-	predicateType = "https://github.com/cipherfold/cipherfold/receipt/v1"
+	predicateV1   = "https://github.com/cipherfold/cipherfold/receipt/v1"
+	predicateV2   = "https://github.com/cipherfold/cipherfold/receipt/v2"
 )
 
 // statement is a receipt as it is written: an in-toto statement about the outputs.
@@ -37,12 +39,14 @@ type resource struct {
 	Annotations annotations `json:"annotations"`
 }
 
+// digest is that of an encrypted table, or in version 2 a commitment to any other file.
 type digest struct {
-	SHA256 string `json:"sha256"`
+	SHA256     string `json:"sha256,omitempty"`
+	Commitment string `json:"commitment,omitempty"`
 }
 
 type annotations struct {
-	Bytes int64  `json:"bytes"`
+	Bytes *int64 `json:"bytes,omitempty"` // not beside a commitment
 	Rows  *int64 `json:"rows,omitempty"`
 	Table *Table `json:"table,omitempty"`
 }
@@ -51,6 +55,7 @@ type predicate struct {
 	Version  int        `json:"version"`
 	Job      string     `json:"job,omitempty"`
 	Steps    []step     `json:"steps"`
+	Counts   string     `json:"counts,omitempty"` // of version 2: a commitment to the counts of all steps
 	Inputs   []resource `json:"inputs"`
 	Started  string     `json:"started"`
 	Ended    string     `json:"ended"`
@@ -68,9 +73,9 @@ type step struct {
 	Records     int64             `json:"records"`
 	Ciphertexts int64             `json:"ciphertexts"`
 	Values      int64             `json:"values"`
-	Missing     map[string]int64  `json:"missing"`
-	Filled      map[string]int64  `json:"filled"`
-	Dropped     map[string]int64  `json:"dropped"`
+	Missing     *map[string]int64 `json:"missing,omitempty"` // these three in version 1 only
+	Filled      *map[string]int64 `json:"filled,omitempty"`
+	Dropped     *map[string]int64 `json:"dropped,omitempty"`
 	Inputs      []string          `json:"inputs"`
 	Outputs     []string          `json:"outputs"`
 	Started     string            `json:"started"`
@@ -94,32 +99,53 @@ const (
 
 // statement turns a receipt into the form in which it is written.
 func (r *Receipt) statement() statement {
+	kind := predicateV2
+	if r.version() == 1 {
+		kind = predicateV1
+	}
 	return statement{
-		Type: statementType, PredicateType: predicateType, Subject: resources(r.Outputs),
+		Type: statementType, PredicateType: kind, Subject: resources(r.Outputs),
 		Predicate: predicate{
-			Version: Version, Job: r.Job, Steps: steps(r.Steps), Inputs: resources(r.Inputs), Started: timeText(r.Started), Ended: timeText(r.Ended),
+			Version: r.version(), Job: r.Job, Steps: r.steps(), Counts: r.counts, Inputs: resources(r.Inputs), Started: timeText(r.Started), Ended: timeText(r.Ended),
 			ExitCode: r.ExitCode, Program: r.Program, Machine: r.Machine,
 			Signer: signer{algorithm, r.Signer.ID(), base64.StdEncoding.EncodeToString(r.Signer.der())},
 		},
 	}
 }
 
+// version is that of the form in which the receipt is written.
+func (r *Receipt) version() int {
+	if r.old {
+		return 1
+	}
+	return Version
+}
+
 func resources(files []File) []resource {
 	out := []resource{}
 	for _, f := range files {
-		out = append(out, resource{f.Path, digest{f.SHA256}, annotations{f.Bytes, f.Rows, f.Table}})
+		if f.Commitment != "" {
+			out = append(out, resource{Name: f.Path, Digest: digest{Commitment: f.Commitment}})
+			continue
+		}
+		out = append(out, resource{f.Path, digest{SHA256: f.SHA256}, annotations{&f.Bytes, f.Rows, f.Table}})
 	}
 	return out
 }
 
-func steps(list []Step) []step {
+func (r *Receipt) steps() []step {
 	var out []step
-	for _, s := range list {
-		out = append(out, step{
+	for _, s := range r.Steps {
+		x := step{
 			Verb: s.Verb, Parameters: orEmpty(s.Parameters), Key: s.Key, Kernel: s.Kernel, Records: s.Records, Ciphertexts: s.Ciphertexts, Values: s.Values,
-			Missing: orEmpty(s.Missing), Filled: orEmpty(s.Filled), Dropped: orEmpty(s.Dropped), Inputs: slices.Concat([]string{}, s.Inputs), Outputs: slices.Concat([]string{}, s.Outputs),
+			Inputs: slices.Concat([]string{}, s.Inputs), Outputs: slices.Concat([]string{}, s.Outputs),
 			Started: timeText(s.Started), Ended: timeText(s.Ended),
-		})
+		}
+		if r.version() == 1 {
+			missing, filled, dropped := orEmpty(s.Missing), orEmpty(s.Filled), orEmpty(s.Dropped)
+			x.Missing, x.Filled, x.Dropped = &missing, &filled, &dropped
+		}
+		out = append(out, x)
 	}
 	return out
 }
@@ -142,6 +168,9 @@ func readStatement(payload []byte) (*Receipt, error) {
 	if err := decodeJSON(payload, &s); err != nil {
 		return nil, err
 	}
+	if err := checkTexts(payload); err != nil {
+		return nil, err
+	}
 	r, err := s.receipt()
 	if err != nil {
 		return nil, err
@@ -159,14 +188,14 @@ func (s *statement) receipt() (*Receipt, error) {
 	switch {
 	case s.Type != statementType:
 		return nil, fmt.Errorf("a statement of type %s", column.Quote(s.Type))
-	case s.PredicateType != predicateType:
+	case s.PredicateType != predicateV1 && s.PredicateType != predicateV2:
 		return nil, fmt.Errorf("a predicate of type %s", column.Quote(s.PredicateType))
-	case p.Version != Version:
+	case p.Version != 1 && p.Version != Version:
 		return nil, fmt.Errorf("version %d of the format is not known", p.Version)
 	case p.Signer.Algorithm != algorithm:
 		return nil, fmt.Errorf("the algorithm %s is not known", column.Quote(p.Signer.Algorithm))
 	}
-	r := &Receipt{Job: p.Job, ExitCode: p.ExitCode, Program: p.Program, Machine: p.Machine}
+	r := &Receipt{old: p.Version == 1, counts: p.Counts, Job: p.Job, ExitCode: p.ExitCode, Program: p.Program, Machine: p.Machine}
 	var err error
 	if r.Started, err = parseTime(p.Started); err != nil {
 		return nil, err
@@ -188,7 +217,7 @@ func (s *statement) receipt() (*Receipt, error) {
 	for _, s := range p.Steps {
 		x := Step{
 			Verb: s.Verb, Parameters: s.Parameters, Key: s.Key, Kernel: s.Kernel, Records: s.Records, Ciphertexts: s.Ciphertexts, Values: s.Values,
-			Missing: s.Missing, Filled: s.Filled, Dropped: s.Dropped, Inputs: s.Inputs, Outputs: s.Outputs,
+			Missing: orNone(s.Missing), Filled: orNone(s.Filled), Dropped: orNone(s.Dropped), Inputs: s.Inputs, Outputs: s.Outputs,
 		}
 		if x.Started, err = parseTime(s.Started); err != nil {
 			return nil, err
@@ -201,12 +230,43 @@ func (s *statement) receipt() (*Receipt, error) {
 	return r, r.validate()
 }
 
+func orNone(m *map[string]int64) map[string]int64 {
+	if m == nil {
+		return nil
+	}
+	return *m
+}
+
 func files(list []resource) []File {
 	var out []File
 	for _, x := range list {
-		out = append(out, File{x.Name, x.Annotations.Bytes, x.Digest.SHA256, x.Annotations.Rows, x.Annotations.Table})
+		f := File{Path: x.Name, SHA256: x.Digest.SHA256, Commitment: x.Digest.Commitment, Rows: x.Annotations.Rows, Table: x.Annotations.Table}
+		if x.Annotations.Bytes != nil {
+			f.Bytes = *x.Annotations.Bytes
+		}
+		out = append(out, f)
 	}
 	return out
+}
+
+// checkTexts checks that all names and texts of valid JSON can be shown to a person.
+func checkTexts(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if s, ok := token.(string); ok {
+			if err := printable.Check(s); err != nil {
+				return fmt.Errorf("the text %s cannot be shown: %w", column.Quote(s), err)
+			}
+		}
+	}
 }
 
 func parseTime(s string) (time.Time, error) {
@@ -228,6 +288,9 @@ func (r *Receipt) validate() error {
 	if r.ExitCode != 0 {
 		return fmt.Errorf("the job failed: its exit code was %d", r.ExitCode)
 	}
+	if hidden := r.counts != ""; hidden == (r.version() == 1) || hidden && !isDigest(r.counts) {
+		return errors.New("the commitment to its counts is not 64 hex digits")
+	}
 	encrypted := map[string]*Table{}
 	known := map[string]bool{}
 	for _, list := range [][]File{r.Inputs, r.Outputs} {
@@ -242,8 +305,12 @@ func (r *Receipt) validate() error {
 				return fmt.Errorf("the file %s comes twice", column.Quote(f.Path))
 			case f.Bytes < 0 || f.Rows != nil && *f.Rows < 0:
 				return fmt.Errorf("the file %s has a negative size", column.Quote(f.Path))
-			case !isDigest(f.SHA256):
+			case f.Commitment == "" && !isDigest(f.SHA256):
 				return fmt.Errorf("the digest of %s is not 64 hex digits", column.Quote(f.Path))
+			case f.Commitment != "" && (!isDigest(f.Commitment) || r.version() == 1 || f.SHA256 != "" || f.Bytes != 0 || f.Rows != nil || f.Table != nil):
+				return fmt.Errorf("the commitment to %s is not 64 hex digits alone", column.Quote(f.Path))
+			case f.Commitment == "" && f.Table == nil && r.version() > 1:
+				return fmt.Errorf("the file %s is no encrypted table and has a digest, from which its content could be guessed", column.Quote(f.Path))
 			}
 			seen[f.Path], known[f.Path] = true, true
 			encrypted[f.Path] = f.Table // an output of the same name is later, and counts

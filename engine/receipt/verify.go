@@ -1,9 +1,12 @@
 package receipt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -18,7 +21,9 @@ import (
 type VerifyOptions struct {
 	Name        string     // of the receipt, for errors
 	PublicKey   *PublicKey // of the required signer; nil takes the key that the receipt names itself
-	Base        string     // directory that relative names start from; "" is the current one
+	Private     *Private   // what opens the commitments; nil: nobody has it, and files in the clear cannot be checked
+	Base        string     // directory that relative names start from, and in which all files must be; "" is the current one
+	Anywhere    bool       // files may be anywhere, also in object stores
 	SkipInputs  bool       // inputs that are not there are left out
 	SkipOutputs bool       // so are outputs
 	Threads     int        // files digested at a time
@@ -58,15 +63,24 @@ const (
 	Differs Status = "differs"
 	Missing Status = "missing"
 	Skipped Status = "not checked" // missing, and may be
+	Closed  Status = "committed"   // the receipt commits to it, and nothing opens that
 )
 
 // Verify checks a receipt's signature and then every file that it names: that it is there, its size and its digest.
 // The footer of an encrypted table must say what the receipt says. An error names the first file that is wrong; the
 // report, when there is one, covers all. It holds a MiB for each thread.
-func Verify(ctx context.Context, fs blob.FS, data []byte, o VerifyOptions) (*Report, error) {
+func Verify(ctx context.Context, files blob.FS, data []byte, o VerifyOptions) (*Report, error) {
 	r, err := Parse(o.Name, data, o.PublicKey)
 	if err != nil {
 		return nil, err
+	}
+	if p := o.Private; p != nil {
+		if p.Receipt != r.digest {
+			return nil, column.Refuse(o.Name, "the private part is that of another receipt").WithHint("Give the one that was written beside this receipt.")
+		}
+		if err := p.openCounts(r); err != nil {
+			return nil, column.Refuse(o.Name, "the private part is not the receipt's: %w", err).WithHint(foreignPrivate)
+		}
 	}
 	report := &Report{Receipt: r, Trusted: o.PublicKey != nil}
 	for _, f := range r.Inputs {
@@ -78,7 +92,7 @@ func Verify(ctx context.Context, fs blob.FS, data []byte, o VerifyOptions) (*Rep
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(o.Threads, 1))
 	for i := range report.Files {
-		g.Go(func() error { return report.Files[i].run(gctx, fs, o) })
+		g.Go(func() error { return report.Files[i].run(gctx, files, o) })
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -91,18 +105,98 @@ func Verify(ctx context.Context, fs blob.FS, data []byte, o VerifyOptions) (*Rep
 	return report, nil
 }
 
-// place is where a file is looked for.
-func (o VerifyOptions) place(name string) string {
-	if o.Base == "" || filepath.IsAbs(name) || strings.Contains(name, "://") {
-		return name
+const foreignPrivate = "The private part was changed, or belongs to another receipt."
+
+// place is where a file is looked for. The receipt may be forged. So nothing is opened outside the base unless Anywhere, and
+// a server that the receipt names is never spoken to: URLs lose their parameters.
+func (o VerifyOptions) place(name string) (string, error) {
+	outside := func() error {
+		return column.Refuse(o.Name, "the receipt names %s, which is outside of %s", column.Quote(name), column.Quote(cmp.Or(o.Base, "this directory"))).
+			WithHint("Give ‹base›, the directory that all files are in. If whoever signed is to be trusted, ‹anywhere› opens files wherever they are.")
 	}
-	return filepath.Join(o.Base, name)
+	if u, ok := blob.ParseURL(name); ok || strings.Contains(name, "://") {
+		if !ok || !o.Anywhere {
+			return "", outside()
+		}
+		for u.Query != "" { // a key may end in what looks like parameters, too
+			u.Query = ""
+			u, _ = blob.ParseURL(u.String())
+		}
+		return u.String(), nil
+	}
+	if base, ok := blob.ParseURL(o.Base); ok {
+		if !filepath.IsLocal(name) || strings.ContainsAny(name, "?#\\") {
+			return "", outside()
+		}
+		base.Key = path.Join(base.Key, filepath.ToSlash(name))
+		return base.String(), nil
+	}
+	place := name
+	if o.Base != "" && !filepath.IsAbs(name) {
+		place = filepath.Join(o.Base, name)
+	}
+	if !o.Anywhere && !inside(cmp.Or(o.Base, "."), place) {
+		return "", outside()
+	}
+	return place, nil
+}
+
+// inside reports whether a file, which need not exist, is in a directory, by its name and by the links on the way.
+func inside(dir, file string) bool {
+	real, err := filepath.EvalSymlinks(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		real, err = file, nil
+		for parent := filepath.Dir(file); ; parent = filepath.Dir(parent) { // the part of the way that is there
+			there, err := filepath.EvalSymlinks(parent)
+			if err == nil {
+				rest, err := filepath.Rel(parent, file)
+				if err != nil {
+					return false
+				}
+				real = filepath.Join(there, rest)
+				break
+			}
+			if parent == filepath.Dir(parent) {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return false
+	}
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return false
+	}
+	if root, err = filepath.Abs(root); err != nil {
+		return false
+	}
+	if real, err = filepath.Abs(real); err != nil {
+		return false
+	}
+	rest, err := filepath.Rel(root, real)
+	return err == nil && filepath.IsLocal(rest)
 }
 
 // run checks one file. Its error, such as an interruption, is not about the file.
-func (c *Check) run(ctx context.Context, fs blob.FS, o VerifyOptions) error {
-	place := o.place(c.File.Path)
-	f, err := fs.Open(ctx, place)
+func (c *Check) run(ctx context.Context, files blob.FS, o VerifyOptions) error {
+	if c.File.Commitment != "" {
+		opened, ok, err := o.Private.open(c.File, c.Role)
+		if err != nil {
+			c.fail(Differs, column.Refuse(o.Name, "the private part is not the receipt's: %w", err).WithHint(foreignPrivate))
+			return nil
+		}
+		if !ok {
+			c.Status = Closed
+			return nil
+		}
+		c.File = opened
+	}
+	place, err := o.place(c.File.Path)
+	if err != nil {
+		return err
+	}
+	f, err := files.Open(ctx, place)
 	if errors.Is(err, blob.ErrNotFound) {
 		if c.Role == Input && o.SkipInputs || c.Role == Output && o.SkipOutputs {
 			c.Status = Skipped
@@ -121,7 +215,7 @@ func (c *Check) run(ctx context.Context, fs blob.FS, o VerifyOptions) error {
 		c.differ(place, "it has %d bytes, the receipt says %d", size, c.File.Bytes)
 		return nil
 	}
-	d, err := Describe(ctx, fs, place)
+	d, err := Describe(ctx, files, place)
 	switch {
 	case err != nil:
 		return err

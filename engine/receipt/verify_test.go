@@ -2,8 +2,10 @@ package receipt_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/receipt"
@@ -20,14 +22,14 @@ func TestReceiptSaysWhatHappened(t *testing.T) {
 		t.Fatal(err)
 	}
 	public := p.signer.Public()
-	if trusted, err := receipt.Verify(ctx, blob.Local{}, data, receipt.VerifyOptions{PublicKey: &public}); err != nil || !trusted.Trusted || report.Trusted {
+	if trusted, err := receipt.Verify(ctx, blob.Local{}, data, p.with(receipt.VerifyOptions{PublicKey: &public})); err != nil || !trusted.Trusted || report.Trusted {
 		t.Errorf("by the signer's key: %v", err)
 	}
 	r := report.Receipt
 	if r.Signer.ID() != public.ID() || len(r.Inputs) != 1 || len(r.Outputs) != 1 || len(report.Files) != 2 {
 		t.Fatalf("%+v", r)
 	}
-	in, out := r.Inputs[0], r.Outputs[0]
+	in, out := report.Files[0].File, r.Outputs[0]
 	if in.Path != p.path("a.csv") || in.Bytes != int64(len(p.read("a.csv"))) || in.Rows == nil || *in.Rows != 3 || in.Table != nil {
 		t.Errorf("input %+v", in)
 	}
@@ -117,9 +119,9 @@ func TestVerifyMissing(t *testing.T) {
 	os.Remove(p.path("a.csv"))
 	_, err := verify(p, data)
 	refused(t, err, p.path("a.csv"), "this input of the job is missing")
-	_, err = receipt.Verify(ctx, blob.Local{}, data, receipt.VerifyOptions{SkipOutputs: true})
+	_, err = receipt.Verify(ctx, blob.Local{}, data, p.with(receipt.VerifyOptions{SkipOutputs: true}))
 	refused(t, err, p.path("a.csv"), "missing")
-	report, err := receipt.Verify(ctx, blob.Local{}, data, receipt.VerifyOptions{SkipInputs: true})
+	report, err := receipt.Verify(ctx, blob.Local{}, data, p.with(receipt.VerifyOptions{SkipInputs: true}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,7 @@ func TestVerifyMissing(t *testing.T) {
 	}
 	// What may be missing may not be different.
 	p.write("a.csv", "id,x\na,1\nb,\nc,31\n")
-	_, err = receipt.Verify(ctx, blob.Local{}, data, receipt.VerifyOptions{SkipInputs: true})
+	_, err = receipt.Verify(ctx, blob.Local{}, data, p.with(receipt.VerifyOptions{SkipInputs: true}))
 	refused(t, err, p.path("a.csv"), "SHA-256")
 }
 
@@ -146,7 +148,7 @@ func TestVerifyBase(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := verify(p, data)
 	refused(t, err, "a.csv", "missing")
-	if _, err := receipt.Verify(ctx, blob.Local{}, data, receipt.VerifyOptions{Base: dir}); err != nil {
+	if _, err := receipt.Verify(ctx, blob.Local{}, data, p.with(receipt.VerifyOptions{Base: dir})); err != nil {
 		t.Error(err)
 	}
 }
@@ -170,16 +172,9 @@ func TestVerifyComparesFooters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			os.Remove(p.path("a.cf.parquet"))
-			honest, err := receipt.Parse("r.json", p.encrypt(), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.lie(honest)
-			data, err := honest.Sign(p.signer)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = verify(p, data)
+			r := p.unsigned()
+			c.lie(r)
+			_, err := verify(p, p.sign(r))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
@@ -198,4 +193,94 @@ func TestVerifyOtherSigner(t *testing.T) {
 	public := other.Public()
 	_, err = receipt.Parse("r.json", data, &public)
 	refused(t, err, "r.json", "signed by the key", p.signer.Public().ID(), other.Public().ID())
+}
+
+// Without the private part files in the clear are not opened, and nothing is known of them. With one that belongs to another
+// receipt, or that says something else, the receipt is refused.
+func TestVerifyWithoutThePrivatePart(t *testing.T) {
+	p := newPlace(t)
+	data := p.encrypt()
+	os.Remove(p.path("a.csv")) // which nobody then looks for
+	report, err := receipt.Verify(ctx, blob.Local{}, data, receipt.VerifyOptions{Base: p.dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := report.Files[0]; f.Status != receipt.Closed || f.File.SHA256 != "" || f.File.Bytes != 0 || f.File.Rows != nil || report.Files[1].Status != receipt.Same {
+		t.Errorf("%+v", report.Files)
+	}
+	if report.Receipt.Steps[0].Missing != nil || report.Receipt.Steps[0].Dropped != nil {
+		t.Errorf("%+v", report.Receipt.Steps[0])
+	}
+	first := p.private
+	other := p.with(receipt.VerifyOptions{Name: "r.json"})
+	p.write("a.csv", "id,x\na,1\nb,\nc,31\n")
+	os.Remove(p.path("a.cf.parquet"))
+	data = p.encrypt()
+	_, err = receipt.Verify(ctx, blob.Local{}, data, other)
+	refused(t, err, "r.json", "the private part is that of another receipt")
+	lie := *p.private
+	lie.Files, p.private = first.Files, &lie
+	_, err = verify(p, data)
+	refused(t, err, "r.json", "does not fit the receipt")
+}
+
+// A receipt may be forged by whoever had it signed: nothing outside the base is opened, by whatever name, and no server that it
+// names is spoken to.
+func TestVerifyOpensNothingElsewhere(t *testing.T) {
+	p := newPlace(t)
+	p.encrypt()
+	for _, dir := range []string{"base", "base/sub", "elsewhere"} {
+		if err := os.Mkdir(p.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.write("elsewhere/a.csv", "secret")
+	if err := os.Symlink(p.path("elsewhere"), p.path("base/link")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../elsewhere/a.csv", p.path("base/a.csv")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(p.path("base"))
+	os.Remove(p.path("a.cf.parquet"))
+	for _, name := range []string{
+		p.path("elsewhere/a.csv"), "/etc/passwd", "../elsewhere/a.csv", "sub/../../elsewhere/a.csv", "link/a.csv", "a.csv", "link/none.csv", "../none", "./../elsewhere/a.csv",
+		"s3://bucket/a.csv", "s3://bucket/a.csv?endpoint=http://127.0.0.1:1", "gs://bucket/a", "azblob://c/a", "file://" + p.path("elsewhere/a.csv"), "http://127.0.0.1:1/a", "S3://bucket/a", "unknown://x",
+	} {
+		os.Remove(p.path("a.cf.parquet"))
+		r := p.unsigned()
+		r.Inputs[0].Path, r.Steps[0].Inputs[0] = name, name
+		data := p.sign(r)
+		for _, base := range []string{"", p.path("base")} {
+			opened := &openings{FS: blob.Local{}}
+			_, err := receipt.Verify(ctx, opened, data, receipt.VerifyOptions{Name: "r.json", Private: p.private, Base: base, SkipInputs: true, SkipOutputs: true})
+			refused(t, err, "r.json", "outside of")
+			for _, got := range opened.names {
+				if !strings.HasPrefix(got, "a.cf.parquet") && got != p.path("base/a.cf.parquet") {
+					t.Errorf("%s in base %q: %s was opened", name, base, got)
+				}
+			}
+		}
+		opened := &openings{FS: blob.Local{}}
+		_, _ = receipt.Verify(ctx, opened, data, receipt.VerifyOptions{Name: "r.json", Private: p.private, Anywhere: true, SkipInputs: true, SkipOutputs: true})
+		for _, got := range opened.names {
+			if strings.Contains(got, "endpoint") {
+				t.Errorf("%s: %s was opened", name, got)
+			}
+		}
+	}
+}
+
+// openings notes what is opened.
+type openings struct {
+	blob.FS
+	mu    sync.Mutex
+	names []string
+}
+
+func (o *openings) Open(ctx context.Context, name string) (blob.File, error) {
+	o.mu.Lock()
+	o.names = append(o.names, name)
+	o.mu.Unlock()
+	return o.FS.Open(ctx, name)
 }

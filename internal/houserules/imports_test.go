@@ -42,10 +42,10 @@ func TestChecker(t *testing.T) {
 	only := func(room, rooms string) string { return room + " may import only " + rooms }
 	const (
 		noOutside = " must not use os, net, syscall, plugin, io/ioutil"
-		base      = "engine, kernels/*, io/*, internal/cpu, internal/strictjson"
+		base      = "engine, kernels/*, io/*, internal/cpu, internal/strictjson, internal/printable"
 		below     = base + ", engine/job, engine/keys, engine/trust, engine/dataset/ids, engine/slots, engine/dataset, engine/stats, engine/privacy"
 		protocols = base + ", engine/job, engine/keys, engine/dataset, engine/dataset/ids, engine/slots, engine/privacy, engine/receipt, engine/observe"
-		cmd       = "engine/*, engine/*/*, kernels/paillier, io/ctfile, io/blob/stores, bench"
+		cmd       = "engine/*, engine/*/*, kernels/paillier, io/ctfile, io/blob, io/blob/stores, internal/printable, bench"
 		noBig     = "imports math/big: allowed only in the files that bigFiles of rules_test.go lists with a reason, where no rows are"
 	)
 	tests := []struct{ file, source, want string }{

@@ -31,7 +31,7 @@ func kernel(folder string, imports ...string) room {
 
 // floor is a room of the engine, and the rooms below it that it may import.
 func floor(name string, below ...string) room {
-	r := room{folder: "engine/" + name, imports: []string{"engine", "kernels/*", "io/*", "internal/cpu", "internal/strictjson"}}
+	r := room{folder: "engine/" + name, imports: []string{"engine", "kernels/*", "io/*", "internal/cpu", "internal/strictjson", "internal/printable"}}
 	for _, b := range below {
 		r.imports = append(r.imports, "engine/"+b)
 	}
@@ -91,7 +91,7 @@ var rooms = []room{
 	floor("federated", "job", "keys", "dataset", "dataset/ids", "slots", "privacy", "receipt", "observe"),
 
 	{folder: "bench", imports: []string{"bigmod", "kernels/*", "io/*", "io/blob/stores", "engine", "engine/*", "engine/*/*", "internal/cpu", "internal/knownanswer", "internal/strictjson"}},
-	{folder: "cmd/*", imports: []string{"engine/*", "engine/*/*", "kernels/paillier", "io/ctfile", "io/blob/stores", "bench"}},
+	{folder: "cmd/*", imports: []string{"engine/*", "engine/*/*", "kernels/paillier", "io/ctfile", "io/blob", "io/blob/stores", "internal/printable", "bench"}},
 	{folder: "interop/cmd/*", imports: []string{"io/*"}}, // writes samples for other readers
 	{folder: "internal/cpu", foreign: []string{"github.com/klauspost/cpuid/v2"}},
 	{folder: "internal/houserules"},

@@ -1,6 +1,7 @@
 package printable
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -72,4 +73,42 @@ func FuzzEscape(f *testing.F) {
 			t.Fatalf("%q becomes %q", text, got)
 		}
 	})
+}
+
+// The writer escapes what Escape does, in whatever pieces the text comes, and keeps line feeds. As JSON it is the same value.
+func TestWriter(t *testing.T) {
+	for _, text := range []string{"", "a\nb", "Größe 🧬", "a\x1b[2J\u202eb\nc", "\r\t\x00", "\ue000\U000e0041x", "\xff", "ü\xc3"} {
+		for size := 1; size <= len(text)+1; size++ {
+			var out, asJSON strings.Builder
+			w, j := NewWriter(&out), NewJSONWriter(&asJSON)
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rest := text; rest != ""; rest = rest[min(size, len(rest)):] {
+				if n, err := w.Write([]byte(rest[:min(size, len(rest))])); err != nil || n != min(size, len(rest)) {
+					t.Fatal(n, err)
+				}
+			}
+			for rest := quoted; len(rest) > 0; rest = rest[min(size, len(rest)):] {
+				if _, err := j.Write(rest[:min(size, len(rest))]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := strings.ReplaceAll(Escape(text), `\n`, "\n")
+			if text == "ü\xc3" {
+				want = "ü" // the beginning of a character that never comes
+			}
+			if out.String() != want {
+				t.Errorf("%q in pieces of %d: %q, want %q", text, size, out.String(), want)
+			}
+			var back, plain string
+			if err := json.Unmarshal([]byte(asJSON.String()), &back); err != nil || Check(asJSON.String()) != nil {
+				t.Errorf("%q in pieces of %d: %q, %v", text, size, asJSON.String(), err)
+			}
+			if json.Unmarshal(quoted, &plain) != nil || back != plain {
+				t.Errorf("%q becomes %q", plain, back)
+			}
+		}
+	}
 }

@@ -18,7 +18,7 @@ func (Local) Append(ctx context.Context, name string) (Appender, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		return nil, notRegular(name, info)
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, wrap(name, "open for appending", err)
 	}

@@ -21,7 +21,7 @@ func (Local) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// MakeDir makes a directory (mode 0755 less the umask), and those above it, and
+// MakeDir makes a directory for its owner alone (mode 0700), and those above it, and
 // forces their names to stable storage.
 func (l Local) MakeDir(ctx context.Context, name string) error {
 	if err := ctx.Err(); err != nil {
@@ -41,7 +41,7 @@ func (l Local) MakeDir(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return wrap(name, "make the directory", err)
 	}
 	if err := syncDir(parent); err != nil {

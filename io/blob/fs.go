@@ -83,13 +83,13 @@ type Disk interface {
 	// It has no name, so nothing is left of it after a crash.
 	Scratch(ctx context.Context, dir string) (Scratch, error)
 
-	// Append opens a file for appending. If there is none, it makes one (mode 0644 less the umask).
+	// Append opens a file for appending. If there is none, it makes one for its owner alone (mode 0600).
 	Append(ctx context.Context, name string) (Appender, error)
 
 	// Remove removes a file or an empty directory. A missing one is not an error.
 	Remove(ctx context.Context, name string) error
 
-	// MakeDir makes a directory, and those above it. An existing one is not an error.
+	// MakeDir makes a directory for its owner alone, and those above it. An existing one is not an error.
 	MakeDir(ctx context.Context, name string) error
 
 	// ReadDir returns the names in a directory, in byte order, hidden ones too. It returns none when there is no such
