@@ -102,13 +102,18 @@ type Stage struct {
 	Bits    int    `json:"bits"`
 	Rows    int    `json:"rows"` // of each owner
 	Owners  int    `json:"owners"`
-	Stage   string `json:"stage"`
+	// Measures of each row; 0 is one. Tables of several are fused by group.
+	Measures int    `json:"measures,omitempty"`
+	Stage    string `json:"stage"`
 	// Seconds of wall time of the step's processes, start to end; encryption counts the owners one after the other.
 	Seconds float64 `json:"seconds"`
 	// ValuesPerS counts the values that enter: those of all owners, for decrypt the sums.
 	ValuesPerS  float64 `json:"values_per_s"`
 	PeakRSSMiB  float64 `json:"peak_rss_mib"` // of the largest process
 	KernelShare float64 `json:"kernel_share"` // of the cores' time, spent inside the stage that computes
+	// CPUSeconds are those of the processes, KernelSeconds those inside the stage that computes; older files lack them.
+	CPUSeconds    float64 `json:"cpu_seconds,omitempty"`
+	KernelSeconds float64 `json:"kernel_seconds,omitempty"`
 
 	// Known while the run lasts; the format has no place for them.
 	Cores       int     `json:"-"` // that the processes could use

@@ -82,6 +82,11 @@ func (f *File) Name(at time.Time) string {
 		s := f.Pipeline[0]
 		add(fmt.Sprintf("%downers", s.Owners))
 		add(fmt.Sprintf("%drows", s.Rows))
+		for _, s := range f.Pipeline {
+			if s.Measures > 0 {
+				add(fmt.Sprintf("%dmeasures", s.Measures))
+			}
+		}
 		add(fmt.Sprintf("%dcores", f.Machine.Cores))
 	}
 	return fmt.Sprintf("%s-%s-%s.json", strings.Join(words, "-"), at.UTC().Format(timeInName), f.Machine.Commit)

@@ -17,9 +17,10 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// Options say what Run measures: every combination of layout, variant and size.
+// Options say what Run measures: every combination of layout, variant, size and number of measures.
 type Options struct {
-	Rows     int // of each owner
+	Rows     int   // of each owner
+	Measures []int // of each row; nil is one. Tables of several are in the layout records and fused by group
 	Owners   int
 	Layouts  []string
 	Variants []string
@@ -38,6 +39,7 @@ type Options struct {
 
 // Defaults of PipelineOptions.
 const (
+	measuresMax        = 65_000 // as many columns as Parquet files have here
 	RoundsDefault      = 3
 	PeerSecondsDefault = 2
 )
@@ -61,8 +63,16 @@ func Run(ctx context.Context, o Options) (*bench.File, error) {
 	defer os.RemoveAll(dir)
 	o.Log.Info("making tables", "rows", o.Rows, "owners", o.Owners)
 	for owner := range o.Owners {
-		if err := writeInput(ctx, filepath.Join(dir, inputName(owner)), owner, o.Rows); err != nil {
-			return nil, err
+		for _, measures := range o.Measures {
+			p := &path{measures: measures}
+			if p.wide() {
+				err = writeWide(ctx, p.input(dir, owner), owner, o.Rows, measures)
+			} else {
+				err = writeInput(ctx, p.input(dir, owner), owner, o.Rows)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
 	f := &bench.File{Version: bench.FileVersion, Machine: bench.ThisMachine(), Results: []bench.Result{}, Pipeline: []bench.Stage{}}
@@ -97,6 +107,17 @@ func (o *Options) check() error {
 			return err
 		}
 	}
+	if o.Measures == nil {
+		o.Measures = []int{1}
+	}
+	for _, n := range o.Measures {
+		if n < 1 || n > measuresMax {
+			return &job.UsageError{Cause: fmt.Sprintf("%d measures", n), Hint: fmt.Sprintf("There can be 1 to %d.", measuresMax)}
+		}
+		if n > 1 && slices.Contains(o.Layouts, slots.Blocks) {
+			return &job.UsageError{Cause: "tables of several measures are measured in the layout records", Hint: "Give --layout records."}
+		}
+	}
 	if o.Rows < 1 || o.Owners < 1 || o.Rounds < 1 || o.Seconds < 0 {
 		return &job.UsageError{Cause: fmt.Sprintf("%d rows of %d owners in %d rounds, %v seconds for peers", o.Rows, o.Owners, o.Rounds, o.Seconds), Hint: "All must be positive."}
 	}
@@ -124,6 +145,7 @@ func inputName(owner int) string { return "owner" + strconv.Itoa(owner) + ".parq
 // path is one combination and the results of its rounds.
 type path struct {
 	layout, keys string
+	measures     int
 	variant      paillier.Variant
 	rounds       [][]bench.Stage
 }
@@ -139,7 +161,9 @@ func (o *Options) size(ctx context.Context, dir string, bits int, libraries []pe
 			return nil, nil, err
 		}
 		for _, layout := range o.Layouts {
-			paths = append(paths, &path{layout: layout, variant: variant, keys: keys})
+			for _, measures := range o.Measures {
+				paths = append(paths, &path{layout: layout, variant: variant, keys: keys, measures: measures})
+			}
 		}
 	}
 	contest, err := newContest(ctx, key, libraries, bench.CoresUsed(o.Threads))
@@ -152,7 +176,7 @@ func (o *Options) size(ctx context.Context, dir string, bits int, libraries []pe
 			return nil, nil, err
 		}
 		for _, p := range paths {
-			o.Log.Info("running", "bits", bits, "variant", p.variant, "layout", p.layout, "round", round+1, "of", o.Rounds)
+			o.Log.Info("running", "bits", bits, "variant", p.variant, "layout", p.layout, "measures", p.measures, "round", round+1, "of", o.Rounds)
 			s, err := o.run(ctx, dir, p, bits)
 			if err != nil {
 				return nil, nil, err
@@ -217,16 +241,16 @@ func (o *Options) args(args ...string) []string {
 // run is one round: the three steps and all of them together.
 func (o *Options) run(ctx context.Context, dir string, p *path, bits int) ([]bench.Stage, error) {
 	sealed := func(owner int) string { return filepath.Join(dir, fmt.Sprintf("owner%d.cf.parquet", owner)) }
-	fused, opened := filepath.Join(dir, "fused.cf.parquet"), filepath.Join(dir, "opened.parquet")
+	fused, opened := filepath.Join(dir, "fused.cf.parquet"), p.result(dir)
 	steps := map[string][]*bench.JobProcess{}
 	do := func(stage string, args []string) error {
 		c, err := bench.RunJob(ctx, o.Program, args)
 		steps[stage] = append(steps[stage], c)
 		return err
 	}
-	fuse := o.args("fuse", "--out", fused)
+	fuse := p.fuseArgs(o, fused)
 	for owner := range o.Owners {
-		if err := do(bench.StageEncrypt, o.encryptArgs(p.keys, filepath.Join(dir, inputName(owner)), sealed(owner), p.layout)); err != nil {
+		if err := do(bench.StageEncrypt, p.encryptArgs(o, p.input(dir, owner), sealed(owner))); err != nil {
 			return nil, err
 		}
 		fuse = append(fuse, "--in", sealed(owner))
@@ -237,22 +261,29 @@ func (o *Options) run(ctx context.Context, dir string, p *path, bits int) ([]ben
 	if err := do(bench.StageDecrypt, o.args("decrypt", "--key", filepath.Join(p.keys, "secret.json"), "--in", fused, "--out", opened)); err != nil {
 		return nil, err
 	}
-	if err := checkOutput(ctx, opened, o.Owners, o.Rows); err != nil {
+	if err := p.check(ctx, opened, o); err != nil {
 		return nil, err
 	}
-	values := map[string]int{bench.StageEncrypt: o.Rows * o.Owners, bench.StageFuse: o.Rows * o.Owners, bench.StageDecrypt: o.Rows}
+	cells := o.Rows * p.measures
+	values := map[string]int{bench.StageEncrypt: cells * o.Owners, bench.StageFuse: cells * o.Owners, bench.StageDecrypt: cells}
+	if p.wide() {
+		values[bench.StageDecrypt] = min(groups, o.Rows) * p.measures
+	}
 	var stages []bench.Stage
 	var all []*bench.JobProcess
 	for _, stage := range []string{bench.StageEncrypt, bench.StageFuse, bench.StageDecrypt} {
 		all = append(all, steps[stage]...)
 		stages = append(stages, o.stage(p, bits, stage, values[stage], steps[stage]))
 	}
-	return append(stages, o.stage(p, bits, bench.StageAll, o.Rows*o.Owners, all)), nil
+	return append(stages, o.stage(p, bits, bench.StageAll, cells*o.Owners, all)), nil
 }
 
 // stage sums up the processes of a step, which ran one after the other.
 func (o *Options) stage(p *path, bits int, stage string, values int, children []*bench.JobProcess) bench.Stage {
 	s := bench.Stage{Layout: p.layout, Variant: string(p.variant), Bits: bits, Rows: o.Rows, Owners: o.Owners, Stage: stage, Cores: bench.CoresUsed(o.Threads)}
+	if p.wide() {
+		s.Measures = p.measures
+	}
 	seconds, cpu, busy, peak := 0.0, 0.0, 0.0, 0.0
 	for _, c := range children {
 		seconds += c.Seconds
@@ -261,6 +292,7 @@ func (o *Options) stage(p *path, bits int, stage string, values int, children []
 		peak = max(peak, c.RSSMiB)
 	}
 	s.Seconds = bench.Significant(seconds)
+	s.CPUSeconds, s.KernelSeconds = bench.Significant(cpu), bench.Significant(busy)
 	s.ValuesPerS = bench.Significant(float64(values) / seconds)
 	s.PeakRSSMiB = bench.Significant(peak)
 	s.KernelShare = bench.Significant(busy / (seconds * float64(s.Cores)))

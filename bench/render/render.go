@@ -252,6 +252,14 @@ func printPipeline(w io.Writer, f *bench.File) {
 	if live {
 		t.header = append(t.header, ">cores", ">cores busy")
 	}
+	timed := f.Pipeline[0].CPUSeconds > 0
+	if timed {
+		t.header = append(t.header, ">CPU seconds", ">kernel seconds")
+	}
+	wide := slices.ContainsFunc(f.Pipeline, func(s bench.Stage) bool { return s.Measures > 0 })
+	if wide {
+		t.header = append([]string{">measures"}, t.header...)
+	}
 	for _, r := range f.Results {
 		t.header = appendNew(t.header, ">× "+peerTitle(r.Impl))
 	}
@@ -259,6 +267,12 @@ func printPipeline(w io.Writer, f *bench.File) {
 		row := []string{s.Layout, bench.VariantTitle(s.Variant), fmt.Sprint(s.Bits), s.Stage, quantity(s.Seconds), quantity(s.ValuesPerS), quantity(s.PeakRSSMiB), percent(s.KernelShare)}
 		if live {
 			row = append(row, fmt.Sprint(s.Cores), percent(s.Utilisation))
+		}
+		if timed {
+			row = append(row, quantity(s.CPUSeconds), quantity(s.KernelSeconds))
+		}
+		if wide {
+			row = append([]string{grouped(int64(max(1, s.Measures)))}, row...)
 		}
 		var done []string
 		for _, r := range f.Results {

@@ -152,6 +152,7 @@ encryptions on as many cores before and after each round.`,
 	benchSizes(cmd, &o.Bits, &o.Peers, &o.TestKey)
 	f := cmd.Flags()
 	f.IntVar(&o.Rows, "rows", 1_000_000, "`N` rows of each owner's table")
+	f.IntSliceVar(&o.Measures, "measures", []int{1}, "`N[,N]` measures of each row; several take --layout records, and are fused by group")
 	f.IntVar(&o.Owners, "owners", 2, "`N` owners")
 	f.StringSliceVar(&o.Layouts, "layout", []string{"blocks"}, "`NAME[,NAME]` blocks, records or both")
 	f.StringSliceVar(&o.Variants, "variant", []string{"djn"}, "`NAME[,NAME]` key variants: djn, mhl, textbook")

@@ -37,7 +37,7 @@ func poolOf(bytes int64) int64 { return max(bytes, 0) / 8 * 7 }
 const (
 	// programBytes is what the program takes before it has read anything: the used part of its code, and what
 	// libraries set up.
-	programBytes = 56 << 20
+	programBytes = 50 << 20
 	// pageBytes is a page of a column as it is in files of this program, or shorter.
 	pageBytes = 1 << 20
 	// columnOverhead is what a column takes beside its bytes, in a reader or a writer.
@@ -57,16 +57,19 @@ func readerBytes(t *ctfile.Table) int64 {
 	return int64(len(t.Columns)) * (3*chunk + columnOverhead)
 }
 
-// writerBytes is a row group that waits to be complete, and the pages of it that are not full.
-func writerBytes(columns int) int64 {
-	const group = ctfile.RowGroupBytesDefault * 5 / 4
+// writerBytes is a row group that waits to be complete, and the pages of it that are not full, when there are so many bytes
+// to write at most.
+func writerBytes(columns int, most int64) int64 {
+	group := min(ctfile.RowGroupBytesDefault, most) * 5 / 4
 	return group + 1<<20 + min(int64(columns)*pageBytes, group) + int64(columns)*columnOverhead
 }
 
 // divide divides the memory, or refuses it when it has no room for a batch at each place.
 func (f *fusion) divide(columns int, shape sums.Shape) (m fuseMemory, err error) {
-	batch := int64(enctable.BatchRows(columns, f.pk.CiphertextSize())) * int64(columns*f.pk.CiphertextSize())
-	flight := int64(2*f.request.Threads+2) * 3 * batch
+	row := int64(columns * f.pk.CiphertextSize())
+	all := f.rows() * row
+	batch := min(int64(enctable.BatchRows(columns, f.pk.CiphertextSize()))*row, all)
+	flight := min(int64(2*f.request.Threads+2)*3*batch, 3*all)
 	footers := int64(0)
 	for _, in := range f.inputs {
 		m.reader = max(m.reader, readerBytes(in.Table)+4*batch)
@@ -74,7 +77,7 @@ func (f *fusion) divide(columns int, shape sums.Shape) (m fuseMemory, err error)
 	}
 	rest := f.request.Memory - programBytes - footers - flight
 	least := sums.PoolBytesMin(shape)/7*8 + 8
-	writer := writerBytes(columns)
+	writer := writerBytes(columns, all)
 	if need := max(writer, m.reader) + least; rest < need {
 		return m, &engine.BudgetError{What: "fusing by group", Need: f.request.Memory - rest + need, Have: f.request.Memory, Limit: f.request.Memory}
 	}
