@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -228,7 +229,8 @@ func (u *Request) inputs(ctx context.Context) ([]enctable.Input, error) {
 				}
 			}
 			if err := job.CheckOutput(ctx, u.FS, u.Out, s.Files); err != nil {
-				if filepath.Clean(pattern) == filepath.Clean(u.Out) {
+				var same *job.UsageError
+				if filepath.Clean(pattern) == filepath.Clean(u.Out) || !errors.As(err, &same) {
 					return nil, err
 				}
 				return nil, job.Misuse("Give the output a name that the pattern does not match, or a directory of its own.", "%v: %s stands for it", err, pattern)
