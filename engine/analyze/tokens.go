@@ -72,7 +72,7 @@ func ListTokens(ctx context.Context, l TokenList) (*job.Report, error) {
 		fields = append(fields, f)
 	}
 	schema := arrow.NewSchema(fields, nil)
-	out, err := format.Create(ctx, l.FS, l.Out, schema, column.WriteOptions{Overwrite: l.Overwrite})
+	out, err := format.Create(ctx, l.FS, l.Out, schema, column.WriteOptions{Overwrite: l.Overwrite, Private: true})
 	if err != nil {
 		return nil, err
 	}

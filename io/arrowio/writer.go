@@ -36,7 +36,7 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 	if err := column.CheckNames(name, column.Names(schema)); err != nil {
 		return nil, err
 	}
-	file, err := output.Create(ctx, fs, name, opts.Overwrite)
+	file, err := output.Create(ctx, fs, name, blob.CreateOptions{Overwrite: opts.Overwrite, Private: opts.Private})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func (Local) Lock(ctx context.Context, name string) (unlock func() error, err er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, wrap(name, "lock", err)
 	}

@@ -101,6 +101,9 @@ type WriteOptions struct {
 	// Overwrite allows replacing a file that exists.
 	Overwrite bool
 
+	// Private makes a file that its owner alone may read.
+	Private bool
+
 	// Mem allocates the Arrow memory of the writer; nil means Arrow's default.
 	Mem memory.Allocator
 }

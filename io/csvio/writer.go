@@ -55,7 +55,7 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 				WithHint("Write a .parquet or .arrow file instead.")
 		}
 	}
-	file, err := output.Create(ctx, fs, name, opts.Overwrite)
+	file, err := output.Create(ctx, fs, name, blob.CreateOptions{Overwrite: opts.Overwrite, Private: opts.Private})
 	if err != nil {
 		return nil, err
 	}

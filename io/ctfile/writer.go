@@ -62,7 +62,7 @@ func Create(ctx context.Context, fs blob.FS, path string, t Table, idFields []ar
 	if opts.RowGroupBytes <= 0 {
 		opts.RowGroupBytes = RowGroupBytesDefault
 	}
-	file, err := output.Create(ctx, fs, path, opts.Overwrite)
+	file, err := output.Create(ctx, fs, path, blob.CreateOptions{Overwrite: opts.Overwrite})
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func Create(ctx context.Context, fs blob.FS, path string, schema *arrow.Schema, 
 	if err := pages.CheckWidth(path, schema.NumFields()); err != nil {
 		return nil, err
 	}
-	file, err := output.Create(ctx, fs, path, opts.Overwrite)
+	file, err := output.Create(ctx, fs, path, blob.CreateOptions{Overwrite: opts.Overwrite, Private: opts.Private})
 	if err != nil {
 		return nil, err
 	}

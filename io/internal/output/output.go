@@ -22,8 +22,8 @@ type File struct {
 }
 
 // Create begins the named file.
-func Create(ctx context.Context, fs blob.FS, name string, overwrite bool) (*File, error) {
-	upload, err := fs.Create(ctx, name, blob.CreateOptions{Overwrite: overwrite})
+func Create(ctx context.Context, fs blob.FS, name string, opts blob.CreateOptions) (*File, error) {
+	upload, err := fs.Create(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}
