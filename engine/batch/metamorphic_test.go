@@ -31,7 +31,7 @@ import (
 // people is so many records that their sums do not fit into the smallest memory that a fusion works with; fewer will do where
 // everything takes long.
 func people() int {
-	return thoroughtest.Pick(500, 6500)
+	return thoroughtest.Pick(500, 13000)
 }
 
 // A way is one way to get the sums of all people: everything that must not matter.
@@ -138,16 +138,19 @@ func (w way) job(disk blob.Disk, a attempt, memory int64) *batch.Job {
 	return j
 }
 
-// leastMemory is what a fusion by record asks for when it has too little.
-func leastMemory(t *testing.T, threads int) int64 {
+// leastMemory is what a fusion of tables by record asks for when it has too little.
+func leastMemory(t *testing.T, threads, tables int) int64 {
 	t.Helper()
 	disk := &blobtest.Mem{}
-	w := way{Layout: slots.Records, Tables: 2, FanIn: 2}
+	w := way{Layout: slots.Records, Tables: tables, FanIn: tables}
 	w.sources(disk, nil)
 	if _, err := batch.Run(ctx, w.job(disk, attempt{Threads: 1}, 0), false); err != nil {
 		t.Fatal(err)
 	}
-	u := fuse.Request{Options: job.Options{FS: disk, Disk: disk, Threads: threads, Memory: 1}, In: []string{"t0.cf.parquet", "t1.cf.parquet"}, Out: "x"}
+	u := fuse.Request{Options: job.Options{FS: disk, Disk: disk, Threads: threads, Memory: 1}, Out: "x"}
+	for i := range tables {
+		u.In = append(u.In, fmt.Sprintf("t%d.cf.parquet", i))
+	}
 	_, err := fuse.Run(ctx, u)
 	var short *engine.BudgetError
 	if !errors.As(err, &short) {
@@ -187,7 +190,6 @@ func TestMetamorphic(t *testing.T) {
 		}
 		want += fmt.Sprintf("%05d,%d,%d,%s\n", i, sum, count, strconv.FormatFloat(float64(sum)/float64(count), 'g', -1, 64))
 	}
-	least := leastMemory(t, 3)
 	stopped, spilled := 0, int64(0)
 	for n := range ways {
 		random := rand.New(rand.NewPCG(seed, uint64(n)))
@@ -196,7 +198,7 @@ func TestMetamorphic(t *testing.T) {
 		w.sources(disk, random)
 		memory := int64(0)
 		if w.Little {
-			memory = least
+			memory = leastMemory(t, 3, w.FanIn)
 		}
 		for _, a := range w.Attempts {
 			on, mode := blob.Disk(disk), blobtest.Crash

@@ -55,6 +55,10 @@ func FuzzTable(f *testing.F) {
 			t.Errorf("public key %s, was %s", again.PublicKey, table.PublicKey)
 		}
 		again.PublicKey = table.PublicKey
+		if len(again.FooterDigest) != 64 {
+			t.Errorf("the digest of the footer is %q", again.FooterDigest)
+		}
+		again.FooterDigest = table.FooterDigest
 		if !reflect.DeepEqual(again, table) {
 			t.Errorf("%+v, was %+v", again, table)
 		}
