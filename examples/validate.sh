@@ -86,7 +86,7 @@ begin() { # NAME: a directory with the public key
 step "make"
 begin make
 make --silent -C examples/make -j 4 >/dev/null
-verified() { cipherfold verify --base "$WORK" "$WORK/jobs/north-$DATE/receipt.json" --public-key "$XDG_CONFIG_HOME/cipherfold/receipt.key.pub"; }
+verified() { cipherfold verify --anywhere --base "$WORK" "$WORK/jobs/north-$DATE/receipt.json" --public-key "$XDG_CONFIG_HOME/cipherfold/receipt.key.pub"; }
 compare make "$WORK" verified
 make --silent -C examples/make -j 4 >/dev/null # once more does nothing, and is no error
 rm "$WORK/public.json"
@@ -126,7 +126,7 @@ manifest() {
 		eval "$line" # sets `environment` and `arguments`; every word is quoted by commands.py
 		contained "${arguments[@]}" >/dev/null 2>"$work/error" || fail "$name: ${arguments[*]}: $(cat "$work/error")"
 	done < "$work/commands"
-	compare "$name" "$root/work" contained verify --base /work "/work/jobs/north-$DATE/receipt.json"
+	compare "$name" "$root/work" contained verify --anywhere --base /work "/work/jobs/north-$DATE/receipt.json"
 }
 if ! python3 -c 'import yaml' 2>/dev/null; then fail "needs PyYAML: apt-get install python3-yaml"; fi
 step "Kubernetes: the pods of an Indexed Job, and the merge"
@@ -144,7 +144,7 @@ compare airflow "$WORK" verified
 [ "$(grep -c '"eventType":"COMPLETE"' "$WORK/lineage.jsonl")" = 5 ] || fail "the lineage is not that of five tasks"
 
 step "receipts: checked by the program, and by openssl as docs/file-format.md says"
-cipherfold verify --base "$work" "$work/plain.receipt.json" --public-key "$XDG_CONFIG_HOME/cipherfold/receipt.key.pub" >/dev/null
+cipherfold verify --anywhere "$work/plain.receipt.json" --public-key "$XDG_CONFIG_HOME/cipherfold/receipt.key.pub" >/dev/null
 mkdir "$work/check"
 awk '/^## Checking a receipt without/ { here = 1 } here && /^```$/ { exit } here && code { print } here && /^```sh/ { code = 1 }' docs/file-format.md > "$work/check/check.sh"
 (
