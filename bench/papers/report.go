@@ -42,32 +42,17 @@ func (r *Result) Write(ctx context.Context, dir string, overwrite bool) (string,
 	if err != nil {
 		return "", err
 	}
-	files := []struct {
-		name string
-		data []byte
-	}{
-		{Table1File, r.Table1.csv()}, {Table2File, r.Table2.csv()}, {Table3File, r.Table3.csv()}, {FiguresFile, pointsCSV(r.Points)},
-		{ResultFile, append(result, '\n')}, {ReportFile, page},
+	var files []blob.Whole
+	add := func(name string, data []byte) {
+		files = append(files, blob.Whole{Name: filepath.Join(dir, name), Data: data})
 	}
-	// All are begun before any is finished, so that a refusal leaves none.
-	var uploads []blob.Upload
-	for _, f := range files {
-		u, err := blob.Local{}.Create(ctx, filepath.Join(dir, f.name), blob.CreateOptions{Overwrite: overwrite})
-		if err != nil {
-			return "", err
-		}
-		defer u.Abort()
-		if _, err := u.Write(f.data); err != nil {
-			return "", err
-		}
-		uploads = append(uploads, u)
-	}
-	for _, u := range uploads {
-		if err := u.Commit(ctx); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Join(dir, ReportFile), nil
+	add(Table1File, r.Table1.csv())
+	add(Table2File, r.Table2.csv())
+	add(Table3File, r.Table3.csv())
+	add(FiguresFile, pointsCSV(r.Points))
+	add(ResultFile, append(result, '\n'))
+	add(ReportFile, page)
+	return filepath.Join(dir, ReportFile), blob.WriteAll(ctx, blob.Local{}, overwrite, files...)
 }
 
 // resultMax is far above the size of any result file.

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cipherfold/cipherfold/engine/inspect"
+	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
 	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -80,7 +81,7 @@ compared.`,
 					return err
 				}
 			}
-			data, err := receipt.ReadFile(ctx, fs, args[0], receipt.BytesMax)
+			data, err := job.ReadFile(ctx, fs, args[0], receipt.BytesMax)
 			if err != nil {
 				return err
 			}
@@ -88,7 +89,7 @@ compared.`,
 			if !given {
 				private = receipt.PrivateName(args[0])
 			}
-			switch text, err := receipt.ReadFile(ctx, fs, private, receipt.BytesMax); {
+			switch text, err := job.ReadFile(ctx, fs, private, receipt.BytesMax); {
 			case err == nil:
 				if o.Private, err = receipt.ParsePrivate(private, text); err != nil {
 					return err

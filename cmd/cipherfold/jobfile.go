@@ -40,7 +40,7 @@ func registerStep(verb string, options func() stepOptions) { steps[verb] = optio
 
 // readJob reads a job file.
 func (a *app) readJob(cmd *cobra.Command, name string) (*batch.Job, error) {
-	text, err := receipt.ReadFile(cmd.Context(), a.options(false).Files(), name, jobfile.BytesMax)
+	text, err := job.ReadFile(cmd.Context(), a.options(false).Files(), name, jobfile.BytesMax)
 	if err != nil {
 		return nil, err
 	}

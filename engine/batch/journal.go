@@ -135,7 +135,7 @@ const journalBytesMax = 4 << 30
 // readJournal returns the entries of a journal and the length of the part of the file that holds them. A last line
 // that is not whole was being written when the program ended, and does not count. A missing file has no entries.
 func readJournal(ctx context.Context, disk blob.Disk, name string, vault *receipt.Vault) (entries []entry, valid int64, err error) {
-	data, err := receipt.ReadFile(ctx, disk, name, journalBytesMax)
+	data, err := job.ReadFile(ctx, disk, name, journalBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, 0, nil
 	}

@@ -151,7 +151,7 @@ const sealedPartition = "sealed "
 
 // readPartition reads the partition of a step of a verb; nil when there is none.
 func readPartition(ctx context.Context, disk blob.Disk, v *verb, name string, vault *receipt.Vault) (*partition, error) {
-	data, err := receipt.ReadFile(ctx, disk, name, partitionBytesMax)
+	data, err := job.ReadFile(ctx, disk, name, partitionBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil
 	}

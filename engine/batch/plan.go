@@ -303,7 +303,7 @@ const planBytesMax = 256 << 20
 
 // readPlan reads job.json; nil when it is not there.
 func readPlan(ctx context.Context, disk blob.Disk, name string, vault *receipt.Vault) (*PlanFile, error) {
-	data, err := receipt.ReadFile(ctx, disk, name, planBytesMax)
+	data, err := job.ReadFile(ctx, disk, name, planBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil
 	}

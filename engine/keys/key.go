@@ -147,13 +147,8 @@ func openAge(name string, data []byte, passphrase func() ([]byte, error)) ([]byt
 // or secret.json when there is none, both with mode 0600. It returns their names, "" for a secret file that is not there.
 func Write(ctx context.Context, o job.Options, dir string, key paillier.Key, passphrase []byte) (public, secret string, err error) {
 	o = o.WithDefaults()
-	type file struct {
-		name    string
-		data    []byte
-		private bool
-	}
 	public = path.Join(dir, "public.json")
-	files := []file{{public, key.Public().MarshalPublic(), false}}
+	files := []blob.Whole{{Name: public, Data: key.Public().MarshalPublic()}}
 	if sk, ok := key.(*paillier.SecretKey); ok {
 		data := sk.MarshalSecret()
 		secret = path.Join(dir, "secret.json")
@@ -163,27 +158,9 @@ func Write(ctx context.Context, o job.Options, dir string, key paillier.Key, pas
 				return "", "", err
 			}
 		}
-		files = append(files, file{secret, data, true})
+		files = append(files, blob.Whole{Name: secret, Data: data, Private: true})
 	}
-	// All are begun before any is finished, so that a refusal leaves none.
-	var uploads []blob.Upload
-	for _, f := range files {
-		u, err := o.FS.Create(ctx, f.name, blob.CreateOptions{Overwrite: o.Overwrite, Private: f.private})
-		if err != nil {
-			return "", "", err
-		}
-		defer u.Abort()
-		if _, err := u.Write(f.data); err != nil {
-			return "", "", err
-		}
-		uploads = append(uploads, u)
-	}
-	for _, u := range uploads {
-		if err := u.Commit(ctx); err != nil {
-			return "", "", err
-		}
-	}
-	return public, secret, nil
+	return public, secret, blob.WriteAll(ctx, o.FS, o.Overwrite, files...)
 }
 
 func sealAge(data, passphrase []byte) ([]byte, error) {

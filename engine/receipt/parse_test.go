@@ -135,7 +135,7 @@ func TestSealAndOpen(t *testing.T) {
 	if err != nil || p.Receipt != got.digest {
 		t.Fatal(p, err)
 	}
-	f, ok, err := p.open(got.Inputs[0], Input)
+	f, ok, err := p.openings().open(got.Inputs[0], Input)
 	if want := fresh().Inputs[0]; err != nil || !ok || f.SHA256 != want.SHA256 || f.Bytes != want.Bytes || f.Rows != nil {
 		t.Errorf("%+v, %v, %v", f, ok, err)
 	}
@@ -148,15 +148,15 @@ func TestSealAndOpen(t *testing.T) {
 	other := *p
 	other.Files = []Opening{p.Files[0]}
 	other.Files[0].Bytes++
-	if _, _, err := other.open(got.Inputs[0], Input); err == nil {
+	if _, _, err := other.openings().open(got.Inputs[0], Input); err == nil {
 		t.Error("another size opens the commitment")
 	}
 	rows := int64(0)
 	other.Files[0].Bytes, other.Files[0].Rows = p.Files[0].Bytes, &rows
-	if _, _, err := other.open(got.Inputs[0], Input); err == nil {
+	if _, _, err := other.openings().open(got.Inputs[0], Input); err == nil {
 		t.Error("no rows and 0 rows open the commitment")
 	}
-	if _, ok, err := other.open(got.Inputs[0], Output); ok || err != nil {
+	if _, ok, err := other.openings().open(got.Inputs[0], Output); ok || err != nil {
 		t.Error("an input is opened as an output", err)
 	}
 	other.Counts = &Counts{p.Counts.Salt, []StepCounts{{map[string]int64{"x": 2}, map[string]int64{}, map[string]int64{"unlisted": 2}}}}

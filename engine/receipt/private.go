@@ -185,17 +185,34 @@ func trimLine(data []byte) []byte {
 	return data
 }
 
-// open returns the file that a commitment is about, or ok = false if the private part does not open it. It refuses an
-// opening of something else.
-func (p *Private) open(f File, role Role) (opened File, ok bool, err error) {
-	if p == nil {
+// openings are the openings of a private part, by what they open. The first of a file counts.
+type openings map[opens]*Opening
+
+type opens struct {
+	path string
+	role Role
+}
+
+func (p *Private) openings() openings {
+	out := openings{}
+	if p != nil {
+		for i := range p.Files {
+			o := &p.Files[i]
+			if x := (opens{o.Path, o.Role}); out[x] == nil {
+				out[x] = o
+			}
+		}
+	}
+	return out
+}
+
+// open returns the file that a commitment is about, or ok = false if nothing opens it. It refuses an opening of something
+// else.
+func (a openings) open(f File, role Role) (opened File, ok bool, err error) {
+	o := a[opens{f.Path, role}]
+	if o == nil {
 		return f, false, nil
 	}
-	i := slices.IndexFunc(p.Files, func(o Opening) bool { return o.Path == f.Path && o.Role == role })
-	if i < 0 {
-		return f, false, nil
-	}
-	o := p.Files[i]
 	c, err := o.commitment()
 	if err != nil || c != f.Commitment {
 		return f, false, fmt.Errorf("its opening of %s does not fit the receipt", column.Quote(f.Path))

@@ -10,10 +10,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -165,7 +165,7 @@ func ReadPublicKey(ctx context.Context, fs blob.FS, path string) (*PublicKey, er
 const keyBytesMax = 64 << 10
 
 func readPEM(ctx context.Context, fs blob.FS, path string) (*pem.Block, error) {
-	data, err := ReadFile(ctx, fs, path, keyBytesMax)
+	data, err := job.ReadFile(ctx, fs, path, keyBytesMax)
 	if err != nil {
 		return nil, err
 	}
@@ -178,20 +178,3 @@ func readPEM(ctx context.Context, fs blob.FS, path string) (*pem.Block, error) {
 
 // BytesMax is the size of the largest receipt.
 const BytesMax = bytesMax
-
-// ReadFile reads a whole file, of at most `limit` bytes.
-func ReadFile(ctx context.Context, fs blob.FS, name string, limit int64) ([]byte, error) {
-	f, err := fs.Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if f.Size() > limit {
-		return nil, column.Refuse(name, "it has %d bytes, which is too many", f.Size()).WithHint("Check the name of the file.")
-	}
-	data := make([]byte, f.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(f, 0, f.Size()), data); err != nil {
-		return nil, column.Refuse(name, "cannot read it: %w", err).WithHint("Run the same command again.")
-	}
-	return data, nil
-}

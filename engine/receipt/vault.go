@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
@@ -21,7 +22,7 @@ type Vault struct{ aead cipher.AEAD }
 
 // ReadVault reads the key of a vault; nil when there is no such file.
 func ReadVault(ctx context.Context, fs blob.FS, name string) (*Vault, error) {
-	data, err := ReadFile(ctx, fs, name, keyBytesMax)
+	data, err := job.ReadFile(ctx, fs, name, keyBytesMax)
 	if errors.Is(err, blob.ErrNotFound) {
 		return nil, nil
 	}

@@ -89,10 +89,11 @@ func Verify(ctx context.Context, files blob.FS, data []byte, o VerifyOptions) (*
 	for _, f := range r.Outputs {
 		report.Files = append(report.Files, Check{File: f, Role: Output})
 	}
+	private := o.Private.openings()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(o.Threads, 1))
 	for i := range report.Files {
-		g.Go(func() error { return report.Files[i].run(gctx, files, o) })
+		g.Go(func() error { return report.Files[i].run(gctx, files, private, o) })
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -179,9 +180,9 @@ func inside(dir, file string) bool {
 }
 
 // run checks one file. Its error, such as an interruption, is not about the file.
-func (c *Check) run(ctx context.Context, files blob.FS, o VerifyOptions) error {
+func (c *Check) run(ctx context.Context, files blob.FS, private openings, o VerifyOptions) error {
 	if c.File.Commitment != "" {
-		opened, ok, err := o.Private.open(c.File, c.Role)
+		opened, ok, err := private.open(c.File, c.Role)
 		if err != nil {
 			c.fail(Differs, column.Refuse(o.Name, "the private part is not the receipt's: %w", err).WithHint(foreignPrivate))
 			return nil

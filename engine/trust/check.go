@@ -63,6 +63,7 @@ func (p *Policy) CheckSum(in Input) error {
 // findings are what was found of an input.
 type findings struct {
 	wrong   []string
+	said    map[string]bool     // what is in wrong
 	tables  map[string][]string // ids, by the names of owners
 	weights []weightOf
 
@@ -75,7 +76,8 @@ type weightOf struct {
 }
 
 func (f *findings) add(format string, args ...any) {
-	if text := fmt.Sprintf(format, args...); !slices.Contains(f.wrong, text) {
+	if text := fmt.Sprintf(format, args...); !f.said[text] {
+		f.said[text] = true
 		f.wrong = append(f.wrong, text)
 	}
 }
@@ -99,14 +101,9 @@ func (f *findings) refusal(file string, p *Policy) error {
 // examine checks signatures, and that whoever signed is listed. Its error is about a file whose signatures are wrong
 // whomever one trusts.
 func (p *Policy) examine(in Input) (*findings, error) {
-	f := &findings{tables: map[string][]string{}}
-	statements := map[string][]Signed{} // by the ids of tables
-	note := func(s Signed) {
-		list := statements[s.Statement.TableID]
-		if !slices.ContainsFunc(list, func(x Signed) bool { return compare(&x, &s) == 0 }) {
-			statements[s.Statement.TableID] = append(list, s)
-		}
-	}
+	f := &findings{said: map[string]bool{}, tables: map[string][]string{}}
+	var all []Signed
+	carried := carriedBy{}
 	first := in.Table
 	if p.Fingerprint != "" && first.Fingerprint != p.Fingerprint {
 		f.add("it is encrypted under key %s…, not %s…", first.Fingerprint[:16], p.Fingerprint[:16])
@@ -116,20 +113,18 @@ func (p *Policy) examine(in Input) (*findings, error) {
 		if err != nil {
 			return nil, err
 		}
-		carried, err := Carried(in.Name, t)
+		list, err := carried.of(in.Name, t)
 		if err != nil {
 			return nil, err
 		}
-		for _, x := range carried {
-			note(x)
-		}
+		all = append(all, list...)
 		switch {
 		case s == nil && t.IsSum():
 			f.add("the sum is not signed by its aggregator")
 		case s == nil:
 			f.add("the table is not signed by its owner")
 		case s.Statement.Kind == kindTable:
-			note(*s)
+			all = append(all, *s)
 		case find(p.aggregators, s.Signer()) == nil:
 			f.add("the sum is signed by %s, who is no aggregator in it", p.who(s.Signer()))
 		}
@@ -140,38 +135,36 @@ func (p *Policy) examine(in Input) (*findings, error) {
 	if first.Repeats {
 		f.add("a table may be in it more than once")
 	}
-	used := map[string]bool{}
-	originals := first.Contents()
-	for i := range originals {
-		o := &originals[i]
-		if !used[o.ID] {
-			used[o.ID] = true
-			p.examineTable(f, first, o.ID, originals, statements[o.ID])
+	statements := distinct(all)
+	byTable := map[string][]Signed{}
+	for _, s := range statements {
+		byTable[s.Statement.TableID] = append(byTable[s.Statement.TableID], s)
+	}
+	originals := first.Contents() // in the order of their ids
+	for i := 0; i < len(originals); {
+		from, id := i, originals[i].ID
+		for i < len(originals) && originals[i].ID == id {
+			i++
+		}
+		p.examineTable(f, first, id, originals[from:i], byTable[id])
+		delete(byTable, id)
+	}
+	for _, s := range statements {
+		if id := s.Statement.TableID; byTable[id] != nil {
+			f.add("it has a statement on table %s, which is not in it", column.Quote(id[:min(8, len(id))]))
 		}
 	}
-	for id := range statements {
-		if !used[id] {
-			f.add("it has a statement on table %s, which is not in it", id[:min(8, len(id))])
-		}
-	}
-	p.examineSchema(f, first, statements)
+	examineSchema(f, first, statements)
 	return f, nil
 }
 
-// examineTable checks the statements on one table.
-func (p *Policy) examineTable(f *findings, t *ctfile.Table, id string, originals []ctfile.Original, statements []Signed) {
-	var entries []ctfile.Original
-	for _, o := range originals {
-		if o.ID == id {
-			entries = append(entries, o)
-		}
-	}
+// examineTable checks the statements on one table, which are in order. entries are those of the table.
+func (p *Policy) examineTable(f *findings, t *ctfile.Table, id string, entries []ctfile.Original, statements []Signed) {
 	name := entries[0].Name()
 	if len(statements) == 0 {
 		f.add("table %s is not signed by an owner", name)
 		return
 	}
-	slices.SortFunc(statements, func(a, b Signed) int { return compare(&a, &b) })
 	signer := statements[0].Signer()
 	owner := find(p.owners, signer)
 	if owner == nil {
@@ -210,7 +203,7 @@ func complete(id string, entries []ctfile.Original, statements []Signed) bool {
 			}
 		}
 	}
-	var parts []string
+	parts := map[string]bool{}
 	for _, e := range entries {
 		if len(e.Parts) == 0 {
 			return true // all rows of the table
@@ -218,36 +211,29 @@ func complete(id string, entries []ctfile.Original, statements []Signed) bool {
 		if len(e.Parts) > 1 {
 			return false
 		}
-		parts = append(parts, e.Parts[0])
+		parts[e.Parts[0]] = true
 	}
 	for i := range statements {
-		if !slices.Contains(parts, fmt.Sprintf("%s:%d", id, i+1)) {
+		if !parts[fmt.Sprintf("%s:%d", id, i+1)] {
 			return false
 		}
 	}
-	return len(parts) == len(statements)
+	return len(entries) == len(statements)
 }
 
 // examineSchema checks that the measures of a sum are those that its owners signed, as far as these are the same.
-func (p *Policy) examineSchema(f *findings, t *ctfile.Table, statements map[string][]Signed) {
-	schema := ""
-	for _, list := range statements {
-		for i := range list {
-			s := &list[i].Statement
-			if schema == "" {
-				schema = s.Schema
-			}
-			if s.Schema != schema {
-				return // owners of different measures: nobody signed what the sum has
-			}
-			for _, name := range t.IDs {
-				if !slices.Contains(s.IDs, name) {
-					f.add("it has the id column %s, which its owners did not sign", column.Quote(name))
-				}
+func examineSchema(f *findings, t *ctfile.Table, statements []Signed) {
+	same := true // or owners of different measures: nobody signed those of the sum
+	for i := range statements {
+		s := &statements[i].Statement
+		same = same && s.Schema == statements[0].Statement.Schema
+		for _, name := range t.IDs {
+			if !slices.Contains(s.IDs, name) {
+				f.add("it has the id column %s, which its owners did not sign", column.Quote(name))
 			}
 		}
 	}
-	if schema != "" && schemaOf(t) != schema {
+	if len(statements) > 0 && same && schemaOf(t) != statements[0].Statement.Schema {
 		f.add("its measures are not those that its owners signed")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
@@ -38,7 +39,7 @@ type party struct {
 // Fingerprints are 64 hex digits, SIGNER that of a signer. Empty lines, and what follows a #, mean nothing. Anything
 // else is refused, as are names and signers of owners that come twice.
 func ReadPolicy(ctx context.Context, fs blob.FS, name string) (*Policy, error) {
-	data, err := readFile(ctx, fs, name, policyBytesMax)
+	data, err := job.ReadFile(ctx, fs, name, policyBytesMax)
 	if err != nil {
 		return nil, err
 	}

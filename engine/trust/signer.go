@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"path"
 
 	"github.com/cipherfold/cipherfold/engine/job"
@@ -77,34 +76,13 @@ func WriteSigner(ctx context.Context, o job.Options, dir string, s *Signer, pass
 			return "", "", err
 		}
 	}
-	// Both are begun before one is finished, so that a refusal leaves none.
-	var uploads []blob.Upload
-	for _, f := range []struct {
-		name    string
-		data    []byte
-		private bool
-	}{{secret, data, true}, {public, pem.EncodeToMemory(&pem.Block{Type: publicType, Bytes: publicDER(s.key.Public().(ed25519.PublicKey))}), false}} {
-		u, err := o.FS.Create(ctx, f.name, blob.CreateOptions{Overwrite: o.Overwrite, Private: f.private})
-		if err != nil {
-			return "", "", err
-		}
-		defer u.Abort()
-		if _, err := u.Write(f.data); err != nil {
-			return "", "", err
-		}
-		uploads = append(uploads, u)
-	}
-	for _, u := range uploads {
-		if err := u.Commit(ctx); err != nil {
-			return "", "", err
-		}
-	}
-	return public, secret, nil
+	return public, secret, blob.WriteAll(ctx, o.FS, o.Overwrite, blob.Whole{Name: secret, Data: data, Private: true},
+		blob.Whole{Name: public, Data: pem.EncodeToMemory(&pem.Block{Type: publicType, Bytes: publicDER(s.key.Public().(ed25519.PublicKey))})})
 }
 
 // ReadSigner reads the secret key of a signer, encrypted or not. passphrase is called only when the file needs one.
 func ReadSigner(ctx context.Context, fs blob.FS, name string, passphrase func() ([]byte, error)) (*Signer, error) {
-	data, err := readFile(ctx, fs, name, job.KeyFileBytesMax)
+	data, err := job.ReadFile(ctx, fs, name, job.KeyFileBytesMax)
 	if err != nil {
 		return nil, err
 	}
@@ -129,21 +107,4 @@ func ReadSigner(ctx context.Context, fs blob.FS, name string, passphrase func() 
 		return nil, column.Refuse(name, "not an Ed25519 key").WithHint(signerDamaged)
 	}
 	return &Signer{key}, nil
-}
-
-// readFile reads a whole file, of at most `limit` bytes.
-func readFile(ctx context.Context, fs blob.FS, name string, limit int64) ([]byte, error) {
-	f, err := fs.Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if f.Size() > limit {
-		return nil, column.Refuse(name, "it has %d bytes, which is too many", f.Size()).WithHint("Check the name of the file.")
-	}
-	data := make([]byte, f.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(f, 0, f.Size()), data); err != nil {
-		return nil, column.Refuse(name, "cannot read it: %w", err).WithHint("Run the same command again.")
-	}
-	return data, nil
 }

@@ -218,6 +218,25 @@ func Carried(file string, t *ctfile.Table) ([]Signed, error) {
 	return list, nil
 }
 
+// carriedBy are the texts of the statements that files carry. Files of one sum carry the same, and signatures take long to
+// check.
+type carriedBy map[string]bool
+
+// of is Carried, the first time that a text is there, and later nothing.
+func (c carriedBy) of(file string, t *ctfile.Table) ([]Signed, error) {
+	if c[t.Statements] {
+		return nil, nil
+	}
+	c[t.Statements] = true
+	return Carried(file, t)
+}
+
+// distinct sorts statements, and leaves one on each file of a table: the first.
+func distinct(list []Signed) []Signed {
+	slices.SortStableFunc(list, func(a, b Signed) int { return compare(&a, &b) })
+	return slices.CompactFunc(list, func(a, b Signed) bool { return compare(&a, &b) == 0 })
+}
+
 // compare is the order of statements.
 func compare(a, b *Signed) int {
 	return cmp.Or(cmp.Compare(a.Statement.TableID, b.Statement.TableID), cmp.Compare(a.Statement.Part, b.Statement.Part))
@@ -234,6 +253,7 @@ type Input struct {
 // signature of the inputs.
 func Collect(inputs []Input) ([]Signed, error) {
 	var all []Signed
+	known := carriedBy{}
 	for _, in := range inputs {
 		for _, t := range in.Files {
 			s, err := Signature(in.Name, t)
@@ -243,21 +263,14 @@ func Collect(inputs []Input) ([]Signed, error) {
 			if s != nil && s.Statement.Kind == kindTable {
 				all = append(all, *s)
 			}
-			carried, err := Carried(in.Name, t)
+			carried, err := known.of(in.Name, t)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, carried...)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Signed) int { return compare(&a, &b) })
-	out := all[:0]
-	for i := range all {
-		if i > 0 && compare(&all[i-1], &all[i]) == 0 { // files of a sum carry the same; a table that is there twice has one
-			continue
-		}
-		out = append(out, all[i])
-	}
+	out := distinct(all)
 	if len(out) > carriedMax {
 		return nil, column.Refuse(inputs[0].Name, "the sum would carry %d statements on tables, more than %d", len(out), carriedMax).
 			WithHint("Owners write their tables in fewer files.")

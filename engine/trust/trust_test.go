@@ -2,13 +2,17 @@ package trust
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -127,6 +131,40 @@ func signed(t testing.TB, s *Signer) *ctfile.Table {
 		t.Fatal(err)
 	}
 	return table
+}
+
+// A footer may name as many tables as the format allows, and carry the same statements in many files. Checking takes time in
+// proportion to them: comparing each with each would take minutes.
+func TestManyTables(t *testing.T) {
+	owner := newSigner(t)
+	p, err := ReadPolicy(ctx, blob.Local{}, write(t, "owner one "+owner.Fingerprint()+"\naggregator two "+newSigner(t).Fingerprint()+"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var carried []Signed
+	for i := range 1000 { // of one table
+		x := Signed{Statement: Statement{Kind: kindTable, Fingerprint: strings.Repeat("a", 64), TableID: fmt.Sprintf("%032x", 0), Part: i + 1, IDs: []string{"id"}}}
+		x.PublicKey = hex.EncodeToString(owner.key.Public().(ed25519.PublicKey))
+		x.Signature = hex.EncodeToString(ed25519.Sign(owner.key, x.Statement.message()))
+		carried = append(carried, x)
+	}
+	table := signed(t, owner)
+	table.Signature, table.Statements, err = Seal{Carried: carried}.Footer(table, table.FooterDigest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range ctfile.OriginalsMax {
+		table.Originals = append(table.Originals, ctfile.Original{ID: fmt.Sprintf("%032x", i), Weight: 1})
+	}
+	in := Input{Name: "sum", Table: table}
+	for range 200 {
+		in.Files = append(in.Files, table)
+	}
+	start := time.Now()
+	wantRefusal(t, p.CheckSum(in), "table 00000000 is not signed by an owner")
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("%d tables in %d files took %v", len(table.Originals), len(in.Files), took)
+	}
 }
 
 // Any change of what is signed, of the signature, and of how it is written is refused.

@@ -54,6 +54,35 @@ type CreateOptions struct {
 	Private   bool // readable by the owner only (mode 0600, otherwise 0644 less the umask): for secrets
 }
 
+// Whole is a small file with all that is in it.
+type Whole struct {
+	Name    string
+	Data    []byte
+	Private bool // as in CreateOptions
+}
+
+// WriteAll writes files, in their order. All are begun before any is finished, so that a refusal leaves none.
+func WriteAll(ctx context.Context, fs FS, overwrite bool, files ...Whole) error {
+	var uploads []Upload
+	for _, f := range files {
+		u, err := fs.Create(ctx, f.Name, CreateOptions{Overwrite: overwrite, Private: f.Private})
+		if err != nil {
+			return err
+		}
+		defer u.Abort()
+		if _, err := u.Write(f.Data); err != nil {
+			return err
+		}
+		uploads = append(uploads, u)
+	}
+	for _, u := range uploads {
+		if err := u.Commit(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // A Sectioner is a File that reads a range of bytes faster when the range is announced. Over a network this is one
 // request instead of many.
 type Sectioner interface {

@@ -39,29 +39,15 @@ func (r *Result) Write(ctx context.Context, dir string, overwrite bool) (string,
 	if err != nil {
 		return "", err
 	}
-	files := []struct {
-		name string
-		data []byte
-	}{{TableFile, writeCSV(costsCSV(r.Costs))}, {AttacksFile, writeCSV(attacksCSV(r.Attacks))}, {ResultFile, append(result, '\n')}, {ReportFile, page}}
-	// All are begun before any is finished, so that a refusal leaves none.
-	var uploads []blob.Upload
-	for _, f := range files {
-		u, err := blob.Local{}.Create(ctx, filepath.Join(dir, f.name), blob.CreateOptions{Overwrite: overwrite})
-		if err != nil {
-			return "", err
-		}
-		defer u.Abort()
-		if _, err := u.Write(f.data); err != nil {
-			return "", err
-		}
-		uploads = append(uploads, u)
+	var files []blob.Whole
+	add := func(name string, data []byte) {
+		files = append(files, blob.Whole{Name: filepath.Join(dir, name), Data: data})
 	}
-	for _, u := range uploads {
-		if err := u.Commit(ctx); err != nil {
-			return "", err
-		}
-	}
-	return filepath.Join(dir, ReportFile), nil
+	add(TableFile, writeCSV(costsCSV(r.Costs)))
+	add(AttacksFile, writeCSV(attacksCSV(r.Attacks)))
+	add(ResultFile, append(result, '\n'))
+	add(ReportFile, page)
+	return filepath.Join(dir, ReportFile), blob.WriteAll(ctx, blob.Local{}, overwrite, files...)
 }
 
 func writeCSV(rows [][]string) []byte {
