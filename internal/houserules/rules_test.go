@@ -53,11 +53,11 @@ var rooms = []room{
 	kernel("kernels/lanes", "bigmod"),
 	kernel("kernels/fma47", "bigmod", "kernels/lanes", "internal/cpu"),
 	kernel("kernels/codec", "bigmod", "internal/strictjson"),
-	kernel("kernels/noise", "bigmod"),
-	kernel("kernels/shares", "bigmod"),
+	kernel("kernels/noise", "bigmod", "internal/randstream"),
+	kernel("kernels/shares", "bigmod", "internal/randstream"),
 	kernel("kernels/ringlwe", "bigmod"),
 	kernel("kernels/moments"),
-	kernel("kernels/paillier", "bigmod", "kernels/shares", "kernels/moments", "kernels/fma47", "kernels/mont52", "kernels/mont64", "kernels/umulh", "internal/knownanswer", "internal/strictjson"),
+	kernel("kernels/paillier", "bigmod", "kernels/shares", "kernels/moments", "kernels/fma47", "kernels/mont52", "kernels/mont64", "kernels/umulh", "internal/knownanswer", "internal/randstream", "internal/strictjson"),
 
 	{folder: "io/column", imports: []string{"internal/printable"}},
 	{folder: "io/blob", imports: []string{"internal/printable"}},
@@ -98,6 +98,7 @@ var rooms = []room{
 	{folder: "internal/knownanswer", foreign: []string{}, noStd: outside, noGoroutines: true},
 	{folder: "internal/strictjson", foreign: []string{}, noStd: outside, noGoroutines: true},
 	{folder: "internal/printable"},
+	{folder: "internal/randstream"},
 }
 
 // bigFile is a file that may import math/big, with the reason why no row of a batch meets it there.

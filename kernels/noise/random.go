@@ -1,23 +1,20 @@
 package noise
 
 import (
-	crand "crypto/rand"
 	"math/bits"
 	"math/rand/v2"
+
+	"github.com/cipherfold/cipherfold/internal/randstream"
 )
 
-// Random is a stream of secret random words for one worker: ChaCha8 (math/rand/v2) under a 256-bit key from
-// crypto/rand. The stream erases its key about every kilobyte, so its state reveals nothing about earlier noise. It is
-// not safe for concurrent use.
+// Random is a stream of secret random words for one worker: see randstream.New. It is not safe for concurrent use.
 type Random struct {
 	stream *rand.ChaCha8
 }
 
 // NewRandom starts a stream.
 func NewRandom() *Random {
-	var seed [32]byte
-	crand.Read(seed[:]) // never fails: the program ends when the system has no randomness
-	return NewSeeded(seed)
+	return &Random{randstream.New()}
 }
 
 // NewSeeded starts a stream that is the same for the same seed, for tests and for the reproduction of experiments on

@@ -152,7 +152,7 @@ func parseHex(s string) (*big.Int, error) {
 
 func (p *keyFileParser) parse() (Key, error) {
 	if p.o.Has("kty") {
-		return nil, &KeyError{ErrKeySyntax, "kty", "this is a JSON Web Key", "import keys of python-paillier with keygen --import"}
+		return nil, &KeyError{ErrKeySyntax, "kty", "this is a JSON Web Key", "import keys of python-paillier by keygen first"}
 	}
 	if v := p.int("cipherfold.version"); v != keyFileVersion && p.err == nil {
 		return nil, &KeyError{ErrKeyVersion, "cipherfold.version", fmt.Sprintf("version %d, this program knows %d", v, keyFileVersion),

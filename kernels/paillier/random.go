@@ -1,26 +1,20 @@
 package paillier
 
 import (
-	crand "crypto/rand"
 	"math/rand/v2"
 
 	"github.com/cipherfold/cipherfold/bigmod"
+	"github.com/cipherfold/cipherfold/internal/randstream"
 )
 
-// Random is a stream of secret random bytes for one worker: ChaCha8 under a 256-bit key from crypto/rand.
-//
-// The stream is that of math/rand/v2.ChaCha8, which erases its key about every kilobyte, so that its state tells
-// nothing about earlier output. It saves a system call per batch. Eight rounds are fewer than the twenty of the
-// standards; the best known attacks reach seven (Aumasson, Too Much Crypto, 2019). It is not safe for concurrent use.
+// Random is a stream of secret random bytes for one worker: see randstream.New. It is not safe for concurrent use.
 type Random struct {
 	stream *rand.ChaCha8
 }
 
 // NewRandom starts a stream.
 func NewRandom() *Random {
-	var seed [32]byte
-	crand.Read(seed[:]) // never fails: the program ends when the system has no randomness
-	return newRandom(seed)
+	return &Random{randstream.New()}
 }
 
 func newRandom(seed [32]byte) *Random { return &Random{rand.NewChaCha8(seed)} }
