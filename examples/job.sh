@@ -27,7 +27,7 @@ begin() { # a directory with the keys
 }
 
 echo "1. Keys, and what the verbs one by one make."
-echo "correct horse battery staple" > "$top/passphrase"
+(umask 077; echo "correct horse battery staple" > "$top/passphrase")
 cipherfold keygen --out "$top/keys" --bits 2048 --passphrase-file "$top/passphrase" > /dev/null
 begin verbs
 for bank in north south west; do

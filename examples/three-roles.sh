@@ -19,7 +19,7 @@ fi
 cipherfold() { "$CIPHERFOLD" --quiet "$@"; }
 
 echo "1. The key holder makes a key pair and gives public.json to the owners."
-echo "correct horse battery staple" > "$work/passphrase"
+(umask 077; echo "correct horse battery staple" > "$work/passphrase")
 cipherfold keygen --out "$work/keys" --passphrase-file "$work/passphrase"
 
 echo "2. Each owner encrypts its own table."

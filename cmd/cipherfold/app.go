@@ -46,6 +46,7 @@ type app struct {
 	evidence  evidence
 	jobFile   bool          // a job file is being worked on: messages are in its words
 	stepFiles []job.FileUse // of its steps
+	warned    []string      // files of secrets that others can read
 
 	files   *stores.FS // where paths and URLs lead
 	console *console   // err, for notes

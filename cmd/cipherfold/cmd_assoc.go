@@ -17,7 +17,7 @@ func init() {
 
 func (a *app) assocCommand() *cobra.Command {
 	var x analyze.Association
-	var overwrite bool
+	var overwrite, csvSafe bool
 	cmd := &cobra.Command{
 		Use:   "assoc --cases FILE --controls FILE --out DST",
 		Short: "Test decrypted sums of cases against those of controls",
@@ -33,6 +33,7 @@ AF_cases, AF_controls, OR, CHISQ (one degree of freedom), P. welch compares the 
 				return err
 			}
 			report, err := a.perform(cmd, work{verb: "assoc", in: []string{x.Cases, x.Controls}, out: []string{x.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
+				o.CSVSafe = csvSafe
 				x.Options = o
 				return analyze.Associate(ctx, x)
 			})
@@ -55,6 +56,7 @@ AF_cases, AF_controls, OR, CHISQ (one degree of freedom), P. welch compares the 
 	f.StringVar(&x.Measure, "measure", "", "`NAME` welch: the measure whose means are compared")
 	a.receiptFlags(f)
 	a.watchFlags(f)
+	csvSafeFlag(f, &csvSafe)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -36,6 +36,7 @@ func (o *decryptOptions) AddFlags(f *pflag.FlagSet) {
 	f.Int64Var(&o.MinOwners, "min-owners", 0, "`N` refuse a sum of fewer owners' tables")
 	releasePrivacyFlags(f, &o.Privacy)
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
+	csvSafeFlag(f, &o.CSVSafe)
 	f.BoolVar(&o.overwrite, "overwrite", false, "replace an output that exists")
 }
 
@@ -67,6 +68,7 @@ measure divided by that of another, such as the frequency of an allele.`,
 				if o.Key, err = o.key.read(ctx, a); err != nil {
 					return nil, err
 				}
+				options.CSVSafe = o.CSVSafe
 				o.Options = options
 				return decrypt.Run(ctx, o.Request)
 			})

@@ -60,6 +60,9 @@ opened to be checked.`,
 					continue
 				}
 				x, err := inspect.File(cmd.Context(), o, file, a.passphrase(cmd.Context(), passphraseFile))
+				if err == nil && x.Kind == "secret key" {
+					a.warnOfReaders(cmd.Context(), "the secret key", file)
+				}
 				if err != nil {
 					return err
 				}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -31,7 +32,7 @@ func (a *app) keygenCommand() *cobra.Command {
 		out, variant, passphraseFile, importFile string
 		tokenKey                                 string
 		bits                                     int
-		plain, insecure, overwrite, signer       bool
+		plain, insecure, overwrite, signer, weak bool
 	)
 	cmd := &cobra.Command{
 		Use:   "keygen --out DIR",
@@ -68,7 +69,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 				return &commandLineError{errors.New("--plain and --passphrase-file exclude each other"), "Give one of them."}
 			}
 			if signer {
-				return a.makeSigner(cmd, out, passphraseFile, plain, overwrite)
+				return a.makeSigner(cmd, out, passphraseFile, plain, weak, overwrite)
 			}
 			v, err := keyKind(variant, bits, insecure)
 			if err != nil {
@@ -84,6 +85,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 					return err
 				}
 				if key = k.Public; k.Secret != nil {
+					a.warnOfReaders(cmd.Context(), "the secret key", importFile)
 					key = k.Secret
 				}
 			}
@@ -100,7 +102,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 			}
 			var passphrase []byte
 			if secretFile == "secret.age" {
-				if passphrase, err = a.newPassphrase(cmd.Context(), passphraseFile); err != nil {
+				if passphrase, err = a.newPassphrase(cmd.Context(), passphraseFile, weak); err != nil {
 					return err
 				}
 			}
@@ -145,6 +147,7 @@ nobody else, to replace ids by tokens (encrypt --tokenize).`,
 	f.StringVar(&importFile, "import", "", "`FILE` take the key from a JWK of python-paillier, or a key file, instead of making one")
 	f.StringVar(&tokenKey, "token-key", "", "`FILE` make a key of tokens there, and nothing else")
 	f.BoolVar(&signer, "signer", false, "make a key that signs tables, and nothing else")
+	f.BoolVar(&weak, "insecure-passphrase", false, "allow a passphrase of fewer than 8 characters, for tests")
 	f.BoolVar(&insecure, "insecure-test-key", false, "allow fewer than 2048 bits, for tests")
 	f.BoolVar(&overwrite, "overwrite", false, "replace keys that exist")
 	return cmd
@@ -160,7 +163,7 @@ func (a *app) checkKeyFiles(cmd *cobra.Command, out string) error {
 }
 
 // makeSigner writes a new key that signs.
-func (a *app) makeSigner(cmd *cobra.Command, out, passphraseFile string, plain, overwrite bool) error {
+func (a *app) makeSigner(cmd *cobra.Command, out, passphraseFile string, plain, weak, overwrite bool) error {
 	for _, other := range []string{"variant", "bits", "import", "insecure-test-key"} {
 		if cmd.Flags().Changed(other) {
 			return &commandLineError{fmt.Errorf("--signer and --%s exclude each other", other), "Make the two keys one after the other."}
@@ -174,7 +177,7 @@ func (a *app) makeSigner(cmd *cobra.Command, out, passphraseFile string, plain, 
 	var passphrase []byte
 	if !plain {
 		var err error
-		if passphrase, err = a.newPassphrase(cmd.Context(), passphraseFile); err != nil {
+		if passphrase, err = a.newPassphrase(cmd.Context(), passphraseFile, weak); err != nil {
 			return err
 		}
 	}
@@ -196,7 +199,7 @@ func (a *app) makeSigner(cmd *cobra.Command, out, passphraseFile string, plain, 
 
 // makeTokenKey writes a new key of tokens.
 func (a *app) makeTokenKey(cmd *cobra.Command, name string, overwrite bool) error {
-	for _, other := range []string{"out", "variant", "bits", "passphrase-file", "plain", "import", "insecure-test-key"} {
+	for _, other := range []string{"out", "variant", "bits", "passphrase-file", "plain", "import", "insecure-passphrase", "insecure-test-key"} {
 		if cmd.Flags().Changed(other) {
 			return &commandLineError{fmt.Errorf("--token-key and --%s exclude each other", other), "Make the two keys one after the other."}
 		}
@@ -243,7 +246,7 @@ func keyKind(variant string, bits int, insecure bool) (paillier.Variant, error) 
 func (a *app) passphrase(ctx context.Context, file string) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		if file != "" {
-			return readPassphrase(file)
+			return a.readPassphrase(ctx, file)
 		}
 		if !terminal(os.Stdin) {
 			return nil, &commandLineError{errors.New("the secret key is encrypted under a passphrase"), "Give --passphrase-file."}
@@ -253,9 +256,13 @@ func (a *app) passphrase(ctx context.Context, file string) func() ([]byte, error
 }
 
 // newPassphrase gets the passphrase for a new secret key; on a terminal it is asked for twice.
-func (a *app) newPassphrase(ctx context.Context, file string) ([]byte, error) {
+func (a *app) newPassphrase(ctx context.Context, file string, weak bool) ([]byte, error) {
 	if file != "" {
-		return readPassphrase(file)
+		passphrase, err := a.readPassphrase(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		return strong(passphrase, weak)
 	}
 	if !terminal(os.Stdin) {
 		return nil, &commandLineError{errors.New("no passphrase for the secret key"), "Give --passphrase-file, or --plain to write it unencrypted."}
@@ -271,7 +278,22 @@ func (a *app) newPassphrase(ctx context.Context, file string) ([]byte, error) {
 	if !bytes.Equal(first, again) {
 		return nil, &commandLineError{errors.New("the two passphrases differ"), "Try again."}
 	}
-	return notEmpty(first, "the passphrase")
+	if first, err = notEmpty(first, "the passphrase"); err != nil {
+		return nil, err
+	}
+	return strong(first, weak)
+}
+
+// passphraseMin is how many characters a new passphrase has at least: fewer are found by trying, in spite of scrypt.
+const passphraseMin = 8
+
+// strong refuses a new passphrase that is too short, unless that is wanted.
+func strong(passphrase []byte, weak bool) ([]byte, error) {
+	if n := utf8.RuneCount(passphrase); n < passphraseMin && !weak {
+		return nil, &commandLineError{fmt.Errorf("the passphrase has %s, and fewer than %d are found by trying", count(int64(n), "character"), passphraseMin),
+			"Choose several words. --insecure-passphrase allows fewer characters, for tests."}
+	}
+	return passphrase, nil
 }
 
 // ask reads a passphrase from the terminal, which shows nothing of it, until Enter or Ctrl-C.
@@ -303,7 +325,8 @@ func (a *app) ask(ctx context.Context, prompt string) ([]byte, error) {
 	}
 }
 
-func readPassphrase(file string) ([]byte, error) {
+func (a *app) readPassphrase(ctx context.Context, file string) ([]byte, error) {
+	a.warnOfReaders(ctx, "the passphrase", file)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		var path *fs.PathError

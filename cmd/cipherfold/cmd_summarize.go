@@ -21,6 +21,7 @@ func (a *app) summarizeCommand() *cobra.Command {
 		s         analyze.Summary
 		source    sourceOptions
 		overwrite bool
+		csvSafe   bool
 	)
 	cmd := &cobra.Command{
 		Use:   "summarize --in SRC... --out DST --id COL[,COL] --measure SPEC...",
@@ -40,6 +41,7 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 				return err
 			}
 			report, err := a.perform(cmd, work{verb: "summarize", in: s.In, out: []string{s.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
+				o.CSVSafe = csvSafe
 				s.Options = o
 				return analyze.Summarize(ctx, s)
 			})
@@ -59,13 +61,14 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 	f.StringArrayVar(&s.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
 	a.receiptFlags(f)
 	a.watchFlags(f)
+	csvSafeFlag(f, &csvSafe)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }
 
 func (a *app) combineCommand() *cobra.Command {
 	var c analyze.Combination
-	var overwrite bool
+	var overwrite, csvSafe bool
 	cmd := &cobra.Command{
 		Use:   "combine --in FILE... --out DST",
 		Short: "Combine summaries in the clear, for comparison with an encrypted fusion",
@@ -79,6 +82,7 @@ which counts the same.`,
 				return err
 			}
 			report, err := a.perform(cmd, work{verb: "combine", in: c.In, out: []string{c.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
+				o.CSVSafe = csvSafe
 				c.Options = o
 				return analyze.Combine(ctx, c)
 			})
@@ -96,6 +100,7 @@ which counts the same.`,
 	f.StringVar(&c.Method, "method", analyze.Pooled, "`NAME` pooled or average")
 	a.receiptFlags(f)
 	a.watchFlags(f)
+	csvSafeFlag(f, &csvSafe)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

@@ -17,7 +17,7 @@ func init() {
 
 func (a *app) tokensCommand() *cobra.Command {
 	var l analyze.TokenList
-	var overwrite bool
+	var overwrite, csvSafe bool
 	cmd := &cobra.Command{
 		Use:   "tokens --in SRC... --out DST --id COL[,COL] --tokenize COL[,COL] --token-key KEY",
 		Short: "List ids with their tokens, to find one's own records in a result",
@@ -32,6 +32,7 @@ declared, and the tokens as NAME_token. For owners, who have the token key; the 
 				l.Nulls = nil
 			}
 			report, err := a.perform(cmd, work{verb: "tokens", in: l.In, out: []string{l.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
+				o.CSVSafe = csvSafe
 				l.Options = o
 				return analyze.ListTokens(ctx, l)
 			})
@@ -53,6 +54,7 @@ declared, and the tokens as NAME_token. For owners, who have the token key; the 
 	addVCFFlags(f, &l.VCF)
 	a.receiptFlags(f)
 	a.watchFlags(f)
+	csvSafeFlag(f, &csvSafe)
 	f.BoolVar(&overwrite, "overwrite", false, "replace an output that exists")
 	return cmd
 }

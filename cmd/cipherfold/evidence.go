@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -50,8 +49,8 @@ func (a *app) signer(ctx context.Context) (*receipt.Signer, error) {
 	}
 	if s.Created {
 		a.log.Info("made a key that signs receipts; give its public part to those who check them", "key", s.File, "public", s.File+receipt.PublicSuffix)
-	} else if info, err := os.Stat(s.File); err == nil && info.Mode().Perm()&0o077 != 0 {
-		a.log.Warn("other users can read the key that signs receipts", "key", s.File, "mode", info.Mode().Perm())
+	} else {
+		a.warnOfReaders(ctx, "the key that signs receipts", s.File)
 	}
 	return s, nil
 }
@@ -68,6 +67,7 @@ func (a *app) workers() int {
 func (a *app) perform(cmd *cobra.Command, w work, overwrite bool, f func(ctx context.Context, o job.Options) (*job.Report, error)) (*job.Report, error) {
 	var report *job.Report
 	w.flags = cmd.Flags()
+	a.warnOfTokenKey(cmd.Context(), w.flags)
 	err := a.watched(cmd.Context(), w, func(ctx context.Context) ([]*job.Report, error) {
 		var err error
 		if a.evidence.file == "" {
@@ -81,6 +81,13 @@ func (a *app) perform(cmd *cobra.Command, w work, overwrite bool, f func(ctx con
 		return []*job.Report{report}, nil
 	})
 	return report, err
+}
+
+// warnOfTokenKey warns of a key of tokens that others can read.
+func (a *app) warnOfTokenKey(ctx context.Context, flags *pflag.FlagSet) {
+	if f := flags.Lookup("token-key"); f != nil && f.Value.String() != "" {
+		a.warnOfReaders(ctx, "the key of tokens", f.Value.String())
+	}
 }
 
 func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overwrite bool, f func(ctx context.Context, o job.Options) (*job.Report, error)) (*job.Report, error) {

@@ -128,7 +128,7 @@ func (p *place) write(name, text string) {
 	if err := os.MkdirAll(filepath.Dir(p.path(name)), 0o755); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(p.path(name), []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil { // some are secrets
 		p.t.Fatal(err)
 	}
 }

@@ -182,6 +182,7 @@ func (a *app) readStep(ctx context.Context, t *jobfile.Table) (*batch.Step, erro
 		}
 		return nil, t.Refuse("", f.Hint, "[[%s]]: %s", t.Name, f.Message)
 	}
+	a.warnOfTokenKey(ctx, flags)
 	a.stepFiles = append(a.stepFiles, a.filesOf(ctx, flags, true)...)
 	s := options.step(a)
 	s.Line, s.Parameters, s.Told = t.Line, set, parameters(flags)

@@ -106,7 +106,7 @@ func TestImportOfKeyFile(t *testing.T) {
 	if r.code != exitUsage || !strings.Contains(r.err, "--plain and --passphrase-file exclude each other") {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
-	r = p.run("keygen --out @/ --overwrite --import @/sealed.age --passphrase-file @/pass")
+	r = p.run("keygen --out @/ --overwrite --import @/sealed.age --passphrase-file @/pass --insecure-passphrase")
 	if r.code != exitDone || !strings.Contains(r.err, "warning: secret.json was there before and is left as it was\n") || !strings.Contains(r.out, "secret key   secret.age\n") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
 	"github.com/cipherfold/cipherfold/engine/trust"
+	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 // sourceOptions say which table an owner has, and how it is prepared.
@@ -66,6 +69,11 @@ func (s *sourceOptions) complete(f *pflag.FlagSet, e *dataset.Spec) error {
 	return nil
 }
 
+// csvSafeFlag adds the flag of verbs that write tables in the clear.
+func csvSafeFlag(f *pflag.FlagSet, safe *bool) {
+	f.BoolVar(safe, "csv-safe", false, "in CSV and TSV, put ' before texts that a spreadsheet would take for formulas")
+}
+
 // keyOptions say which key a verb works with.
 type keyOptions struct {
 	file, passphraseFile string
@@ -94,6 +102,7 @@ func (o *signOptions) reader(a *app) func(context.Context) (*trust.Signer, error
 	var signer *trust.Signer
 	return func(ctx context.Context) (_ *trust.Signer, err error) {
 		if signer == nil {
+			a.warnOfReaders(ctx, "the key that signs", o.file)
 			signer, err = trust.ReadSigner(ctx, a.unwatched(false).Files(), o.file, a.passphrase(ctx, o.passphraseFile))
 		}
 		return signer, err
@@ -102,7 +111,28 @@ func (o *signOptions) reader(a *app) func(context.Context) (*trust.Signer, error
 
 // read reads the key.
 func (o *keyOptions) read(ctx context.Context, a *app) (keys.Key, error) {
-	return keys.Read(ctx, a.unwatched(false).Files(), o.file, true, a.passphrase(ctx, o.passphraseFile))
+	k, err := keys.Read(ctx, a.unwatched(false).Files(), o.file, true, a.passphrase(ctx, o.passphraseFile))
+	if err == nil && k.Secret != nil {
+		a.warnOfReaders(ctx, "the secret key", o.file)
+	}
+	return k, err
+}
+
+// warnOfReaders warns, once, of a secret that others than the owner of its file can read or change. What is encrypted under a
+// passphrase they may read. Stores, and systems without such modes, are not asked.
+func (a *app) warnOfReaders(ctx context.Context, what, name string) {
+	const others = 0o077
+	files := a.unwatched(false).Files()
+	id, err := blob.Identify(ctx, files, name)
+	if err != nil || runtime.GOOS == "windows" || slices.Contains(a.warned, id.Key()) {
+		return
+	}
+	info, err := os.Stat(id.Path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&others == 0 || keys.Sealed(ctx, files, name) {
+		return
+	}
+	a.warned = append(a.warned, id.Key())
+	a.log.Warn("other users can read "+what+" or change it; chmod 600 keeps it to you", "file", name, "mode", info.Mode().Perm())
 }
 
 // emptyMeans are the flags to which nothing is a value: --by ” is one total, and --null ” says that empty cells are missing. To

@@ -93,7 +93,7 @@ func Associate(ctx context.Context, a Association) (*job.Report, error) {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Float64, Nullable: true})
 	}
 	schema := arrow.NewSchema(fields, nil)
-	out, err := format.Create(ctx, a.FS, a.Out, schema, column.WriteOptions{Overwrite: a.Overwrite})
+	out, err := format.Create(ctx, a.FS, a.Out, schema, dataset.WriteOptions(a.Options, a.Out))
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func Combine(ctx context.Context, c Combination) (*job.Report, error) {
 		return nil, err
 	}
 	defer ids.Release(columns)
-	out, err := format.Create(ctx, c.FS, c.Out, schema, column.WriteOptions{Overwrite: c.Overwrite})
+	out, err := format.Create(ctx, c.FS, c.Out, schema, dataset.WriteOptions(c.Options, c.Out))
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func Summarize(ctx context.Context, s Summary) (*job.Report, error) {
 		return nil, err
 	}
 	schema := stats.Schema(x.IDFields, statistics)
-	out, err := format.Create(ctx, s.FS, s.Out, schema, column.WriteOptions{Overwrite: s.Overwrite})
+	out, err := format.Create(ctx, s.FS, s.Out, schema, dataset.WriteOptions(s.Options, s.Out))
 	if err != nil {
 		return nil, err
 	}

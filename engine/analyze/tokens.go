@@ -72,7 +72,9 @@ func ListTokens(ctx context.Context, l TokenList) (*job.Report, error) {
 		fields = append(fields, f)
 	}
 	schema := arrow.NewSchema(fields, nil)
-	out, err := format.Create(ctx, l.FS, l.Out, schema, column.WriteOptions{Overwrite: l.Overwrite, Private: true})
+	options := dataset.WriteOptions(l.Options, l.Out)
+	options.Private = true
+	out, err := format.Create(ctx, l.FS, l.Out, schema, options)
 	if err != nil {
 		return nil, err
 	}

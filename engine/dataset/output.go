@@ -12,6 +12,14 @@ import (
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
+// WriteOptions are how a table in the clear is written.
+func WriteOptions(o job.Options, name string) column.WriteOptions {
+	o = o.WithDefaults()
+	return column.WriteOptions{Overwrite: o.Overwrite, SafeText: o.CSVSafe, Formula: func(text string) {
+		o.Log.Warn("a spreadsheet would take texts in this file for formulas and do what they say; ‹csv_safe› puts ' before them", "file", name, "first", column.Quote(text))
+	}}
+}
+
 // CreateClear begins a table in the clear: the file of that name, or, with rowsPerFile > 0, a directory with files of so many
 // rows each, in the format of the name's extension, or Parquet when it has none.
 func CreateClear(ctx context.Context, o job.Options, name string, rowsPerFile int64, schema *arrow.Schema) (column.Writer, error) {
@@ -20,11 +28,13 @@ func CreateClear(ctx context.Context, o job.Options, name string, rowsPerFile in
 		return nil, err
 	}
 	if rowsPerFile == 0 {
-		return f.Create(ctx, o.FS, name, schema, column.WriteOptions{Overwrite: o.Overwrite})
+		return f.Create(ctx, o.FS, name, schema, WriteOptions(o, name))
 	}
 	s := &SplitWriter{Name: name, Ext: ext, Most: rowsPerFile,
 		Create: func(ctx context.Context, fs blob.FS, file string, _ int) (column.Writer, error) {
-			return f.Create(ctx, fs, file, schema, column.WriteOptions{})
+			options := WriteOptions(o, file)
+			options.Overwrite = false // the directory is new
+			return f.Create(ctx, fs, file, schema, options)
 		},
 		Finish: func(ctx context.Context, w column.Writer, _ bool) error { return w.Commit(ctx) },
 	}

@@ -28,11 +28,12 @@ type Execution struct {
 	key     func(context.Context) (keys.Key, error)
 }
 
-// Begin prepares a decryption to be done as a step of a job, with other options. key is asked for the key when that is
+// Begin prepares a decryption to be done as a step of a job, with other options but for CSVSafe. key is asked for the key when that is
 // needed.
 func (d *Request) Begin(o job.Options, _ string, key func(context.Context) (keys.Key, error)) *Execution {
 	x := &Execution{*d, key}
 	x.request.Options = o
+	x.request.CSVSafe = d.CSVSafe
 	return x
 }
 

@@ -35,6 +35,7 @@ type Options struct {
 	Threads   int     // workers; 0 means one per CPU
 	Memory    int64   // bytes for buffers, tables and group state; 0 means MemoryDefault
 	Overwrite bool    // replace an output that exists
+	CSVSafe   bool    // in CSV and TSV in the clear, put ' before texts that a spreadsheet would take for formulas
 	Kernel    string  // arithmetic to use instead of the best available; "" chooses
 
 	// Data that outgrows Memory goes to anonymous files in the directory ScratchDir of Disk. "" means the directory of

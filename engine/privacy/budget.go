@@ -94,6 +94,10 @@ func ReadBudget(ctx context.Context, file string) (*Budget, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if n := blob.HardLinks(file); n > 1 {
+		return nil, column.Refuse(file, "the budget has %d names (hard links), each of which would be a budget of its own after a release", n).
+			WithHint("Remove the other names, so that there is one budget for these people. Find them by: find DIR -samefile %s", file)
+	}
 	if f.Size() > budgetMax {
 		return nil, column.Refuse(file, "not a budget: it has %d bytes", f.Size())
 	}

@@ -204,3 +204,56 @@ func TestNoiseOwnersBudget(t *testing.T) {
 		t.Errorf("%+v", x.Spent)
 	}
 }
+
+// A hard link to a budget would be a second budget after the first release. While there is one, nothing is released. By
+// symbolic links, of the file or its directory, and other spellings it stays one budget.
+func TestBudgetHasOneName(t *testing.T) {
+	b := newBench(t, paillier.MHL)
+	in := b.encrypt(b.write("a.csv", "id,v\n1,3\n"), encrypt.Request{Spec: dataset.Spec{IDs: []string{"id"}, Measures: measures(t, "v:max=10")}})
+	budget := b.budget("0.55", "", "")
+	release := func(name string) error {
+		if err := os.RemoveAll(b.path("out.csv")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.open(in, "out.csv", privacy.Request{Noise: privacy.NoiseRelease, Rho: "0.1", Records: 1, Budget: name})
+		return err
+	}
+	if err := os.Mkdir(b.path("sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	links := []string{b.path("second.json"), b.path("sub/third.json")}
+	for _, link := range links {
+		if err := os.Link(budget, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	symbolic := b.path("to-second.json")
+	if err := os.Symlink(links[0], symbolic); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(links, budget, symbolic, b.path("sub/../budget.json")) {
+		refused(t, release(name), "has 3 names")
+		if _, err := os.Stat(b.path("out.csv")); err == nil {
+			t.Error("there is an output")
+		}
+	}
+	for _, link := range append(links, symbolic) {
+		if err := os.Remove(link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"to-budget.json": budget, "sub/by-name.json": "../budget.json", "dir": b.path(".")} {
+		if err := os.Symlink(to, b.path(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, name := range []string{b.path("to-budget.json"), b.path("sub/by-name.json"), b.path("dir/budget.json"), b.path("sub/../budget.json"), budget} {
+		if err := release(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if x, _ := b.state(budget); len(x.Spent) != i+1 {
+			t.Errorf("by %s, the budget has %d releases, not %d", name, len(x.Spent), i+1)
+		}
+	}
+	refused(t, release(b.path("dir/to-budget.json")), "the budget is spent")
+}

@@ -117,6 +117,19 @@ func fileKey(name string, info os.FileInfo) string {
 	return "path:" + name
 }
 
+// HardLinks is how many names a file of this machine has: 1, or more with hard links. It is 1 where the system does not tell, and
+// where there is no file.
+func HardLinks(name string) uint64 {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 1
+	}
+	if n, ok := system.Links(name, info); ok {
+		return n
+	}
+	return 1
+}
+
 // linksMax bounds the symbolic links followed from one name, as systems do.
 const linksMax = 64
 

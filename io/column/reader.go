@@ -104,6 +104,11 @@ type WriteOptions struct {
 	// Private makes a file that its owner alone may read.
 	Private bool
 
+	// SafeText changes, in formats of text, texts that a spreadsheet would take for formulas: csvio says how. Without it
+	// Formula, unless it is nil, is called with the first such text of the file.
+	SafeText bool
+	Formula  func(text string)
+
 	// Mem allocates the Arrow memory of the writer; nil means Arrow's default.
 	Mem memory.Allocator
 }

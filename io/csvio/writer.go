@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/cipherfold/cipherfold/io/blob"
@@ -20,6 +21,10 @@ const flushBytes = 256 << 10
 // must be. A null is an empty field and an empty string is "", for readers that tell them apart. (Open reads both as
 // null unless ReadOptions.Nulls say otherwise.) In a table of one column a null is "" as well, as a blank line would
 // not be a row.
+//
+// A spreadsheet takes a text that begins with = + - @, a tab, an end of line, or a wide form of these, for a formula, and
+// does what it says. With column.WriteOptions.SafeText such a text, or one that differs from it by ' before it, gets one
+// more ' before it. So different texts stay different. Numbers stay as they are.
 type Writer struct {
 	file   *output.File
 	zip    *gzip.Writer  // nil unless compressed
@@ -27,7 +32,9 @@ type Writer struct {
 	out    io.Writer     // zip or the file
 	schema *arrow.Schema
 	delim  byte
-	null   string // what stands for a null
+	null   string            // what stands for a null
+	safe   bool              // texts that are formulas get a ' before them,
+	warn   func(text string) // or the first one is told; nil: nobody is
 	buf    []byte
 	cells  []cell
 }
@@ -59,7 +66,7 @@ func Create(ctx context.Context, fs blob.FS, name string, schema *arrow.Schema, 
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{file: file, out: file.Bytes(), schema: schema, delim: d.delim}
+	w := &Writer{file: file, out: file.Bytes(), schema: schema, delim: d.delim, safe: opts.SafeText, warn: opts.Formula}
 	if schema.NumFields() == 1 {
 		w.null = `""`
 	}
@@ -118,8 +125,23 @@ func (w *Writer) flush() error {
 	return err
 }
 
+// isFormula reports whether a spreadsheet may take a text for a formula.
+func isFormula(s string) bool {
+	r, size := utf8.DecodeRuneInString(s)
+	return size > 0 && strings.ContainsRune("=+-@\t\r\n＝＋－＠", r)
+}
+
 // appendString appends a string value, in quotes where it must be.
 func (w *Writer) appendString(dst []byte, s string) []byte {
+	switch {
+	case w.safe:
+		if isFormula(strings.TrimLeft(s, "'")) {
+			s = "'" + s
+		}
+	case w.warn != nil && isFormula(s):
+		w.warn(s)
+		w.warn = nil
+	}
 	bare := s != "" && !strings.HasPrefix(s, "\ufeff") // which would be taken for the file's own
 	for i := 0; i < len(s) && bare; i++ {
 		c := s[i]

@@ -414,3 +414,82 @@ func TestWriteBytesAndTimes(t *testing.T) {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
+
+// Texts that a spreadsheet takes for formulas get a ' before them on request, names of columns and entries of dictionaries, too,
+// and different texts stay different. Without it the first one is told. Numbers, dates and booleans are no texts.
+func TestWriteFormulas(t *testing.T) {
+	ids := []string{"=1+2", "+1", "-1", "@a", "\ta", "\ra", "\na", "＝a", "＋a", "－a", "＠a", "a=b", "'=a", "''-a", "'a", " =a", "", "ü", "=\"x\",y", "-"}
+	quoted := func(s string) string {
+		if s == "" || strings.ContainsAny(s, ",\"\r\n") {
+			return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+		}
+		return s
+	}
+	dictionary := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
+	schema := arrow.NewSchema([]arrow.Field{{Name: "@id", Type: arrow.BinaryTypes.String}, {Name: "large", Type: arrow.BinaryTypes.LargeString}, {Name: "entry", Type: dictionary},
+		{Name: "x", Type: arrow.PrimitiveTypes.Int64}, {Name: "y", Type: arrow.PrimitiveTypes.Float64}, {Name: "z", Type: &arrow.Decimal128Type{Precision: 5, Scale: 1}},
+		{Name: "d", Type: arrow.FixedWidthTypes.Date32}}, nil)
+	b := array.NewRecordBuilder(checked(t), schema)
+	defer b.Release()
+	for _, id := range ids {
+		b.Field(0).(*array.StringBuilder).Append(id)
+		b.Field(1).(*array.LargeStringBuilder).Append(id)
+		if err := b.Field(2).(*array.BinaryDictionaryBuilder).AppendString(id); err != nil {
+			t.Fatal(err)
+		}
+		b.Field(3).(*array.Int64Builder).Append(-1)
+		b.Field(4).(*array.Float64Builder).Append(-2.5)
+		b.Field(5).(*array.Decimal128Builder).Append(decimal128.FromI64(-35))
+		b.Field(6).(*array.Date32Builder).Append(-1_000_000)
+	}
+	rec := b.NewRecord()
+	defer rec.Release()
+	text := func(opts column.WriteOptions) string {
+		fs := &blobtest.Mem{}
+		w, err := Create(ctx, fs, "a.csv", schema, opts)
+		if err == nil {
+			err = w.Write(ctx, column.Batch{Record: rec})
+		}
+		if err == nil {
+			err = w.Commit(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _ := fs.Get("a.csv")
+		return string(data)
+	}
+	want := func(header string, written func(string) string) string {
+		all := header + ",large,entry,x,y,z,d\n"
+		for _, id := range ids {
+			id = quoted(written(id))
+			all += strings.Join([]string{id, id, id}, ",") + ",-1,-2.5,-3.5,-0768-02-04\n"
+		}
+		return all
+	}
+	plain := want("@id", func(s string) string { return s })
+	var told []string
+	if got := text(column.WriteOptions{Formula: func(text string) { told = append(told, text) }}); got != plain {
+		t.Errorf("%q, want %q", got, plain)
+	}
+	if len(told) != 1 || told[0] != "@id" {
+		t.Errorf("told of %q", told)
+	}
+	if got := text(column.WriteOptions{}); got != plain {
+		t.Errorf("without options %q, want %q", got, plain)
+	}
+	distinct := map[string]bool{}
+	safe := want("'@id", func(s string) string {
+		if strings.ContainsAny(strings.TrimLeft(s, "'")+" ", "=+-@\t\r\n＝＋－＠") && !strings.ContainsRune("aü ", []rune(strings.TrimLeft(s, "'") + " ")[0]) {
+			s = "'" + s
+		}
+		if distinct[s] {
+			t.Errorf("two texts became %q", s)
+		}
+		distinct[s] = true
+		return s
+	})
+	if got := text(column.WriteOptions{SafeText: true, Formula: func(text string) { t.Errorf("told of %q", text) }}); got != safe {
+		t.Errorf("%q, want %q", got, safe)
+	}
+}

@@ -26,8 +26,11 @@ func Concentrated(rho *big.Rat) Guarantee {
 // IsPure reports whether Epsilon bounds everything.
 func (g Guarantee) IsPure() bool { return g.Rest.Sign() == 0 }
 
-// Compose is what several releases about the same people guarantee together, exactly: all three numbers add up. For no
-// releases all are 0.
+// Compose is what several releases about the same people guarantee together: all three numbers add up. For no releases all
+// are 0.
+//
+// It is exact while the fractions' denominators have at most 4096 bits. Longer ones, which no honest releases lead to and
+// which would take hours to add up, are rounded up by less than 2^-1024.
 func Compose(releases ...Guarantee) Guarantee {
 	if n := len(releases); n > 2 { // in halves, because a sum of fractions may have as many digits as all of them
 		releases = []Guarantee{Compose(releases[:n/2]...), Compose(releases[n/2:]...)}
@@ -38,7 +41,23 @@ func Compose(releases ...Guarantee) Guarantee {
 		sum.Epsilon.Add(sum.Epsilon, g.Epsilon)
 		sum.Rest.Add(sum.Rest, g.Rest)
 	}
+	for _, x := range []*big.Rat{sum.Rho, sum.Epsilon, sum.Rest} {
+		shorten(x)
+	}
 	return sum
+}
+
+const (
+	exactBits   = 4096 // of a denominator that stays as it is
+	roundedBits = 1024 // of the power of two that takes the place of a longer one
+)
+
+// shorten rounds a fraction with a long denominator up.
+func shorten(x *big.Rat) {
+	if x.Denom().BitLen() > exactBits {
+		one := new(big.Int).Lsh(big.NewInt(1), roundedBits)
+		x.SetFrac(ceil(new(big.Rat).Mul(x, new(big.Rat).SetInt(one))), one)
+	}
 }
 
 // EpsilonAt returns an ε such that the releases are (ε, delta)-differentially private, 0 <= delta < 1. It is +Inf when

@@ -333,3 +333,51 @@ func BenchmarkDraw(b *testing.B) {
 		})
 	}
 }
+
+// Sums of honest releases are exact, and so are those of fractions with denominators of thousands of bits.
+func TestComposeIsExact(t *testing.T) {
+	var all []Guarantee
+	want := new(big.Rat)
+	for i := range int64(300) {
+		x := big.NewRat(1, 1000+7*i%90)
+		all = append(all, Concentrated(x))
+		want.Add(want, x)
+	}
+	if got := Compose(all...).Rho; got.Cmp(want) != 0 {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// A sum of fractions each of which has a long denominator of its own would have as many digits as all of them together. It is
+// rounded up, by next to nothing, and its digits stay few: so the time for four times as many is four times as long.
+func TestComposeOfLongFractions(t *testing.T) {
+	long := func(n int) ([]Guarantee, *big.Rat) {
+		var all []Guarantee
+		exact := new(big.Rat)
+		d := new(big.Int).Exp(big.NewInt(10), big.NewInt(180), nil)
+		for range n {
+			d.Add(d, big.NewInt(2))
+			x := new(big.Rat).SetFrac(big.NewInt(1), d)
+			all = append(all, Concentrated(x))
+			if n < 200 {
+				exact.Add(exact, x)
+			}
+		}
+		return all, exact
+	}
+	all, exact := long(100)
+	got := Compose(all...)
+	if above := new(big.Rat).Sub(got.Rho, exact); above.Sign() <= 0 || above.Cmp(new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Lsh(big.NewInt(1), 1000))) > 0 || got.Rest.Cmp(got.Rho) != 0 || got.Epsilon.Sign() != 0 {
+		t.Errorf("the sum is %v above the exact one", above)
+	}
+	if pure := Compose(Pure(big.NewRat(1, 3)), Pure(big.NewRat(1, 7))); !pure.IsPure() {
+		t.Errorf("%+v", pure)
+	}
+	for _, n := range []int{1000, 4000} {
+		all, _ := long(n)
+		sum := Compose(all...)
+		if bits := sum.Rho.Denom().BitLen(); bits > exactBits {
+			t.Errorf("the sum of %d has a denominator of %d bits", n, bits)
+		}
+	}
+}
