@@ -40,6 +40,9 @@ type Machine struct {
 	// MultiplyLimitPerNs is how many VPMADD52 instructions of 8 lanes one core executes in a nanosecond, measured in the
 	// same run; 0 when nothing measures it.
 	MultiplyLimitPerNs float64 `json:"multiply_limit_per_ns"`
+	// LimbProductsPerNs is how many products of two limbs of 47 bits one core computes in a nanosecond with fused
+	// multiply-add instructions on registers only, measured in the same run; 0 when nothing measures it.
+	LimbProductsPerNs float64 `json:"limb_products_per_ns,omitempty"`
 }
 
 // What a Result is about.
@@ -76,7 +79,7 @@ type Result struct {
 	// done in the peer's plain way, for encryption the textbook's; the name with " djn" after it, for its DJN encryption. Peers
 	// whose names end in " windows" do DJN encryption from tables, and nothing else.
 	Ratio map[string]float64 `json:"ratio"`
-	// OfLimit is the share of the machine's multiply limit that a kernel of VPMADD52 reaches; 0 for other kernels.
+	// OfLimit is the share of its multiply limit that a kernel of vector instructions reaches; 0 for other kernels.
 	OfLimit float64 `json:"of_limit"`
 }
 

@@ -8,12 +8,6 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// LimitKernel is the kernel that is made of VPMADD52 and measured against the limit.
-const LimitKernel = "ifma"
-
-// Lanes is how many residues that kernel computes on side by side.
-const Lanes = 8
-
 // ChosenKernels lists what this machine can run, in order of preference: one kernel by its name, or for "" all.
 func ChosenKernels(name string) ([]bigmod.Implementation, error) {
 	var out []bigmod.Implementation

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/bench"
 	"github.com/cipherfold/cipherfold/bench/peers"
+	"github.com/cipherfold/cipherfold/bigmod"
 	"github.com/cipherfold/cipherfold/engine/job"
 )
 
@@ -50,10 +51,12 @@ func Run(ctx context.Context, o Options) (*bench.File, error) {
 	}
 	bench.WarnUnknownCommit(o.Log)
 	var list, arithmetic []*contender // in the order of a round
-	var limit *contender
-	if MultiplyBurst != nil {
-		limit = limitContender()
-		arithmetic = append(arithmetic, limit)
+	bounds := map[string]*contender{} // by kernel
+	for _, l := range limits {
+		if slices.ContainsFunc(kernels, func(k bigmod.Implementation) bool { return k.Name == l.kernel }) {
+			bounds[l.kernel] = l.contender()
+			arithmetic = append(arithmetic, bounds[l.kernel])
+		}
 	}
 	for _, bits := range o.Bits {
 		o.Log.Info("making keys and tables", "bits", bits)
@@ -73,7 +76,7 @@ func Run(ctx context.Context, o Options) (*bench.File, error) {
 	if err := o.rounds(ctx, list); err != nil {
 		return nil, err
 	}
-	return kernelsFile(list, limit), nil
+	return kernelsFile(list, bounds), nil
 }
 
 func (o *Options) check() error {
@@ -126,21 +129,25 @@ func (o *Options) rounds(ctx context.Context, list []*contender) error {
 // busyShare is the share of a core below which a machine is not called quiet.
 const busyShare = 0.95
 
-// kernelsFile makes the results of what was measured. limit is nil when there is none.
-func kernelsFile(list []*contender, limit *contender) *bench.File {
+// kernelsFile makes the results of what was measured, limits among it.
+func kernelsFile(list []*contender, bounds map[string]*contender) *bench.File {
 	compare(list)
 	f := &bench.File{Version: bench.FileVersion, Machine: bench.ThisMachine(), Pipeline: []bench.Stage{}}
-	if limit != nil {
-		f.Machine.MultiplyLimitPerNs = bench.Significant(limit.OpsPerS.Median / 1e9)
-	}
 	for _, c := range list {
-		if c == limit {
-			continue
+		if c.Op == "" {
+			continue // a limit
 		}
-		if limit != nil && c.Kernel == bench.LimitKernel && (c.Op == bench.OpMontMul || c.Op == bench.OpMontSqr) {
-			c.OfLimit = bench.Significant(instructions(c.Op, c.Bits) * bench.Ratio(c.rates, limit.rates))
+		for _, l := range limits {
+			if bound := bounds[l.kernel]; bound != nil && c.Kernel == l.kernel {
+				c.OfLimit = bench.Significant(l.of(c.Op, c.Bits) * bench.Ratio(c.rates, bound.rates))
+			}
 		}
 		f.Results = append(f.Results, c.Result)
+	}
+	for _, l := range limits {
+		if bound := bounds[l.kernel]; bound != nil {
+			*l.told(&f.Machine) = bench.Significant(bound.OpsPerS.Median / 1e9)
+		}
 	}
 	return f
 }

@@ -15,19 +15,8 @@ import (
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
-// burst pretends to be a micro-kernel.
-func burst() int64 {
-	n := int64(0)
-	for range 1000 {
-		n += 100
-	}
-	return n
-}
-
 // TestKernels measures everything once, with short keys and no patience, and looks at what there is.
 func TestKernels(t *testing.T) {
-	defer func(f func() int64) { MultiplyBurst = f }(MultiplyBurst)
-	MultiplyBurst = burst
 	const bits = 1024
 	f, err := Run(context.Background(), Options{Bits: []int{bits}, Seconds: 1e-3, Rounds: 2, TestKey: true, Peers: len(peers.Libraries()) > 1})
 	if err != nil {
@@ -61,7 +50,7 @@ func TestKernels(t *testing.T) {
 		if len(r.Ratio) != len(ratios) {
 			t.Errorf("%s: ratios %v", name, r.Ratio)
 		}
-		limited := r.Kernel == bench.LimitKernel && (r.Op == bench.OpMontMul || r.Op == bench.OpMontSqr)
+		limited := slices.ContainsFunc(limits, func(l limit) bool { return l.kernel == r.Kernel }) && (r.Op == bench.OpMontMul || r.Op == bench.OpMontSqr)
 		if limited != (r.OfLimit > 0) || r.Threads != 1 {
 			t.Errorf("%s: %v of the limit, %d threads", name, r.OfLimit, r.Threads)
 		}
@@ -79,6 +68,10 @@ func TestKernels(t *testing.T) {
 		want(nil, "%s  decrypt djn owner 1024", l.Name)
 		want(nil, "%s  squaremul   %d", l.Name, 2*bits)
 		want(nil, "%s  squaresqr   %d", l.Name, 2*bits)
+	}
+	for _, w := range peers.WindowsPeers() {
+		want(nil, "%s  encrypt djn public 1024", w.Name)
+		both = append(both, w.Name)
 	}
 	for _, k := range paillier.Kernels() {
 		if !k.Available {
@@ -110,7 +103,12 @@ func TestKernels(t *testing.T) {
 		t.Errorf("unexpected result %s", name)
 	}
 	m := again.Machine
-	if m.MultiplyLimitPerNs <= 0 || m.Cores < 1 || m.Go == "" || m.Commit == "" {
+	for _, l := range limits {
+		if *l.told(&m) <= 0 {
+			t.Errorf("no limit of %s", l.kernel)
+		}
+	}
+	if m.Cores < 1 || m.Go == "" || m.Commit == "" {
 		t.Errorf("machine %+v", m)
 	}
 	name := f.Name(time.Date(2026, 11, 22, 15, 4, 5, 0, time.UTC))
@@ -119,16 +117,16 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-// TestKernelsChosen measures one kernel without a limit, and nothing is said of the limit.
+// TestKernelsChosen measures one kernel without a limit, and nothing is said of limits.
 func TestKernelsChosen(t *testing.T) {
-	defer func(f func() int64) { MultiplyBurst = f }(MultiplyBurst)
-	MultiplyBurst = nil
 	f, err := Run(context.Background(), Options{Bits: []int{512}, Seconds: 1e-3, Rounds: 1, TestKey: true, Kernel: "generic"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Machine.MultiplyLimitPerNs != 0 {
-		t.Errorf("a limit of %v that nobody measured", f.Machine.MultiplyLimitPerNs)
+	for _, l := range limits {
+		if rate := *l.told(&f.Machine); rate != 0 {
+			t.Errorf("a limit of %v of %s that nobody measured", rate, l.kernel)
+		}
 	}
 	for _, r := range f.Results {
 		if !slices.Contains([]string{"", "generic"}, r.Kernel) || r.OfLimit != 0 || r.Impl != bench.Cipherfold && r.Impl != "math/big" {
@@ -167,11 +165,19 @@ func TestKernelsRefuse(t *testing.T) {
 // The counts of kernels.md: 4K² instructions on 8 lanes, 3K² for a square, K limbs of 52 bits.
 func TestInstructions(t *testing.T) {
 	for bits, limbs := range map[int]float64{2048: 40, 3072: 60, 4096: 79, 6144: 119, 8192: 158} {
-		if got := instructions(bench.OpMontMul, bits); got != limbs*limbs/2 {
+		if got := ifmaLimit.of(bench.OpMontMul, bits); got != limbs*limbs/2 {
 			t.Errorf("%d bits: %v for a multiplication", bits, got)
 		}
-		if got := instructions(bench.OpMontSqr, bits); got != limbs*limbs*3/8 {
+		if got := ifmaLimit.of(bench.OpMontSqr, bits); got != limbs*limbs*3/8 {
 			t.Errorf("%d bits: %v for a squaring", bits, got)
 		}
+	}
+	for bits, limbs := range map[int]float64{2048: 44, 3072: 66, 4096: 88, 6144: 134, 8192: 180} {
+		if got := fmaLimit.of(bench.OpMontMul, bits); got != 2*limbs*limbs {
+			t.Errorf("%d bits: %v products of limbs", bits, got)
+		}
+	}
+	if got := fmaLimit.of(bench.OpDecrypt, 2048); got != 0 {
+		t.Errorf("%v for a decryption", got)
 	}
 }

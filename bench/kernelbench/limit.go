@@ -2,37 +2,46 @@ package kernelbench
 
 import "github.com/cipherfold/cipherfold/bench"
 
-// MultiplyBurst, when set, executes nothing but independent VPMADD52 instructions on 512-bit registers, for some
-// microseconds, and returns how many. Run times it beside the kernels: its rate is the machine's multiply limit. Nil
-// where no kernel uses these instructions.
-var MultiplyBurst func() (instructions int64)
+// limit is what bounds a kernel: how many of its multiply instructions one core executes. Run times the bare instructions
+// beside the kernels.
+type limit struct {
+	kernel string
 
-// limbBits is its radix.
-const limbBits = 52
+	// burst executes nothing but such instructions, independent of each other, for some microseconds, and returns how many.
+	burst func() (instructions int64)
 
-// A Montgomery multiplication of K limbs on 8 lanes takes 2K² VPMADD52 (low and high halves) for the product and as
-// many for the reduction. A squaring needs every product of two different limbs only once, so K² for the square.
-const (
-	mulInstrPerKK  = 4
-	sqrInstrPerKK  = 3
-	burstsPerCheck = 64
-)
+	// needs is how many of them a multiplication modulo a number of so many bits takes, for one residue.
+	needs func(bits int) float64
 
-// instructions is the number of VPMADD52 that a multiplication, or a squaring, of one residue needs.
-func instructions(op string, bits int) float64 {
-	k := float64((bits + limbBits - 1) / limbBits)
-	if op == bench.OpMontSqr {
-		return sqrInstrPerKK * k * k / bench.Lanes
-	}
-	return mulInstrPerKK * k * k / bench.Lanes
+	// squaring is what a squaring takes, in multiplications. A square needs every product of two different limbs only once:
+	// half of the products of a multiplication whose other half reduces.
+	squaring float64
+
+	told func(*bench.Machine) *float64 // where a result tells the rate, in instructions per nanosecond
 }
 
-// limitContender measures the limit itself, in instructions.
-func limitContender() *contender {
+// limits are those of the kernels of this machine.
+var limits []limit
+
+const burstsPerCheck = 64
+
+// of is the number of instructions of a multiplication, or a squaring, of one residue; 0 for other operations.
+func (l *limit) of(op string, bits int) float64 {
+	switch op {
+	case bench.OpMontMul:
+		return l.needs(bits)
+	case bench.OpMontSqr:
+		return l.squaring * l.needs(bits)
+	}
+	return 0
+}
+
+// contender measures the limit itself, in instructions.
+func (l *limit) contender() *contender {
 	return &contender{rowsMin: burstsPerCheck, rowsMax: burstsPerCheck, run: func(bursts int) (int, error) {
 		var n int64
 		for range bursts {
-			n += MultiplyBurst()
+			n += l.burst()
 		}
 		return int(n), nil
 	}}

@@ -50,6 +50,9 @@ func TestPeersAgreeWithUs(t *testing.T) {
 
 // TestWindowsAgreeWithUs does the same for the peers that encrypt from a table.
 func TestWindowsAgreeWithUs(t *testing.T) {
+	if len(peers.WindowsPeers())+1 != len(peers.Libraries()) {
+		t.Errorf("%d peers with tables, %d libraries: all but math/big have one", len(peers.WindowsPeers()), len(peers.Libraries()))
+	}
 	for _, bits := range []int{1024, 1152} {
 		for _, peer := range peers.WindowsPeers() {
 			t.Run(fmt.Sprintf("%s/%d", peer.Name, bits), func(t *testing.T) {

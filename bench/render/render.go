@@ -234,8 +234,15 @@ func printResidues(w io.Writer, f *bench.File) {
 		return
 	}
 	fmt.Fprint(w, "\n### Montgomery arithmetic of residues, one core\n\n")
+	var limits []string
 	if limit := f.Machine.MultiplyLimitPerNs; limit > 0 {
-		fmt.Fprintf(w, "The limit is what the multiplications alone would take. One core executes %s VPMADD52 of 8 lanes per nanosecond,\nmeasured in the same run.\n\n", quantity(limit))
+		limits = append(limits, fmt.Sprintf("executes %s VPMADD52 of 8 lanes per nanosecond", quantity(limit)))
+	}
+	if limit := f.Machine.LimbProductsPerNs; limit > 0 {
+		limits = append(limits, fmt.Sprintf("computes %s products of limbs of 47 bits per nanosecond with `fma`", quantity(limit)))
+	}
+	if len(limits) > 0 {
+		fmt.Fprintf(w, "The limit is what the multiplications alone would take. One core %s,\nmeasured in the same run.\n\n", strings.Join(limits, ", and "))
 	}
 	t.write(w)
 }

@@ -26,11 +26,14 @@ type timed struct {
 // measurements take a minute.
 const shortExponentBytes = 16
 
+// lanes is how many residues the kernels of vector instructions compute on side by side.
+var lanes = map[string]int{"ifma": 8, "fma": 4}
+
 // subjects are the operations to be measured with keys of one size and one kernel.
 func (o *Options) subjects(ctx context.Context, bits int, kernel bigmod.Implementation) ([]*timed, error) {
 	rows := 1
-	if kernel.Name == bench.LimitKernel {
-		rows = bench.Lanes
+	if n := lanes[kernel.Name]; n > 0 {
+		rows = n
 	}
 	list, err := residueSubjects(bits, rows, kernel)
 	if err != nil {
@@ -130,9 +133,12 @@ func residueSubjects(bits, rows int, kernel bigmod.Implementation) ([]*timed, er
 	return append(list, inverse), nil
 }
 
+// inverseRows is how many numbers are inverted at a time.
+const inverseRows = 8
+
 // inversion is what of InverseVarTime varies: the search for a number without inverse, of which a batch of one has none.
 func inversion(ring bigmod.Ring, check bench.TimingCheck) (*timed, error) {
-	check.Rows = bench.Lanes
+	check.Rows = inverseRows
 	limbs := ring.Modulus().Limbs()
 	words, fixed := make([]uint64, check.Rows*limbs), make([]byte, check.Rows*8*limbs)
 	if err := randomBytes(fixed); err != nil {

@@ -164,3 +164,11 @@ func (m *modulus) tell(written []float64, read ...[]float64) {
 
 // limit executes 16·rounds products of limbs on registers only.
 func (k kernel) limit(rounds int) { limitFMA(rounds) }
+
+// ProductBurst computes products of limbs on registers only, for some microseconds, and returns how many, counted in all
+// lanes. It is the limit that benchmarks compare multiplications to, which take 2·Limbs² of them.
+func ProductBurst() (products int64) {
+	const rounds, lanes = 500, 4
+	limitFMA(rounds)
+	return 16 * rounds * lanes
+}

@@ -6,6 +6,9 @@ func supported() (bool, string) {
 	return false, what + ": this program was built without its assembly (another architecture, or the build tag purego)"
 }
 
+// ProductBurst does nothing in this build.
+func ProductBurst() int64 { return 0 }
+
 func (m *modulus) product(t, x, y []float64) {
 	productGeneric(m.columns(t), x, y, m.consts, m.n, m.lanes)
 }

@@ -1,5 +1,5 @@
 // Package fma47 is modular arithmetic in double precision with fused multiply-add instructions, 4 residues at a time with
-// AVX2 and FMA or 8 with AVX-512, as implementations of the rings of package bigmod: for processors without AVX-512
+// AVX2 and FMA, as an implementation of the rings of package bigmod: for processors without AVX-512
 // IFMA.
 //
 // # Numbers

@@ -50,6 +50,12 @@ func radixOf(bits int) (w, n int) {
 	return 46, limbsOf(bits, 46)
 }
 
+// Limbs is the number of limbs of a modulus of so many bits.
+func Limbs(bits int) int {
+	_, n := radixOf(bits)
+	return n
+}
+
 func newModulus(m *bigmod.Modulus, k kernel) *modulus {
 	w, n := radixOf(m.BitLen())
 	p := &modulus{kernel: k, w: w, n: n}
