@@ -62,7 +62,7 @@ grep -q '/nothing: no such file' "$work/error" || fail "$(cat "$work/error")"
 step "what comes out when no scheduler is there"
 cipherfold keygen --out "$work/keys" --plain --bits 2048 --quiet >/dev/null
 export DATE=2026-11-22 DATA=$repository/testdata JOB=$repository/examples/nightly.toml
-opened() { cipherfold decrypt --quiet --key "$work/keys/secret.json" --in "$1" --out "$2" >/dev/null; }
+opened() { cipherfold decrypt --quiet --unfused --key "$work/keys/secret.json" --in "$1" --out "$2" >/dev/null; }
 cipherfold encrypt --quiet --key "$work/keys/public.json" --in testdata/brain-north.tsv --out "$work/plain.cf.parquet" \
 	--id gene,region --measure expression:decimals=1:max=10000 --receipt "$work/plain.receipt.json" >/dev/null
 opened "$work/plain.cf.parquet" "$work/plain.csv"

@@ -127,7 +127,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	o.Log.Info("decrypting")
-	if err := o.step(ctx, &decrypt, []string{"decrypt", "--key", filepath.Join(keys, "secret.json"), "--in", fused, "--out", opened, "--ratio", "AF=AC/AN"}, []string{fused}, opened); err != nil {
+	open := []string{"decrypt", "--key", filepath.Join(keys, "secret.json"), "--in", fused, "--out", opened, "--ratio", "AF=AC/AN"}
+	if o.Owners == 1 {
+		open = append(open, "--unfused")
+	}
+	if err := o.step(ctx, &decrypt, open, []string{fused}, opened); err != nil {
 		return nil, err
 	}
 	for _, s := range []*Step{&encrypt, &fuse, &decrypt} {

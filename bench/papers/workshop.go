@@ -98,7 +98,11 @@ func (w *workshop) fuse(ctx context.Context, in []string, out, measure, layout s
 	if err := step(fuse...); err != nil {
 		return nil, err
 	}
-	return steps, step(append([]string{"decrypt", "--key", w.secretKey(djnKeys), "--in", fused, "--out", out}, decrypt...)...)
+	open := []string{"decrypt", "--key", w.secretKey(djnKeys), "--in", fused, "--out", out}
+	if len(in) == 1 {
+		open = append(open, "--unfused")
+	}
+	return steps, step(append(open, decrypt...)...)
 }
 
 // readColumn reads a column of a CSV file.

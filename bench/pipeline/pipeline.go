@@ -258,7 +258,11 @@ func (o *Options) run(ctx context.Context, dir string, p *path, bits int) ([]ben
 	if err := do(bench.StageFuse, fuse); err != nil {
 		return nil, err
 	}
-	if err := do(bench.StageDecrypt, o.args("decrypt", "--key", filepath.Join(p.keys, "secret.json"), "--in", fused, "--out", opened)); err != nil {
+	open := o.args("decrypt", "--key", filepath.Join(p.keys, "secret.json"), "--in", fused, "--out", opened)
+	if o.Owners == 1 {
+		open = append(open, "--unfused")
+	}
+	if err := do(bench.StageDecrypt, open); err != nil {
 		return nil, err
 	}
 	if err := p.check(ctx, opened, o); err != nil {

@@ -262,7 +262,7 @@ func (p *pattern) checkIDs(b column.Batch, row int64) error {
 func (p *pattern) checkSums(ctx context.Context, name string, kinds int64) (int64, error) {
 	out := filepath.Join(p.dir, "first.parquet")
 	defer os.Remove(out)
-	if _, err := decrypt.Run(ctx, decrypt.Request{Key: keys.Of(p.key), In: name, Out: out}); err != nil {
+	if _, err := decrypt.Run(ctx, decrypt.Request{Key: keys.Of(p.key), In: name, Out: out, Unfused: true}); err != nil {
 		return 0, err
 	}
 	r, err := parquetio.Open(ctx, blob.Local{}, out, column.ReadOptions{Columns: []string{"id", "value_sum", "value_count"}})

@@ -347,7 +347,11 @@ func medianFusion(list []*bench.JobProcess, rows int) bench.Fusion {
 // compare decrypts the result and compares every group with plain sums.
 func (s *spilling) compare(ctx context.Context, rows int) (groups int, err error) {
 	opened := s.path("opened.parquet")
-	if _, err := bench.RunJob(ctx, s.Program, s.args("decrypt", "--key", filepath.Join(s.path(spillKeys), "secret.json"), "--in", s.path(spillFused), "--out", opened)); err != nil {
+	args := s.args("decrypt", "--key", filepath.Join(s.path(spillKeys), "secret.json"), "--in", s.path(spillFused), "--out", opened)
+	if s.Owners == 1 {
+		args = append(args, "--unfused")
+	}
+	if _, err := bench.RunJob(ctx, s.Program, args); err != nil {
 		return 0, err
 	}
 	keys := max(1, rows/s.RowsPerKey)

@@ -515,8 +515,9 @@ func TestBadRequestsToEncrypt(t *testing.T) {
 }
 
 const (
-	fuseAB   = "fuse --in @/a.cf.parquet @/b.cf.parquet --out @/f.cf.parquet "
-	decryptA = "decrypt --key @/secret.json --in @/a.cf.parquet --out @/r.csv "
+	fuseAB      = "fuse --in @/a.cf.parquet @/b.cf.parquet --out @/f.cf.parquet "
+	hintUnfused = "Fuse the tables of several owners first: the key holder must not see one owner's. For a test, or for the owner alone, give --unfused."
+	decryptA    = "decrypt --key @/secret.json --unfused --in @/a.cf.parquet --out @/r.csv "
 )
 
 func TestBadInspections(t *testing.T) {
@@ -611,7 +612,7 @@ func TestUnwritableDirectory(t *testing.T) {
 		{name: "fuse records", setup: owners("records"), line: "fuse --in @/a.cf.parquet @/b.cf.parquet --out @/d/o.cf.parquet"},
 		{name: "fuse blocks", setup: owners("blocks"), line: "fuse --in @/a.cf.parquet @/b.cf.parquet --out @/d/o.cf.parquet"},
 		{name: "total of blocks", setup: owners("blocks"), line: "fuse --in @/a.cf.parquet @/b.cf.parquet --by '' --out @/d/o.cf.parquet"},
-		{name: "decrypt", setup: owners("records"), line: "decrypt --key @/secret.json --in @/a.cf.parquet --out @/d/o.parquet"},
+		{name: "decrypt", setup: owners("records"), line: "decrypt --key @/secret.json --unfused --in @/a.cf.parquet --out @/d/o.parquet"},
 		{name: "keygen", line: "keygen --plain --bits 1024 --insecure-test-key --out @/d"},
 		{name: "keygen below", line: "keygen --plain --bits 1024 --insecure-test-key --out @/d/k"},
 		{name: "inspect", line: "inspect @/public.json --export @/d/o.jwk"},

@@ -60,7 +60,7 @@ func TestPrivacy(t *testing.T) {
 			t.Errorf("printed\n%s", out)
 		}
 	}
-	r = p.run("decrypt --quiet --key @/secret.json --in @/a.cf.parquet --out @/a.out.csv")
+	r = p.run("decrypt --quiet --key @/secret.json --unfused --in @/a.cf.parquet --out @/a.out.csv")
 	if r.code != exitRefused || !strings.Contains(r.err, "the noise of 1 table, and the promise needs that of 2 honest owners") {
 		t.Errorf("exit code %d, %s", r.code, r.err)
 	}
@@ -81,6 +81,7 @@ func TestPrivacy(t *testing.T) {
 name = "release"
 dir = "%[1]s/%[2]s"
 [[decrypt]]
+unfused = true
 key = "%[1]s/secret.json"
 in = "%[1]s/a.cf.parquet"
 out = "%[1]s/%[2]s.csv"
@@ -121,7 +122,7 @@ func TestPrivacyMistakes(t *testing.T) {
 	p.write("a.csv", "id,v\n1,10\n")
 	p.ok("encrypt --quiet --key @/public.json --in @/a.csv --out @/a.cf.parquet --id id --measure v:max=100")
 	const encrypt = "encrypt --quiet --key @/public.json --in @/a.csv --out @/x.cf.parquet --id id --measure v:max=100 "
-	const decrypt = "decrypt --quiet --key @/secret.json --in @/a.cf.parquet --out @/x.csv "
+	const decrypt = "decrypt --quiet --key @/secret.json --unfused --in @/a.cf.parquet --out @/x.csv "
 	p.ok("budget @/b.json --epsilon 1")
 	for line, want := range map[string]string{
 		"budget":                                             "give one FILE, not 0",

@@ -34,6 +34,8 @@ func (o *decryptOptions) AddFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
 	f.StringVar(&o.Trust, "trust", "", "`FILE` trust file: refuse a sum that is not of exactly the owners in it, each once, signed by an aggregator in it")
 	f.Int64Var(&o.MinOwners, "min-owners", 0, "`N` refuse a sum of fewer owners' tables")
+	f.Int64Var(&o.MinCount, "min-count", 0, "`N` suppress what rests on fewer than N values: sums, counts, means and all that follows from them")
+	f.BoolVar(&o.Unfused, "unfused", false, "open also a table that is no fusion of several: an owner's rows")
 	releasePrivacyFlags(f, &o.Privacy)
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	csvSafeFlag(f, &o.CSVSafe)
@@ -56,7 +58,11 @@ func (a *app) decryptCommand() *cobra.Command {
 		Long: `Open an encrypted table with the secret key. DST has the id columns and, for every measure NAME, NAME_sum (exact),
 NAME_count (values that were not missing) and NAME_mean; with a square NAME_var, with a product A_B_cov and
 A_B_cor. Its extension chooses the format: .parquet, .arrow, .csv or .tsv. --ratio adds a column NAME, the sum of one
-measure divided by that of another, such as the frequency of an allele.`,
+measure divided by that of another, such as the frequency of an allele.
+
+A table that is no fusion of several owners' tables is refused without --unfused: it has an owner's rows.
+--min-count N leaves out sums, counts, means and all that follows from them where fewer than N values were added
+up, and whatever would betray them.`,
 		Example: `  cipherfold decrypt --key keys/secret.age --in fused.cf.parquet --out sums.parquet
   cipherfold decrypt --key keys/secret.json --in fused.cf.parquet --out sums.csv
   cipherfold decrypt --key keys/secret.json --in variants.cf.parquet --out frequencies.tsv --ratio AF=AC/AN`,
@@ -80,6 +86,13 @@ measure divided by that of another, such as the frequency of an allele.`,
 					report.Out, count(report.Records, "record"), count(report.Ciphertexts, "ciphertext"), report.Seconds, rate(report))
 				writeOriginals(w, report.Originals)
 				writePrivacy(w, report.Privacy)
+				if s := report.Suppressed; s != nil {
+					fmt.Fprintf(w, "  suppressed: %s of fewer than %s", count(s.Small, "result"), count(s.Least, "value"))
+					if s.Further > 0 {
+						fmt.Fprintf(w, ", and %d more so that no total betrays them", s.Further)
+					}
+					fmt.Fprintln(w)
+				}
 			})
 		},
 	}

@@ -237,7 +237,9 @@ func (d *demo) vitals() error {
 
 func (d *demo) decrypt(name string) error {
 	start := time.Now()
-	report, err := decrypt.Run(d.ctx, decrypt.Request{Options: d.options(true), Key: d.owner, In: d.path(name + ".cf.parquet"), Out: d.path(name + "-sums.csv")})
+	o := d.options(true)
+	o.Log = nil // of sums of one value: these people are made up
+	report, err := decrypt.Run(d.ctx, decrypt.Request{Options: o, Key: d.owner, In: d.path(name + ".cf.parquet"), Out: d.path(name + "-sums.csv")})
 	if err != nil {
 		return err
 	}

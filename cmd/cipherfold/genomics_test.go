@@ -157,7 +157,7 @@ func TestTokensAndPreparation(t *testing.T) {
 	if !strings.Contains(out, "filled: 1 missing value") {
 		t.Error(out)
 	}
-	p.ok("decrypt --key @/secret.json --in @/r.cf.parquet --out @/r.csv")
+	p.ok("decrypt --key @/secret.json --unfused --in @/r.cf.parquet --out @/r.csv")
 	p.ok("tokens --in @/rna.csv --out @/tokens.csv --id gene:ensembl --tokenize gene --token-key @/token.json")
 	sums := map[string]string{}
 	for i, r := range p.open("r.csv").rows {

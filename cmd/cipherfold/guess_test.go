@@ -157,7 +157,7 @@ func TestGuessingAttack(t *testing.T) {
 		p.write("out/"+name+".stderr", r.err)
 		p.write("out/"+name+".verified", p.ok("verify --base @/ --json @/out/"+name+".receipt.json"))
 	}
-	p.ok("decrypt --key @/secret.json --in @/out/plain.cf.parquet --out @/r.csv" + fmt.Sprintf(observed, "decrypted"))
+	p.ok("decrypt --key @/secret.json --unfused --in @/out/plain.cf.parquet --out @/r.csv" + fmt.Sprintf(observed, "decrypted"))
 	p.ok("summarize --in @/a.csv --out @/s.csv --id participant --measure case" + fmt.Sprintf(observed, "summary"))
 	p.write("job.toml", fmt.Sprintf(`version = 1
 [job]
@@ -171,6 +171,7 @@ id = ["participant"]
 measure = ["case"]
 out = "%[1]s/out/job.cf.parquet"
 [[decrypt]]
+unfused = true
 key = "%[1]s/secret.json"
 in = "%[1]s/out/job.cf.parquet"
 out = "%[1]s/r2.csv"

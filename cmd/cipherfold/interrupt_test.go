@@ -31,8 +31,8 @@ func TestInterruption(t *testing.T) {
 		"encrypt --key @/public.json --in @/a.csv --id id,ward --measure x:max=100 --out @/o.cf.parquet --overwrite --universe @/a.csv",
 		"fuse --in @/a.cf.parquet --rerandomize always --out @/o.cf.parquet --overwrite",
 		"fuse --in @/a.cf.parquet --by ward --weight @/a.cf.parquet=3 --out @/o.cf.parquet --overwrite",
-		"decrypt --key @/secret.json --in @/a.cf.parquet --out @/r.parquet",
-		"decrypt --key @/secret.json --in @/a.cf.parquet --out @/r.csv",
+		"decrypt --key @/secret.json --unfused --in @/a.cf.parquet --out @/r.parquet",
+		"decrypt --key @/secret.json --unfused --in @/a.cf.parquet --out @/r.csv",
 	} {
 		p.interrupt(line)
 	}

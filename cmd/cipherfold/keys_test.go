@@ -43,7 +43,7 @@ func TestPassphrase(t *testing.T) {
 	p.lines("a.csv", "id,x", "a,1", "b,2")
 	p.ok("encrypt --key @/k/deep/public.json --in @/a.csv --out @/a.cf.parquet --id id --measure x:max=9")
 	p.write("pass", "correct horse")
-	p.ok("decrypt --key @/k/deep/secret.age --passphrase-file @/pass --in @/a.cf.parquet --out @/r.csv")
+	p.ok("decrypt --key @/k/deep/secret.age --passphrase-file @/pass --unfused --in @/a.cf.parquet --out @/r.csv")
 	if got := string(p.read("r.csv")); got != "id,x_sum,x_count,x_mean\na,1,1,1\nb,2,1,2\n" {
 		t.Error(got)
 	}
@@ -89,7 +89,7 @@ func TestJWK(t *testing.T) {
 	// what python-paillier encrypts under the modulus, its own key opens
 	p.lines("a.csv", "id,x", "a,-7")
 	p.ok("encrypt --key @/textbook-public.jwk --in @/a.csv --out @/a.cf.parquet --id id --measure x:max=9")
-	p.ok("decrypt --key @/textbook-secret.jwk --in @/a.cf.parquet --out @/r.tsv")
+	p.ok("decrypt --key @/textbook-secret.jwk --unfused --in @/a.cf.parquet --out @/r.tsv")
 	if got := string(p.read("r.tsv")); got != "id\tx_sum\tx_count\tx_mean\na\t-7\t1\t-7\n" {
 		t.Error(got)
 	}

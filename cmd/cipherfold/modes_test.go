@@ -32,6 +32,7 @@ id = ["id"]
 measure = ["x:max=9"]
 out = "%[1]s/a.cf.parquet"
 [[decrypt]]
+unfused = true
 key = "%[1]s/secret.json"
 in = "%[1]s/a.cf.parquet"
 out = "%[1]s/r.csv"

@@ -88,7 +88,7 @@ func TestBinaryIds(t *testing.T) {
 			p.ok("encrypt --quiet --overwrite --key @/public.json --in @/" + source + " --out @/a.cf.parquet --id id,part --measure x:max=9 --layout " + layout)
 			p.ok("fuse --quiet --overwrite --in @/a.cf.parquet --out @/f.cf.parquet")
 			for _, out := range []string{"o.csv", "o.parquet", "o.arrow"} {
-				p.ok("decrypt --quiet --overwrite --key @/secret.json --in @/f.cf.parquet --out @/" + out)
+				p.ok("decrypt --quiet --overwrite --key @/secret.json --unfused --in @/f.cf.parquet --out @/" + out)
 				var got []string
 				o := p.open(out)
 				for i := range o.rows {

@@ -38,7 +38,7 @@ type report struct {
 // sums decrypts a table to CSV and returns its rows, the values of the named columns each.
 func (p *place) sums(table string, columns ...string) []string {
 	p.t.Helper()
-	p.ok("decrypt --key @/secret.json --in @/" + table + " --out @/sums.csv --overwrite")
+	p.ok("decrypt --key @/secret.json --unfused --in @/" + table + " --out @/sums.csv --overwrite")
 	o := p.open("sums.csv")
 	var out []string
 	for i := range o.rows {
@@ -110,7 +110,7 @@ func TestIDTypes(t *testing.T) {
 				p.ok("encrypt --key @/public.json --in @/in." + ext + " --out @/a.cf.parquet --measure x:max=3 --layout " + layout + " --id " + strings.Join(ids, ","))
 				p.ok("fuse --in @/a.cf.parquet --out @/f.cf.parquet --weight @/a.cf.parquet=2")
 				for _, out := range []string{"parquet", "arrow"} {
-					p.ok("decrypt --key @/secret.json --in @/f.cf.parquet --out @/r." + out)
+					p.ok("decrypt --key @/secret.json --unfused --in @/f.cf.parquet --out @/r." + out)
 					r := p.open("r." + out)
 					for i, from := range orders[layout] {
 						if got, want := r.line(i, append(ids, "x_sum")...), in.line(from, ids...)+fmt.Sprint(" ", 2*(from+1)); got != want {
@@ -125,7 +125,7 @@ func TestIDTypes(t *testing.T) {
 				}
 				if layout == "records" {
 					p.ok("fuse --in @/a.cf.parquet --out @/g.cf.parquet --by bool,u64")
-					p.ok("decrypt --key @/secret.json --in @/g.cf.parquet --out @/g.arrow")
+					p.ok("decrypt --key @/secret.json --unfused --in @/g.cf.parquet --out @/g.arrow")
 					g := p.open("g.arrow")
 					equal(t, "columns", g.columns, []string{"bool", "u64", "x_sum", "x_count", "x_mean"})
 					if len(g.rows) != 3 || g.types["u64"] != "uint64" || g.types["bool"] != "bool" {
@@ -452,7 +452,7 @@ func TestJSONShapes(t *testing.T) {
 	for _, c := range []struct{ line, fields string }{
 		{"encrypt --key @/public.json --in @/a.csv --out @/o.cf.parquet --id id --measure x:max=9", "ciphertexts inputs kernel key measures missing out records seconds stages tables values"},
 		{fuseAB, "ciphertexts inputs kernel key originals out records seconds stages values"},
-		{decryptA, "ciphertexts inputs kernel key originals out records seconds stages values"},
+		{decryptA, "ciphertexts inputs kernel key originals out records seconds single_values stages values"},
 		{"keygen --out @/k --plain --bits 1024 --insecure-test-key", "bits fingerprint public secret variant"},
 		{"inspect @/public.json --export @/o.jwk", "export file"},
 		{"selftest", "entries files kernels"},

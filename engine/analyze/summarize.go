@@ -67,7 +67,7 @@ func Summarize(ctx context.Context, s Summary) (*job.Report, error) {
 	if err := t.read(ctx); err != nil {
 		return nil, err
 	}
-	schema := stats.Schema(x.IDFields, statistics)
+	schema := stats.Schema(x.IDFields, statistics, false)
 	out, err := format.Create(ctx, s.FS, s.Out, schema, dataset.WriteOptions(s.Options, s.Out))
 	if err != nil {
 		return nil, err
@@ -199,7 +199,7 @@ func (t *summing) write(ctx context.Context, out column.Writer, schema *arrow.Sc
 	for q := range part {
 		part[q] = t.sums[q][from:to]
 	}
-	columns := stats.Columns(statistics, part, to-from)
+	columns := stats.Columns(statistics, part, nil, to-from)
 	defer ids.Release(columns)
 	rec := array.NewRecord(schema, append(idColumns[:len(idColumns):len(idColumns)], columns...), int64(to-from))
 	defer rec.Release()

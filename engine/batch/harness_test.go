@@ -77,7 +77,7 @@ func newJob(disk blob.Disk, partRows int64) *batch.Job {
 			In: []string{"*." + layout + ".cf.parquet"}, Out: out, By: by,
 		}})
 		result := strings.TrimSuffix(out, ".fused.parquet") + ".csv"
-		j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {result}}, Request: &decrypt.Request{In: out, Out: result}})
+		j.Steps = append(j.Steps, batch.Step{Key: key, Parameters: map[string]receipt.Values{"out": {result}}, Request: &decrypt.Request{Unfused: true, In: out, Out: result}})
 	}
 	fuse(slots.Blocks, "blocks.fused.parquet")
 	fuse(slots.Records, "records.fused.parquet")

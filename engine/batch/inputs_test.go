@@ -47,7 +47,7 @@ func totalJob(disk *blobtest.Mem, out string, in ...string) *batch.Job {
 	key := func(context.Context) (keys.Key, error) { return keys.Of(testKey()), nil }
 	return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
 		{Overwrite: true, Request: &fuse.Request{In: in, Out: out, By: []string{}}},
-		{Overwrite: true, Key: key, Request: &decrypt.Request{In: out, Out: "sum.csv"}},
+		{Overwrite: true, Key: key, Request: &decrypt.Request{Unfused: true, In: out, Out: "sum.csv"}},
 	}}
 }
 
@@ -346,7 +346,7 @@ func TestDirectoriesAreMadeAgain(t *testing.T) {
 		key := func(context.Context) (keys.Key, error) { return keys.Of(testKey()), nil }
 		return &batch.Job{Name: "test", File: "job.toml", Dir: "dir", Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{
 			{Key: key, Request: &encrypt.Request{Spec: dataset.Spec{In: []string{"in/a.csv"}, IDs: []string{"id"}, Measures: []slots.Measure{{Name: "x", Bound: 1000}}}, Out: "parts", RowsPerFile: 5}},
-			{Key: key, Request: &decrypt.Request{In: "parts", Out: "x.csv"}},
+			{Key: key, Request: &decrypt.Request{Unfused: true, In: "parts", Out: "x.csv"}},
 		}}
 	}
 	again := 0

@@ -134,7 +134,7 @@ func (w way) job(disk blob.Disk, a attempt, memory int64) *batch.Job {
 		step(batch.Step{Request: &fuse.Request{In: some, Out: out}}, out)
 		level = append(level[len(some):], out)
 	}
-	step(batch.Step{Request: &decrypt.Request{In: level[0], Out: "sums.csv"}}, "sums.csv")
+	step(batch.Step{Request: &decrypt.Request{Unfused: true, In: level[0], Out: "sums.csv"}}, "sums.csv")
 	return j
 }
 

@@ -22,7 +22,7 @@ func releaseJob(t *testing.T, disk blob.Disk, dir, budget string, rowsPerFile in
 	t.Helper()
 	return &batch.Job{Name: "test", File: "job.toml", Dir: filepath.Join(dir, "job"), Options: job.Options{FS: disk, Disk: disk, Threads: 2}, Steps: []batch.Step{{
 		Key: func(context.Context) (keys.Key, error) { return keys.Of(testKey()), nil },
-		Request: &decrypt.Request{In: filepath.Join(dir, "a.cf.parquet"), Out: filepath.Join(dir, "out.csv"), RowsPerFile: rowsPerFile,
+		Request: &decrypt.Request{Unfused: true, In: filepath.Join(dir, "a.cf.parquet"), Out: filepath.Join(dir, "out.csv"), RowsPerFile: rowsPerFile,
 			Privacy: privacy.Request{Noise: privacy.NoiseRelease, Rho: "1/10", Records: 1, Budget: budget}},
 	}}}
 }

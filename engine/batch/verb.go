@@ -114,6 +114,10 @@ func addUp(joined *job.Report, parts []*job.Report) *job.Report {
 		if p.Privacy != nil {
 			sum.Privacy = p.Privacy
 		}
+		if p.Suppressed != nil {
+			sum.Suppressed = p.Suppressed
+		}
+		sum.Single += p.Single
 		sum.Ciphertexts += p.Ciphertexts
 		sum.Values += p.Values
 		sum.Spilled += p.Spilled

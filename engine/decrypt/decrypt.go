@@ -42,6 +42,8 @@ type Request struct {
 
 	Trust     string // a trust file: a table that is not of exactly these owners is refused; "" takes any
 	MinOwners int64  // refuse a sum of fewer owners' tables; 0 refuses none
+	Unfused   bool   // open also what is no sum of several owners' tables: an owner's rows
+	MinCount  int64  // suppress what rests on fewer values: see stats.Suppression; 0 suppresses nothing
 }
 
 // Run writes the exact sums and counts of an encrypted table and the statistics made of them.
@@ -55,26 +57,15 @@ func Run(ctx context.Context, d Request) (*job.Report, error) {
 	if err := o.noise.Affordable(ctx); err != nil {
 		return nil, err
 	}
-	in, err := o.openTable(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	out, err := dataset.CreateClear(ctx, d.Options, d.Out, d.RowsPerFile, o.schema)
+	progress := &engine.Progress{}
+	progress.Total.Store(o.table.Rows)
+	defer d.Watch("decrypt", progress)()
+	report, out, err := o.writeAll(ctx, d.Out, d.RowsPerFile, progress)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	progress := &engine.Progress{}
-	progress.Total.Store(o.table.Rows)
-	defer d.Watch("decrypt", progress)()
-	report, err := o.write(ctx, in, out, progress)
-	if err == nil && report.Records != o.table.Rows {
-		err = column.Refuse(d.In, "the footer promises %d records and the table has %d", o.table.Rows, report.Records).WithHint(job.ForeignFooter)
-	}
-	if err != nil {
-		return nil, err
-	}
+	o.warnOfSingle(report.Single)
 	if report.Privacy, err = o.charge(ctx); err != nil {
 		return nil, err
 	}
@@ -83,6 +74,35 @@ func Run(ctx context.Context, d Request) (*job.Report, error) {
 	}
 	report.Out, report.Seconds = d.Out, time.Since(start).Seconds()
 	return report, nil
+}
+
+// writeAll decrypts all rows of the table into a file or directory, which the caller commits and closes.
+func (o *decryption) writeAll(ctx context.Context, name string, rowsPerFile int64, progress *engine.Progress) (*job.Report, column.Writer, error) {
+	for {
+		in, err := o.openTable(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		out, err := dataset.CreateClear(ctx, o.d.Options, name, rowsPerFile, o.schema)
+		if err != nil {
+			in.Close()
+			return nil, nil, err
+		}
+		report, err := o.write(ctx, in, out, progress)
+		if err == nil && report.Records != o.table.Rows {
+			err = column.Refuse(o.d.In, "the footer promises %d records and the table has %d", o.table.Rows, report.Records).WithHint(job.ForeignFooter)
+		}
+		in.Close()
+		if err != nil {
+			out.Close()
+			return nil, nil, err
+		}
+		if !o.again {
+			return report, out, nil
+		}
+		out.Close() // nothing of it was committed
+		progress.Total.Add(o.table.Rows)
+	}
 }
 
 // open checks the key and the request, and reads the table's footer.
@@ -109,6 +129,7 @@ func (d *Request) open(ctx context.Context) (*decryption, error) {
 	o, err := newDecryption(d, in)
 	if err == nil {
 		enctable.WarnOfUnidentified(d.Options, t, d.In)
+		enctable.WarnOfTwo(d.Options, t, d.In, o.noise != nil || t.Noise != nil)
 	}
 	return o, err
 }
@@ -141,6 +162,12 @@ func (d *Request) check(ctx context.Context) error {
 	if d.MinOwners < 0 {
 		return job.Misuse("It is a number of owners' tables.", "‹min_owners› %d is negative", d.MinOwners)
 	}
+	if d.MinCount < 0 {
+		return job.Misuse("It is a number of values.", "‹min_count› %d is negative", d.MinCount)
+	}
+	if d.MinCount > 0 && d.Privacy.Wanted() {
+		return job.Misuse("Noise protects people in sums of few values, too. Leave out one of the two.", "‹min_count› with ‹noise›: what is suppressed would tell exact counts")
+	}
 	if _, _, err := dataset.ClearFormat(d.Out, d.RowsPerFile); err != nil {
 		return err
 	}
@@ -158,6 +185,8 @@ type decryption struct {
 	stats   []stats.Statistic
 	limits  []codec.Bound      // per quantity: what |sum| can at most be
 	schema  *arrow.Schema      // of the result
+	hiding  *stats.Suppression // nil: counts do not tell how many values there are
+	again   bool               // after write: all is to be decrypted once more, as more must be hidden
 	noise   *privacy.Noise     // to add; nil: none
 	privacy *job.PrivacyReport // of the noise that the result has; nil: none
 }
@@ -180,10 +209,12 @@ func (o *decryption) openTable(ctx context.Context) (*dataset.RangeReader, error
 func (o *decryption) write(ctx context.Context, in column.Reader, out column.Writer, progress *engine.Progress) (*job.Report, error) {
 	start := time.Now()
 	var records, ciphertexts atomic.Int64
-	stats, err := engine.Run(ctx, engine.Pipeline[column.Batch, column.Batch]{
+	tallies := make([]*stats.Tally, o.d.Threads)
+	ran, err := engine.Run(ctx, engine.Pipeline[column.Batch, column.Batch]{
 		Source: engine.Source[column.Batch]{Name: "read", Next: in.Read},
-		Stage: engine.Stage[column.Batch, column.Batch]{Name: "decrypt", Workers: o.d.Threads, Discard: column.Batch.Release, New: func(int) (engine.Work[column.Batch, column.Batch], error) {
-			work := o.worker()
+		Stage: engine.Stage[column.Batch, column.Batch]{Name: "decrypt", Workers: o.d.Threads, Discard: column.Batch.Release, New: func(worker int) (engine.Work[column.Batch, column.Batch], error) {
+			tallies[worker] = o.hiding.NewTally()
+			work := o.worker(tallies[worker])
 			return func(ctx context.Context, b column.Batch) (column.Batch, error) {
 				rows := b.NumRows()
 				result, err := work(ctx, b)
@@ -207,7 +238,17 @@ func (o *decryption) write(ctx context.Context, in column.Reader, out column.Wri
 	report := &job.Report{Kernel: o.pk.Kernel(), Key: job.DescribeKey(o.pk), Inputs: []job.InputReport{{File: o.d.In, Rows: o.table.Rows}},
 		Records: records.Load(), Ciphertexts: ciphertexts.Load(), Privacy: o.privacy, Originals: enctable.DescribeOriginals(o.table)}
 	report.Values = report.Records * int64(len(slots.BaseMeasures(o.table)))
-	report.Finish(start, stats)
+	report.Finish(start, ran)
+	if o.hiding != nil {
+		all := o.hiding.NewTally()
+		for _, t := range tallies {
+			if t != nil { // a worker that had work
+				all.Add(t)
+			}
+		}
+		o.again = o.hiding.Again(all)
+		o.tell(report, all)
+	}
 	return report, nil
 }
 
@@ -249,7 +290,14 @@ func newDecryption(d *Request, in *enctable.Set) (*decryption, error) {
 	if err := enctable.CheckOwners(d.In, t, d.MinOwners); err != nil {
 		return nil, err
 	}
-	o := &decryption{d: d, in: in, pk: pk, table: t, plan: p, stats: statistics, schema: stats.Schema(ids, statistics)}
+	if err := enctable.CheckFused(d.In, t, d.Unfused); err != nil {
+		return nil, err
+	}
+	hiding, err := d.suppression(t)
+	if err != nil {
+		return nil, err
+	}
+	o := &decryption{d: d, in: in, pk: pk, table: t, plan: p, stats: statistics, hiding: hiding, schema: stats.Schema(ids, statistics, d.MinCount > 0)}
 	for _, m := range t.Measures {
 		bound, err := codec.ParseBound(m.Bound)
 		if err != nil {
@@ -271,7 +319,7 @@ func newDecryption(d *Request, in *enctable.Set) (*decryption, error) {
 	return o, nil
 }
 
-func (o *decryption) worker() engine.Work[column.Batch, column.Batch] {
+func (o *decryption) worker(tally *stats.Tally) engine.Work[column.Batch, column.Batch] {
 	decryptor := o.d.Key.Secret.NewDecryptor()
 	limbs := o.pk.PlaintextLimbs()
 	ids := len(o.table.IDs)
@@ -325,7 +373,7 @@ func (o *decryption) worker() engine.Work[column.Batch, column.Batch] {
 				return column.Batch{}, err
 			}
 		}
-		return o.result(b, sums, records), nil
+		return o.result(b, sums, o.hide(tally, b, sums, first), records), nil
 	}
 }
 
@@ -348,15 +396,15 @@ func (o *decryption) rowRecords(b column.Batch) (first []int32, records int, err
 }
 
 // result makes a batch of the decrypted table.
-func (o *decryption) result(b column.Batch, sums [][]codec.Int, records int) column.Batch {
+func (o *decryption) result(b column.Batch, sums [][]codec.Int, hidden [][]bool, records int) column.Batch {
 	idColumns := slices.Clone(b.Columns()[:len(o.table.IDs)])
 	if o.table.Layout == slots.Blocks {
 		idColumns = ids.Flatten(idColumns)
 		defer ids.Release(idColumns)
 	}
-	stats := stats.Columns(o.stats, sums, records)
-	defer ids.Release(stats)
-	return column.Batch{Record: array.NewRecord(o.schema, append(idColumns, stats...), int64(records))}
+	results := stats.Columns(o.stats, sums, hidden, records)
+	defer ids.Release(results)
+	return column.Batch{Record: array.NewRecord(o.schema, append(idColumns, results...), int64(records))}
 }
 
 // totals prepares to read the columns of a total of blocks: one column for each tuple.

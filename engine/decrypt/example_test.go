@@ -27,17 +27,22 @@ func ExampleRun() {
 	if err != nil {
 		panic(err)
 	}
-	table, encrypted, fused := filepath.Join(dir, "north.csv"), filepath.Join(dir, "north.cf.parquet"), filepath.Join(dir, "fused.cf.parquet")
-	if err := os.WriteFile(table, []byte("patient,ward,rate\np1,a,60\np2,b,80\np3,a,71\np4,b,\n"), 0o600); err != nil {
-		panic(err)
+	var encrypted []string
+	for owner, rows := range map[string]string{"north": "p1,a,60\np2,b,80\n", "south": "p3,a,71\np4,b,\n"} {
+		table, out := filepath.Join(dir, owner+".csv"), filepath.Join(dir, owner+".cf.parquet")
+		if err := os.WriteFile(table, []byte("patient,ward,rate\n"+rows), 0o600); err != nil {
+			panic(err)
+		}
+		if _, err := encrypt.Run(ctx, encrypt.Request{
+			Spec: dataset.Spec{In: []string{table}, IDs: []string{"patient", "ward"}, Measures: []slots.Measure{{Name: "rate", Bound: 300}}},
+			Key:  keys.Of(sk.Public()), Out: out,
+		}); err != nil {
+			panic(err)
+		}
+		encrypted = append(encrypted, out)
 	}
-	if _, err := encrypt.Run(ctx, encrypt.Request{
-		Spec: dataset.Spec{In: []string{table}, IDs: []string{"patient", "ward"}, Measures: []slots.Measure{{Name: "rate", Bound: 300}}},
-		Key:  keys.Of(sk.Public()), Out: encrypted,
-	}); err != nil {
-		panic(err)
-	}
-	if _, err := fuse.Run(ctx, fuse.Request{In: []string{encrypted}, By: []string{"ward"}, Out: fused}); err != nil {
+	fused := filepath.Join(dir, "fused.cf.parquet")
+	if _, err := fuse.Run(ctx, fuse.Request{In: encrypted, By: []string{"ward"}, Out: fused}); err != nil {
 		panic(err)
 	}
 

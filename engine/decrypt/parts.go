@@ -21,7 +21,8 @@ type SurveyResult struct {
 	Records         int64         `json:"records"` // of the result
 	Columns         int           `json:"columns"` // of ciphertexts
 	CiphertextBytes int           `json:"ciphertext_bytes"`
-	Whole           bool          `json:"whole,omitempty"` // it is one part: it adds noise, for which a budget is charged
+	Whole           bool          `json:"whole,omitempty"`    // it is one part: it adds noise, for which a budget is charged
+	OnePart         bool          `json:"one_part,omitempty"` // it is one part: what is suppressed depends on all records
 }
 
 // Survey reads the table's footer. It needs and reads no key: the key that it reports is the table's.
@@ -39,34 +40,53 @@ func Survey(ctx context.Context, d Request) (*SurveyResult, error) {
 		return nil, err
 	}
 	t := in.Table
-	return &SurveyResult{Key: job.DescribeKey(o.pk), Rows: t.FileRows(), Records: t.Rows, Columns: len(t.Columns), CiphertextBytes: o.pk.CiphertextSize(), Whole: o.noise != nil}, nil
+	return &SurveyResult{Key: job.DescribeKey(o.pk), Rows: t.FileRows(), Records: t.Rows, Columns: len(t.Columns), CiphertextBytes: o.pk.CiphertextSize(), Whole: o.noise != nil, OnePart: d.MinCount > 0}, nil
 }
 
 // Parts decrypts ranges of the table's rows, in ascending order, each into a Parquet file of its own. out names the
 // file of a range; done is called as soon as it is committed. JoinDecrypted puts them together: the result is the one of
-// Decrypt. With noise of a release there is one part, of all rows, for which the budget is charged before it appears.
+// Decrypt. With noise of a release there is one part, of all rows, for which the budget is charged before it appears. With
+// MinCount there is one part as well.
 func Parts(ctx context.Context, d Request, parts []job.Range, out func(job.Range) string, done func(job.Range, *job.Report) error) error {
 	d.Options = d.Options.WithDefaults()
 	o, err := d.open(ctx)
 	if err != nil {
 		return err
 	}
-	if all := (job.Range{From: 0, To: o.table.FileRows()}); o.noise != nil && (len(parts) != 1 || parts[0] != all) {
+	all := job.Range{From: 0, To: o.table.FileRows()}
+	switch {
+	case len(parts) == 1 && parts[0] == all:
+	case o.noise != nil:
 		return job.Misuse("Decrypt all rows as one part.", "noise for which a budget is charged cannot be added in parts")
+	case d.MinCount > 0:
+		return job.Misuse("Decrypt all rows as one part.", "what is suppressed depends on all records and cannot be decided in parts")
 	}
 	if err := o.noise.Affordable(ctx); err != nil {
 		return err
+	}
+	progress := &engine.Progress{}
+	for _, part := range parts {
+		progress.Total.Add((part.To - part.From) * int64(max(1, o.table.BlockRecords)))
+	}
+	defer d.Watch("decrypt", progress)()
+	if d.MinCount > 0 {
+		report, w, err := o.writeAll(ctx, out(parts[0]), 0, progress)
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		if err := w.Commit(ctx); err != nil {
+			return err
+		}
+		report.Out = out(parts[0])
+		return done(parts[0], report)
 	}
 	in, err := o.openTable(ctx)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	progress := &engine.Progress{}
-	for _, part := range parts {
-		progress.Total.Add((part.To - part.From) * int64(max(1, o.table.BlockRecords)))
-	}
-	defer d.Watch("decrypt", progress)()
+	single := int64(0)
 	for _, part := range parts {
 		if err := in.Skip(ctx, part.From); err != nil {
 			return err
@@ -78,10 +98,12 @@ func Parts(ctx context.Context, d Request, parts []job.Range, out func(job.Range
 		if in.Row != part.To {
 			return column.Refuse(d.In, "the table ends after %d rows, within the part from %d to %d", in.Row, part.From, part.To).WithHint("Begin anew with the table as it is.")
 		}
+		single += report.Single
 		if err := done(part, report); err != nil {
 			return err
 		}
 	}
+	o.warnOfSingle(single)
 	return nil
 }
 

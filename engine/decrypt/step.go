@@ -56,7 +56,12 @@ func (x *Execution) Survey(ctx context.Context) (*job.Division, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &job.Division{Rows: s.Rows, Align: 1, RowsBytes: int64(s.Columns * s.CiphertextBytes), PartBytes: partBytes, PartsMax: partsMax, Found: s}, nil
+	d := &job.Division{Rows: s.Rows, Align: 1, RowsBytes: int64(s.Columns * s.CiphertextBytes), PartBytes: partBytes, PartsMax: partsMax, Found: s}
+	if s.OnePart {
+		d.Align = max(1, s.Rows)
+		d.RowsBytes *= d.Align
+	}
+	return d, nil
 }
 
 // Parts decrypts ranges of rows as function Parts does.

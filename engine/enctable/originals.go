@@ -141,3 +141,28 @@ func areTables(n int64) string {
 	}
 	return fmt.Sprintf("the tables of %d owners are", n)
 }
+
+// CheckFused refuses what is not known to be a sum of several owners' tables, unless unfused: opening it would show one owner's
+// rows. A table of an earlier version does not tell what is in it. It is taken for a sum if something was added up in it.
+func CheckFused(file string, t *ctfile.Table, unfused bool) error {
+	const hint = "Fuse the tables of several owners first: the key holder must not see one owner's. For a test, or for the owner alone, give ‹unfused›."
+	known, unknown := t.Owners(), t.WithoutID()
+	switch {
+	case unfused || known+unknown > 1 || unknown == 1 && t.AddsUsed > 1:
+		return nil
+	case unknown == 1:
+		return column.Refuse(file, "nothing was added up in it: it is a table as one owner encrypted it").WithHint(hint)
+	case known == 0:
+		return column.Refuse(file, "no owner's table is in it: their weights cancel out").WithHint(hint)
+	case !t.IsSum():
+		return column.Refuse(file, "not fused: it is the table of one owner").WithHint(hint)
+	}
+	return column.Refuse(file, "only one owner's table was fused in it").WithHint(hint)
+}
+
+// WarnOfTwo says what the owners of a sum of two tables can do, unless the sum has noise.
+func WarnOfTwo(o job.Options, t *ctfile.Table, file string, noise bool) {
+	if t.Owners()+t.WithoutID() == 2 && !noise {
+		o.Log.Warn("the sum is of two owners' tables: whoever has one of them can subtract it and see the other's", "file", file)
+	}
+}

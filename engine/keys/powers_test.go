@@ -99,7 +99,7 @@ func (d *desk) try(o job.Options, key, cache string) (*job.TablesReport, error) 
 	}
 	sums := filepath.Join(d.dir, "sums.csv")
 	o.Log = nil
-	if _, err := decrypt.Run(context.Background(), decrypt.Request{Options: o, Key: k, In: out, Out: sums}); err != nil {
+	if _, err := decrypt.Run(context.Background(), decrypt.Request{Unfused: true, Options: o, Key: k, In: out, Out: sums}); err != nil {
 		d.Fatal(err)
 	}
 	if got, err := os.ReadFile(sums); err != nil || string(got) != "id,x_sum,x_count,x_mean\n1,5,1,5\n2,-7,1,-7\n3,0,0,\n" {

@@ -12,6 +12,9 @@ func StepOf(verb string, parameters map[string]Values, r *job.Report) Step {
 		Missing: nonZero(r.Missing), Filled: nonZero(r.Filled),
 	}
 	dropped := map[string]int64{"unlisted": r.Unlisted, "small_groups": r.SmallGroups}
+	if x := r.Suppressed; x != nil {
+		dropped["suppressed"] = x.Small + x.Further
+	}
 	if v := r.Variants; v != nil {
 		dropped["filtered"], dropped["outside_regions"], dropped["multiallelic"], dropped["monomorphic"] = v.Filtered, v.Outside, v.Multiallelic, v.Monomorphic
 		dropped["frequency"], dropped["without_af"], dropped["symbolic"] = v.Frequency, v.WithoutAF, v.Symbolic

@@ -63,7 +63,7 @@ func TestSummaryEqualsDecryption(t *testing.T) {
 		t.Fatal(err)
 	}
 	fused := b.fuse("f.cf.parquet", fuse.Request{In: []string{b.encrypt(in, e)}})
-	if _, err := decrypt.Run(t.Context(), decrypt.Request{Key: keys.Of(b.key), In: fused, Out: b.path("f.csv"), Ratios: []string{"q=HR/SysABP"}}); err != nil {
+	if _, err := decrypt.Run(t.Context(), decrypt.Request{Unfused: true, Key: keys.Of(b.key), In: fused, Out: b.path("f.csv"), Ratios: []string{"q=HR/SysABP"}}); err != nil {
 		t.Fatal(err)
 	}
 	secret := map[string]map[string]string{}

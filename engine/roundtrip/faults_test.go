@@ -81,7 +81,7 @@ func chores(t testing.TB, disk blob.Disk, prefix string, rows int) []chore {
 	}
 	decrypt := func(from, out string) func(context.Context, job.Options) error {
 		return func(ctx context.Context, o job.Options) error {
-			_, err := decrypt.Run(ctx, decrypt.Request{Options: o, Key: keys.Of(sk), In: in(from), Out: in(out)})
+			_, err := decrypt.Run(ctx, decrypt.Request{Unfused: true, Options: o, Key: keys.Of(sk), In: in(from), Out: in(out)})
 			return err
 		}
 	}

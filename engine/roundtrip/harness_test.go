@@ -141,7 +141,7 @@ func (b *bench) tryDecrypt(in string) ([]map[string]string, error) {
 	out := in + ".csv"
 	o := b.options
 	o.Overwrite = true
-	if _, err := decrypt.Run(context.Background(), decrypt.Request{Options: o, Key: keys.Of(b.key), In: in, Out: out}); err != nil {
+	if _, err := decrypt.Run(context.Background(), decrypt.Request{Unfused: true, Options: o, Key: keys.Of(b.key), In: in, Out: out}); err != nil {
 		return nil, err
 	}
 	return b.rows(out), nil

@@ -108,7 +108,7 @@ func errorOf(t testing.TB, r *job.PrivacyReport, name string) float64 {
 func (b *bench) open(in, out string, p privacy.Request) (*job.Report, error) {
 	o := b.options
 	o.Overwrite = true
-	return decrypt.Run(context.Background(), decrypt.Request{Options: o, Key: keys.Of(b.key), In: in, Out: b.path(out), Privacy: p})
+	return decrypt.Run(context.Background(), decrypt.Request{Unfused: true, Options: o, Key: keys.Of(b.key), In: in, Out: b.path(out), Privacy: p})
 }
 
 // At release: each released number has noise of the stated error, under the guarantee beside it, and is charged. Other
@@ -352,7 +352,7 @@ func TestNoiseInParts(t *testing.T) {
 	e.Privacy, e.Out = privacy.Request{}, b.path("plain.cf.parquet")
 	b.encryptInParts(e, 50)
 	budget := b.budget("1", "", "")
-	d := decrypt.Request{Options: b.options, Key: keys.Of(b.key), In: e.Out, Out: b.path("parts.csv"), Privacy: privacy.Request{Noise: privacy.NoiseRelease, Rho: "1", Records: 1, Budget: budget}}
+	d := decrypt.Request{Unfused: true, Options: b.options, Key: keys.Of(b.key), In: e.Out, Out: b.path("parts.csv"), Privacy: privacy.Request{Noise: privacy.NoiseRelease, Rho: "1", Records: 1, Budget: budget}}
 	ctx := context.Background()
 	survey, err := decrypt.Survey(ctx, d)
 	if err != nil || !survey.Whole {

@@ -228,7 +228,7 @@ func TestMinOwners(t *testing.T) {
 	both := b.fuse("both.cf.parquet", fuse.Request{In: []string{one, two}})
 	mixed := b.fuse("mixed.cf.parquet", fuse.Request{In: []string{old, two}})
 	open := func(in string, least int64) error {
-		_, err := decrypt.Run(context.Background(), decrypt.Request{Options: job.Options{Overwrite: true}, Key: keys.Of(b.key), In: in, Out: b.path("out.csv"), MinOwners: least})
+		_, err := decrypt.Run(context.Background(), decrypt.Request{Unfused: true, Options: job.Options{Overwrite: true}, Key: keys.Of(b.key), In: in, Out: b.path("out.csv"), MinOwners: least})
 		return err
 	}
 	for _, c := range []struct {

@@ -100,7 +100,7 @@ func TestRowsPerFile(t *testing.T) {
 			}
 			// The result in several files, of each format.
 			for _, out := range []string{"plain", "plain.csv", "plain.arrow"} {
-				d := decrypt.Request{Key: keys.Of(b.key), In: dir, Out: b.path(out), RowsPerFile: 30}
+				d := decrypt.Request{Unfused: true, Key: keys.Of(b.key), In: dir, Out: b.path(out), RowsPerFile: 30}
 				d.Overwrite = true
 				if _, err := decrypt.Run(t.Context(), d); err != nil {
 					t.Fatal(err)

@@ -63,7 +63,7 @@ func (b *bench) encryptInParts(e encrypt.Request, rows int64) {
 func (b *bench) decryptInParts(d decrypt.Request, rows int64) {
 	b.Helper()
 	ctx := context.Background()
-	s, err := decrypt.Survey(ctx, decrypt.Request{Options: d.Options, In: d.In, Out: d.Out})
+	s, err := decrypt.Survey(ctx, decrypt.Request{Unfused: true, Options: d.Options, In: d.In, Out: d.Out})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -109,11 +109,11 @@ func TestPartsAreTheWhole(t *testing.T) {
 			b.encryptInParts(parts, 7)
 			key := keys.Of(b.key)
 			for _, ext := range []string{".parquet", ".csv"} {
-				d := decrypt.Request{Key: key, In: whole.Out, Out: b.path(name + "-whole" + ext)}
+				d := decrypt.Request{Unfused: true, Key: key, In: whole.Out, Out: b.path(name + "-whole" + ext)}
 				if _, err := decrypt.Run(context.Background(), d); err != nil {
 					t.Fatal(err)
 				}
-				p := decrypt.Request{Key: key, In: parts.Out, Out: b.path(name + "-parts" + ext)}
+				p := decrypt.Request{Unfused: true, Key: key, In: parts.Out, Out: b.path(name + "-parts" + ext)}
 				b.decryptInParts(p, 5)
 				want, err := os.ReadFile(d.Out)
 				if err != nil {

@@ -77,7 +77,7 @@ func (s *study) sum(name string, f fuse.Request) string {
 
 // open decrypts a table of which exactly the owners of a trust file are demanded.
 func (s *study) trusting(in, policy string) error {
-	_, err := decrypt.Run(context.Background(), decrypt.Request{Options: job.Options{Overwrite: true}, Key: keys.Of(s.key), In: in, Out: s.path("out.csv"), Trust: policy})
+	_, err := decrypt.Run(context.Background(), decrypt.Request{Unfused: true, Options: job.Options{Overwrite: true}, Key: keys.Of(s.key), In: in, Out: s.path("out.csv"), Trust: policy})
 	return err
 }
 

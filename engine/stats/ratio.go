@@ -42,13 +42,14 @@ func Ratios(file string, t *ctfile.Table, specs []string, others []Statistic) ([
 		taken[name] = true
 		x, y := t.Measures[a], t.Measures[b]
 		up, down := codec.ExactPowerOfTen(max(0, y.Decimals-x.Decimals)), codec.ExactPowerOfTen(max(0, x.Decimals-y.Decimals))
-		out = append(out, double(name, func(sum func(int) codec.Int) (float64, bool) {
+		ratio := double(name, func(sum func(int) codec.Int) (float64, bool) {
 			divisor := codec.ExactOf(sum(b))
 			if divisor.Sign() == 0 {
 				return 0, false
 			}
 			return codec.Ratio(codec.ExactOf(sum(a)).Mul(up), divisor.Mul(down)), true
-		}))
+		})
+		out = append(out, restOn([]Statistic{ratio}, slots.CountOf(t, x), slots.CountOf(t, y))...)
 	}
 	return out, nil
 }

@@ -21,6 +21,8 @@ import (
 type Statistic struct {
 	name string
 	typ  arrow.DataType
+	// from are the quantities that count the values it rests on: of its measure, or of its two measures and their pairs.
+	from []int
 	// append adds the statistic of one record, whose sums are sum[quantity], to the column.
 	append func(b array.Builder, sum func(quantity int) codec.Int)
 }
@@ -55,20 +57,30 @@ func ForTable(t *ctfile.Table) ([]Statistic, error) {
 		switch {
 		case len(m.Given) == 1 && len(m.Terms) == 1:
 			square := find([]string{m.Name, m.Name}, m.Given)
-			measures = append(measures, sumOf(t, q), countOf(t, m.Name, count), meanOf(m, q, count))
+			of := []Statistic{sumOf(t, q), countOf(t, m.Name, count), meanOf(m, q, count)}
 			if square >= 0 {
-				measures = append(measures, varianceOf(m, q, square, count))
+				of = append(of, varianceOf(m, q, square, count))
 			}
+			measures = append(measures, restOn(of, count)...)
 		case len(m.Given) == 2 && slices.Equal(m.Terms, m.Given):
 			a, b := m.Given[0], m.Given[1]
 			p := moments{
 				x: need([]string{a}, m.Given), y: need([]string{b}, m.Given), xy: q,
 				xx: need([]string{a, a}, m.Given), yy: need([]string{b, b}, m.Given), n: count,
 			}
-			products = append(products, covarianceOf(a+"_"+b, m.Decimals, p), correlationOf(a+"_"+b, p))
+			of := []Statistic{covarianceOf(a+"_"+b, m.Decimals, p), correlationOf(a+"_"+b, p)}
+			products = append(products, restOn(of, count, need(nil, m.Given[:1]), need(nil, m.Given[1:]))...)
 		}
 	}
 	return append(measures, products...), err
+}
+
+// restOn notes what statistics rest on.
+func restOn(of []Statistic, counts ...int) []Statistic {
+	for i := range of {
+		of[i].from = counts
+	}
+	return of
 }
 
 // sumOf is the exact sum.
@@ -86,18 +98,18 @@ func exact(t *ctfile.Table, name string, q int) Statistic {
 	m := t.Measures[q]
 	bound, err := codec.ParseBound(m.Bound)
 	if err == nil && m.Decimals == 0 && bound.Times(codec.BoundOf(uint64(max(t.AddsUsed, 1)))).BitLen() < 64 {
-		return Statistic{name, arrow.PrimitiveTypes.Int64, func(b array.Builder, sum func(int) codec.Int) {
+		return Statistic{name: name, typ: arrow.PrimitiveTypes.Int64, append: func(b array.Builder, sum func(int) codec.Int) {
 			b.(*array.Int64Builder).Append(int64(sum(q).LowBits()))
 		}}
 	}
-	return Statistic{name, &arrow.Decimal128Type{Precision: codec.MaxDigits, Scale: int32(m.Decimals)}, func(b array.Builder, sum func(int) codec.Int) {
+	return Statistic{name: name, typ: &arrow.Decimal128Type{Precision: codec.MaxDigits, Scale: int32(m.Decimals)}, append: func(b array.Builder, sum func(int) codec.Int) {
 		b.(*array.Decimal128Builder).Append(sum(q))
 	}}
 }
 
 // double is a statistic that is one quotient, null where it is undefined.
 func double(name string, value func(sum func(int) codec.Int) (float64, bool)) Statistic {
-	return Statistic{name, arrow.PrimitiveTypes.Float64, func(b array.Builder, sum func(int) codec.Int) {
+	return Statistic{name: name, typ: arrow.PrimitiveTypes.Float64, append: func(b array.Builder, sum func(int) codec.Int) {
 		if v, ok := value(sum); ok {
 			b.(*array.Float64Builder).Append(v)
 		} else {
@@ -163,17 +175,18 @@ func correlationOf(name string, p moments) Statistic {
 	})
 }
 
-// Schema is the schema of a decrypted table.
-func Schema(ids []arrow.Field, stats []Statistic) *arrow.Schema {
+// Schema is the schema of a decrypted table. With suppression every statistic can be null.
+func Schema(ids []arrow.Field, stats []Statistic, suppressed bool) *arrow.Schema {
 	fields := slices.Clone(ids)
 	for _, s := range stats {
-		fields = append(fields, arrow.Field{Name: s.name, Type: s.typ, Nullable: s.typ.ID() == arrow.FLOAT64})
+		fields = append(fields, arrow.Field{Name: s.name, Type: s.typ, Nullable: suppressed || s.typ.ID() == arrow.FLOAT64})
 	}
 	return arrow.NewSchema(fields, nil)
 }
 
-// Columns computes all statistics of n records; sums[quantity][record].
-func Columns(stats []Statistic, sums [][]codec.Int, n int) []arrow.Array {
+// Columns computes all statistics of n records; sums[quantity][record]. What rests on a hidden[count quantity][record] is
+// null; hidden is nil when nothing is.
+func Columns(stats []Statistic, sums [][]codec.Int, hidden [][]bool, n int) []arrow.Array {
 	var columns []arrow.Array
 	for _, s := range stats {
 		b := array.NewBuilder(memory.DefaultAllocator, s.typ)
@@ -181,7 +194,11 @@ func Columns(stats []Statistic, sums [][]codec.Int, n int) []arrow.Array {
 		record := 0
 		sum := func(q int) codec.Int { return sums[q][record] }
 		for ; record < n; record++ {
-			s.append(b, sum)
+			if hidden != nil && slices.ContainsFunc(s.from, func(count int) bool { return hidden[count][record] }) {
+				b.AppendNull()
+			} else {
+				s.append(b, sum)
+			}
 		}
 		columns = append(columns, b.NewArray())
 		b.Release()
