@@ -12,7 +12,7 @@ import (
 
 // What the program may consist of. The first build on an empty machine takes as long as these make it.
 const (
-	packagesMax = 640 // the standard library and ours included
+	packagesMax = 680 // the standard library and ours included
 	modulesMax  = 68  // with ours
 )
 

@@ -23,6 +23,7 @@ type Query struct {
 	Pairs   [][2]int // columns whose sums of products are asked for, by their places in Columns
 	Groups  []int64  // numbers of records; the records of a group follow each other
 	Sigma   int      // bits of statistical security of masks; 0 means shares.SigmaDefault
+	About   []byte   `json:",omitempty"` // what else the servers must agree on, such as a digest of their records
 }
 
 // Column is a column and the bound of its values, which whoever collects them has made sure of: every |value| <= Bound.

@@ -4,80 +4,111 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
-	"encoding/json"
+	"errors"
 	"fmt"
-
-	"golang.org/x/sync/errgroup"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/cipherfold/cipherfold/engine/mpc/protocol"
-	"github.com/cipherfold/cipherfold/kernels/moments"
 )
 
 // User is who asks.
 type User struct {
-	Names       []string // of all servers
-	Addresses   []string
-	Certificate tls.Certificate
-	Roots       *x509.CertPool
+	Names     []string // of all servers
+	Addresses []string
+	Party
 }
 
-// Ask asks all servers a query and adds up what they send: the sums of each group. It refuses a query whose sums might not
-// fit. An error names the first server that failed; a refusal is a *RemoteError.
-func (u *User) Ask(ctx context.Context, q *protocol.Query) ([]*moments.Moments, error) {
-	if q.Servers != len(u.Names) || len(u.Names) != len(u.Addresses) {
-		return nil, fmt.Errorf("a query to %d servers, with %d names and %d addresses", q.Servers, len(u.Names), len(u.Addresses))
+// Reply is what a server says to a query.
+type Reply struct {
+	Head   []byte
+	Words  []uint64 // of sums
+	Values [][]byte // ciphertexts of consecutive values, 4096 of them in each but the last; from the last server only
+}
+
+// NewLabel makes a label for a query, which is used once.
+func NewLabel() (label [32]byte) {
+	rand.Read(label[:]) // never fails
+	return label
+}
+
+// Ask asks all servers a query and returns their replies. An error names the first server that failed; a refusal is a
+// *RemoteError.
+func (u *User) Ask(ctx context.Context, label [32]byte, text []byte) ([]Reply, error) {
+	if len(u.Names) < 2 || len(u.Names) != len(u.Addresses) {
+		return nil, fmt.Errorf("a query to %d servers with %d addresses", len(u.Names), len(u.Addresses))
 	}
-	if err := q.Check(); err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(q)
-	if err != nil {
-		return nil, err
-	}
-	first := make([]byte, labelBytes, labelBytes+len(text))
-	rand.Read(first) // never fails
-	first = append(first, text...)
-	results := make([][]uint64, q.Servers)
-	group, ctx := errgroup.WithContext(ctx)
+	first := append(label[:], text...)
+	replies, errs := make([]Reply, len(u.Names)), make([]error, len(u.Names))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var group sync.WaitGroup
 	for j := range u.Names {
-		group.Go(func() error {
-			var err error
-			if results[j], err = u.askOne(ctx, j, first, len(q.Groups)*q.Words()); err != nil {
-				return fmt.Errorf("server %d (%s): %w", j, u.Names[j], err)
+		group.Go(func() {
+			if errs[j] = u.askOne(ctx, j, first, &replies[j]); errs[j] != nil {
+				time.AfterFunc(graceTimeout, cancel) // others may know better why
 			}
-			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return protocol.Sums(q, results...)
+	group.Wait()
+	return replies, u.first(errs)
 }
 
+// graceTimeout is how long a user still listens to servers when one has failed.
+const graceTimeout = 2 * time.Second
+
+// first chooses the error to report: rather a reason than that the query has ended.
+func (u *User) first(errs []error) error {
+	var found error
+	for _, consequence := range []bool{false, true} {
+		for j, err := range errs {
+			if err == nil || found != nil || !consequence && (errors.Is(err, context.Canceled) || strings.Contains(err.Error(), errEnded.Error())) {
+				continue
+			}
+			found = fmt.Errorf("%s: %w", u.Names[j], err)
+		}
+	}
+	return found
+}
+
+// valuesBytesMax bounds what a user takes from a server in a retrieval.
+const valuesBytesMax = 1 << 30
+
 // askOne asks one server.
-func (u *User) askOne(ctx context.Context, j int, query []byte, words int) ([]uint64, error) {
-	d := tls.Dialer{Config: ClientTLS(u.Certificate, u.Roots, u.Names[j])}
+func (u *User) askOne(ctx context.Context, j int, query []byte, r *Reply) error {
+	d := tls.Dialer{Config: ClientTLS(u.Certificate, u.Roots, u.Names[j], u.Check)}
 	conn, err := d.DialContext(ctx, "tcp", u.Addresses[j])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Close()
 	defer watch(ctx, conn)()
 	if err := writeFrame(conn, frameQuery, query); err != nil {
-		return nil, told(ctx, err)
+		return told(ctx, err)
 	}
-	kind, body, err := readFrame(conn, 8*words)
-	if err != nil {
-		return nil, told(ctx, err)
+	headed, bytes := false, 0
+	for {
+		kind, body, err := readFrame(conn, 8*protocol.ResultsMax)
+		if err != nil {
+			return told(ctx, err)
+		}
+		switch {
+		case kind == frameHead && !headed:
+			headed, r.Head = true, body
+		case kind == frameValues && headed:
+			if bytes += len(body); bytes > valuesBytesMax {
+				return fmt.Errorf("more than %d bytes of values", valuesBytesMax)
+			}
+			r.Values = append(r.Values, body)
+		case kind == frameResult && headed && len(body)%8 == 0:
+			for ; len(body) > 0; body = body[8:] {
+				r.Words = append(r.Words, binary.BigEndian.Uint64(body))
+			}
+			return nil
+		default:
+			return fmt.Errorf("a frame of kind %q and %d bytes, which is out of place", kind, len(body))
+		}
 	}
-	if kind != frameResult || len(body) != 8*words {
-		return nil, fmt.Errorf("a frame of kind %q and %d bytes in place of %d sums", kind, len(body), words)
-	}
-	out := make([]uint64, words)
-	for i := range out {
-		out[i] = binary.BigEndian.Uint64(body[8*i:])
-	}
-	return out, nil
 }

@@ -105,6 +105,15 @@ func accept(ctx context.Context, conn net.Conn, s *protocol.Server, owner int) e
 	if err != nil {
 		return err
 	}
+	if !ended { // there were no pairs
+		kind, body, err := readFrame(conn, 0)
+		if err != nil {
+			return err
+		}
+		if kind != frameEnd || len(body) != 0 {
+			return fmt.Errorf("a frame of kind %q in place of the end", kind)
+		}
+	}
 	if len(s.Query.Pairs) > 0 {
 		for _, ct := range a.Groups {
 			if err := writeFrame(conn, frameAnswer, ct); err != nil {

@@ -21,8 +21,13 @@ const (
 	frameError  = 'X'
 
 	frameQuery     = 'Q' // first frames: of a user,
-	frameDirection = 'D' // of another server
+	frameDirection = 'D' // of another server,
+	framePass      = 'P' // of the server before, in a retrieval,
+	frameCall      = 'K' // of anybody
+	frameHead      = 'U'
+	frameValues    = 'V'
 	frameResult    = 'R'
+	framePart      = 'T'
 )
 
 const (
@@ -35,7 +40,7 @@ const (
 // RemoteError is what the other side says went wrong there.
 type RemoteError struct{ Text string }
 
-func (e *RemoteError) Error() string { return "the other server: " + e.Text }
+func (e *RemoteError) Error() string { return e.Text }
 
 // writeFrame writes a frame in one piece.
 func writeFrame(w io.Writer, kind byte, body []byte) error {

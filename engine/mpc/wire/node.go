@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cipherfold/cipherfold/engine/mpc/protocol"
-	"github.com/cipherfold/cipherfold/internal/strictjson"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 	"github.com/cipherfold/cipherfold/kernels/shares"
 )
@@ -32,14 +31,35 @@ type Config struct {
 	Keys        []*paillier.PublicKey // of all servers
 	Pairs       []shares.PairKey      // secret keys with all servers
 
-	// Open returns this server's shares for a query, or refuses it. The user's certificate is for these names. All servers
-	// must find the same records, in the same order.
-	Open func(ctx context.Context, user []string, q *protocol.Query) (protocol.Shares, error)
+	// Check refuses certificates of servers and users that the roots do not. Nil refuses none.
+	Check CheckFunc
+
+	// Open finds what this server has for a query, or refuses it. All servers must find the same records, in the same order.
+	Open func(ctx context.Context, peer *x509.Certificate, label [32]byte, text []byte) (*Opened, error)
+
+	// Call answers a call: it sends the parts of the response. Nil refuses all.
+	Call func(ctx context.Context, peer *x509.Certificate, method byte, body []byte, send func([]byte) error) error
+
+	// Turned hears of connections that failed before they said what they want, such as without a certificate. Nil ignores them.
+	Turned func(from string, err error)
 
 	QueryTimeout   time.Duration // 0 means QueryTimeoutDefault
 	ConnectionsMax int           // at one time; 0 means ConnectionsDefault
 	Workers        int           // of a query and direction; 0 means one for each CPU
 	Log            *slog.Logger  // nil discards
+}
+
+// Opened is what a server has for a query.
+type Opened struct {
+	Query  *protocol.Query
+	Shares protocol.Shares
+	Key    *paillier.PublicKey // of a user who retrieves the values of the first column; nil for sums
+	Head   []byte              // for the user, before the result
+
+	// Release is called before the first word goes to the user. When it returns an error, the user gets that. Nil does nothing.
+	Release func() error
+	// Close is called once, with the error of the query. Nil does nothing.
+	Close func(error)
 }
 
 // Defaults of Config.
@@ -51,7 +71,8 @@ const (
 const (
 	greetTimeout  = 10 * time.Second // for a handshake and the first frame
 	meetTimeout   = 30 * time.Second // for a user's query, which may come later here than to another server
-	queryBytesMax = 16 << 20         // of a query as JSON
+	idleTimeout   = 5 * time.Minute  // between two calls
+	firstBytesMax = 16 << 20         // of a query or a call
 	resultTimeout = time.Minute      // for a user to take the result
 	labelBytes    = 32
 )
@@ -61,7 +82,8 @@ type Node struct {
 	Config
 	mu       sync.Mutex
 	sessions map[[labelBytes]byte]*session
-	queries  int // of users, under way
+	queries  int                            // of users, under way
+	over     map[[labelBytes]byte]time.Time // queries that failed here lately: other servers need not wait for them
 }
 
 // session is a query that a user asked, or that another server is already about.
@@ -72,6 +94,13 @@ type session struct {
 	asked   bool
 	waiting int        // connections of owners
 	accept  chan error // the result of each owner's direction
+	passed  chan pass  // the connection of the server before, in a retrieval
+}
+
+// pass is a connection of the server before this one. The session closes done when it needs it no more.
+type pass struct {
+	conn net.Conn
+	done chan struct{}
 }
 
 // NewNode checks a configuration.
@@ -92,7 +121,7 @@ func NewNode(c Config) (*Node, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Node{Config: c, sessions: map[[labelBytes]byte]*session{}}, nil
+	return &Node{Config: c, sessions: map[[labelBytes]byte]*session{}, over: map[[labelBytes]byte]time.Time{}}, nil
 }
 
 // Serve answers connections until ctx ends or the listener fails. Then it ends what is under way, and returns when all of it
@@ -105,7 +134,7 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	defer group.Wait()
 	defer cancel() // before the wait
 	places := make(chan struct{}, n.ConnectionsMax)
-	config := ServerTLS(n.Certificate, n.Roots)
+	config := ServerTLS(n.Certificate, n.Roots, n.Check)
 	for {
 		select {
 		case places <- struct{}{}:
@@ -139,11 +168,18 @@ func (n *Node) handle(ctx context.Context, conn *tls.Conn) error {
 	var kind byte
 	var body []byte
 	if err == nil {
-		kind, body, err = readFrame(conn, queryBytesMax+labelBytes)
+		kind, body, err = readFrame(conn, firstBytesMax)
 	}
 	stop()
 	if err != nil {
-		return told(greet, err)
+		err = told(greet, err)
+		if n.Turned != nil && ctx.Err() == nil {
+			n.Turned(conn.RemoteAddr().String(), err)
+		}
+		return err
+	}
+	if kind == frameCall {
+		return n.serveCalls(ctx, conn, body)
 	}
 	if len(body) < labelBytes {
 		return fmt.Errorf("a first frame of %d bytes", len(body))
@@ -153,22 +189,23 @@ func (n *Node) handle(ctx context.Context, conn *tls.Conn) error {
 	defer cancelQuery()
 	switch kind {
 	case frameQuery:
-		err = n.answer(ctx, conn, label, body[labelBytes:])
-	case frameDirection:
-		err = n.serveOwner(ctx, conn, label, body[labelBytes:])
-	default:
-		err = fmt.Errorf("a first frame of kind %q", kind)
+		return n.answer(ctx, conn, label, body[labelBytes:])
+	case frameDirection, framePass:
+		return n.servePeer(ctx, conn, kind, label, body[labelBytes:])
 	}
-	return err
+	return fmt.Errorf("a first frame of kind %q", kind)
 }
 
 // session finds or begins what is known of a label. asked says that it is for a user, who comes once.
 func (n *Node) session(label [labelBytes]byte, asked bool) (*session, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if _, over := n.over[label]; over && !asked {
+		return nil, errEnded
+	}
 	s := n.sessions[label]
 	if s == nil {
-		s = &session{ready: make(chan struct{}), ended: make(chan struct{}), accept: make(chan error, len(n.Names))}
+		s = &session{ready: make(chan struct{}), ended: make(chan struct{}), accept: make(chan error, len(n.Names)), passed: make(chan pass, 1)}
 		n.sessions[label] = s
 	}
 	if asked {
@@ -192,28 +229,40 @@ func (n *Node) session(label [labelBytes]byte, asked bool) (*session, error) {
 // errEnded is told servers that are still about a query that has ended here, for whatever reason.
 var errEnded = errors.New("the query has ended there")
 
-// leave forgets a session when nobody is about it any more.
-func (n *Node) leave(label [labelBytes]byte, s *session, asked bool) {
+// leave forgets the session of a query that has ended. When it failed, other servers that come later need not wait for it.
+func (n *Node) leave(label [labelBytes]byte, s *session, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if asked {
-		n.queries--
-		close(s.ended)
-		delete(n.sessions, label) // owners that come later wait in vain for a new one
+	n.queries--
+	close(s.ended)
+	delete(n.sessions, label)
+	if err == nil {
 		return
 	}
+	for l, at := range n.over {
+		if time.Since(at) > meetTimeout {
+			delete(n.over, l)
+		}
+	}
+	n.over[label] = time.Now()
+}
+
+// part forgets a connection of another server for a query, and the session when nobody is about it.
+func (n *Node) part(label [labelBytes]byte, s *session) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if s.waiting--; s.waiting == 0 && !s.asked && n.sessions[label] == s {
 		delete(n.sessions, label)
 	}
 }
 
-// serveOwner takes part in a direction of another server.
-func (n *Node) serveOwner(ctx context.Context, conn *tls.Conn, label [labelBytes]byte, body []byte) error {
+// servePeer takes part in a direction of another server, or in a retrieval.
+func (n *Node) servePeer(ctx context.Context, conn *tls.Conn, kind byte, label [labelBytes]byte, body []byte) error {
 	if len(body) != 2 {
 		return fmt.Errorf("a direction of %d bytes", len(body))
 	}
 	owner := int(binary.BigEndian.Uint16(body))
-	if owner >= len(n.Names) {
+	if owner >= len(n.Names) || kind == framePass && owner != n.Number-1 {
 		return fmt.Errorf("a direction of server %d", owner)
 	}
 	if err := CheckName(conn, n.Names[owner]); err != nil {
@@ -229,15 +278,24 @@ func (n *Node) serveOwner(ctx context.Context, conn *tls.Conn, label [labelBytes
 	if err != nil {
 		return give(err)
 	}
-	defer n.leave(label, s, false)
-	select {
-	case <-s.ready:
-	case <-s.ended:
-		return give(errEnded)
-	case <-time.After(meetTimeout):
-		return give(fmt.Errorf("no user asked what server %d is about", owner))
-	case <-ctx.Done():
-		return give(context.Cause(ctx))
+	defer n.part(label, s)
+	for meet := time.After(meetTimeout); ; meet = nil {
+		select {
+		case <-s.ready:
+		case <-s.ended:
+			return give(errEnded)
+		case <-meet:
+			n.mu.Lock()
+			asked := s.asked
+			n.mu.Unlock()
+			if asked { // and the records are being read
+				continue
+			}
+			return give(fmt.Errorf("no user asked what %s is about", n.Names[owner]))
+		case <-ctx.Done():
+			return give(context.Cause(ctx))
+		}
+		break
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -248,9 +306,22 @@ func (n *Node) serveOwner(ctx context.Context, conn *tls.Conn, label [labelBytes
 		case <-ctx.Done():
 		}
 	}()
+	if kind == framePass {
+		p := pass{conn, make(chan struct{})}
+		select {
+		case s.passed <- p: // there is room for one
+		default:
+			return give(errors.New("a second connection of the server before"))
+		}
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+		}
+		return nil
+	}
 	err = Accept(ctx, conn, s.server, owner)
 	if err != nil {
-		err = fmt.Errorf("server %d: %w", owner, err)
+		err = fmt.Errorf("%s: %w", n.Names[owner], err)
 	}
 	s.accept <- err // there is room for all servers
 	return err
@@ -264,87 +335,114 @@ func (n *Node) answer(ctx context.Context, conn *tls.Conn, label [labelBytes]byt
 		_, _ = conn.Read(make([]byte, 1))
 		cancel()
 	}()
-	words, err := n.compute(ctx, conn, label, body)
-	_ = conn.SetDeadline(time.Now().Add(resultTimeout))
+	s, err := n.session(label, true)
+	if err == nil {
+		var opened *Opened
+		if opened, err = n.Open(ctx, conn.ConnectionState().VerifiedChains[0][0], label, body); err == nil {
+			err = n.compute(ctx, conn, s, label, opened)
+			if opened.Close != nil {
+				opened.Close(err)
+			}
+		}
+		n.leave(label, s, err)
+	}
 	if err != nil {
+		_ = conn.SetDeadline(time.Now().Add(resultTimeout))
 		writeError(conn, err)
+	}
+	return err
+}
+
+// compute computes the result and sends it.
+func (n *Node) compute(ctx context.Context, conn *tls.Conn, s *session, label [labelBytes]byte, opened *Opened) error {
+	q := opened.Query
+	if q.Servers != len(n.Names) {
+		return fmt.Errorf("a query to %d servers; there are %d", q.Servers, len(n.Names))
+	}
+	if err := q.Check(); err != nil {
+		return err
+	}
+	server, err := protocol.NewServer(protocol.Config{Query: q, Number: n.Number, Key: n.Key, Keys: n.Keys, Pairs: n.Pairs, Label: label[:], Shares: opened.Shares, Workers: n.Workers})
+	if err != nil {
+		return err
+	}
+	s.server = server
+	close(s.ready)
+	if opened.Key != nil {
+		return n.pass(ctx, conn, s, label, server, opened)
+	}
+	// Without pairs there is nothing to multiply, but each two servers compare what they were asked.
+	peers := protocol.Peers(len(n.Names), n.Number)
+	group, inner := errgroup.WithContext(ctx)
+	for _, peer := range peers {
+		group.Go(func() error {
+			if err := n.offer(inner, label, server, peer); err != nil {
+				return fmt.Errorf("%s: %w", n.Names[peer], err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		for range len(n.Names) - 1 - len(peers) {
+			select {
+			case err := <-s.accept:
+				if err != nil {
+					return err
+				}
+			case <-inner.Done():
+				return context.Cause(inner)
+			}
+		}
+		return nil
+	})
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	words, err := server.Result(ctx)
+	if err != nil {
 		return err
 	}
 	out := make([]byte, 8*len(words))
 	for i, w := range words {
 		binary.BigEndian.PutUint64(out[8*i:], w)
 	}
+	if err := n.head(conn, opened); err != nil {
+		return err
+	}
 	return writeFrame(conn, frameResult, out)
 }
 
-func (n *Node) compute(ctx context.Context, conn *tls.Conn, label [labelBytes]byte, body []byte) ([]uint64, error) {
-	q := new(protocol.Query)
-	if err := strictjson.Decode(body, q); err != nil {
-		return nil, fmt.Errorf("the query is not one: %w", err)
-	}
-	if q.Servers != len(n.Names) {
-		return nil, fmt.Errorf("a query to %d servers; there are %d", q.Servers, len(n.Names))
-	}
-	if err := q.Check(); err != nil {
-		return nil, err
-	}
-	user := conn.ConnectionState().VerifiedChains[0][0].DNSNames
-	held, err := n.Open(ctx, user, q)
-	if err != nil {
-		return nil, err
-	}
-	s, err := n.session(label, true)
-	if err != nil {
-		return nil, err
-	}
-	defer n.leave(label, s, true)
-	server, err := protocol.NewServer(protocol.Config{Query: q, Number: n.Number, Key: n.Key, Keys: n.Keys, Pairs: n.Pairs, Label: label[:], Shares: held, Workers: n.Workers})
-	if err != nil {
-		return nil, err
-	}
-	s.server = server
-	close(s.ready)
-	peers := protocol.Peers(len(n.Names), n.Number)
-	if len(q.Pairs) > 0 {
-		group, ctx := errgroup.WithContext(ctx)
-		for _, peer := range peers {
-			group.Go(func() error {
-				if err := n.offer(ctx, label, server, peer); err != nil {
-					return fmt.Errorf("server %d: %w", peer, err)
-				}
-				return nil
-			})
-		}
-		group.Go(func() error {
-			for range len(n.Names) - 1 - len(peers) {
-				select {
-				case err := <-s.accept:
-					if err != nil {
-						return err
-					}
-				case <-ctx.Done():
-					return context.Cause(ctx)
-				}
-			}
-			return nil
-		})
-		if err := group.Wait(); err != nil {
-			return nil, err
+// head begins what the user gets.
+func (n *Node) head(conn net.Conn, opened *Opened) error {
+	if opened.Release != nil {
+		if err := opened.Release(); err != nil {
+			return err
 		}
 	}
-	return server.Result(ctx)
+	_ = conn.SetDeadline(time.Now().Add(resultTimeout))
+	return writeFrame(conn, frameHead, opened.Head)
 }
 
 // offer opens a direction to a peer.
 func (n *Node) offer(ctx context.Context, label [labelBytes]byte, server *protocol.Server, peer int) error {
-	d := tls.Dialer{Config: ClientTLS(n.Certificate, n.Roots, n.Names[peer])}
-	conn, err := d.DialContext(ctx, "tcp", n.Addresses[peer])
+	conn, err := n.dial(ctx, frameDirection, label, peer)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := writeFrame(conn, frameDirection, binary.BigEndian.AppendUint16(label[:], uint16(n.Number))); err != nil {
-		return err
-	}
 	return Offer(ctx, conn, server, peer)
+}
+
+// dial connects to another server for a query.
+func (n *Node) dial(ctx context.Context, kind byte, label [labelBytes]byte, peer int) (net.Conn, error) {
+	d := tls.Dialer{Config: ClientTLS(n.Certificate, n.Roots, n.Names[peer], n.Check)}
+	conn, err := d.DialContext(ctx, "tcp", n.Addresses[peer])
+	if err != nil {
+		return nil, err
+	}
+	if err := writeFrame(conn, kind, binary.BigEndian.AppendUint16(label[:], uint16(n.Number))); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }

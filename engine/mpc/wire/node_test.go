@@ -3,9 +3,12 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/engine/mpc/protocol"
 	"github.com/cipherfold/cipherfold/internal/leaktest"
+	"github.com/cipherfold/cipherfold/kernels/moments"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 	"github.com/cipherfold/cipherfold/kernels/shares"
 )
@@ -40,7 +44,7 @@ func newCluster(t *testing.T, columns [][]int64, change func(*Config)) *cluster 
 			held[j] = append(held[j], s[j])
 		}
 	}
-	u := &User{Certificate: ca.issue(t, researcher, later), Roots: ca.pool}
+	u := &User{Party: Party{Certificate: ca.issue(t, researcher, later), Roots: ca.pool}}
 	var public []*paillier.PublicKey
 	var listeners []net.Listener
 	for j, sk := range testKeys() {
@@ -59,11 +63,12 @@ func newCluster(t *testing.T, columns [][]int64, change func(*Config)) *cluster 
 			pairs[k] = shares.PairKey{byte(min(j, k)), byte(max(j, k))}
 		}
 		c := Config{Number: j, Names: u.Names, Addresses: u.Addresses, Certificate: ca.issue(t, serverName(j), later), Roots: ca.pool, Key: sk, Keys: public, Pairs: pairs,
-			Open: func(_ context.Context, user []string, q *protocol.Query) (protocol.Shares, error) {
-				if len(user) != 1 || user[0] != researcher {
-					return nil, fmt.Errorf("%v may not ask", user)
+			Open: func(_ context.Context, user *x509.Certificate, _ [32]byte, text []byte) (*Opened, error) {
+				if !slices.Equal(user.DNSNames, []string{researcher}) {
+					return nil, fmt.Errorf("%v may not ask", user.DNSNames)
 				}
-				return held[j], nil
+				q := new(protocol.Query)
+				return &Opened{Query: q, Shares: held[j]}, json.Unmarshal(text, q)
 			}, Workers: 1}
 		if change != nil {
 			change(&c)
@@ -85,6 +90,27 @@ func newCluster(t *testing.T, columns [][]int64, change func(*Config)) *cluster 
 	return &cluster{user: u, ca: ca, stop: func() { cancel(); group.Wait() }}
 }
 
+// ask asks a query as it is and adds up the results.
+func ask(ctx context.Context, u *User, q *protocol.Query) ([]*moments.Moments, error) {
+	text, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	replies, err := u.Ask(ctx, NewLabel(), text)
+	if err != nil {
+		return nil, err
+	}
+	var words [][]uint64
+	for _, r := range replies {
+		words = append(words, r.Words)
+	}
+	return protocol.Sums(q, words...)
+}
+
+func (c *cluster) ask(ctx context.Context, q *protocol.Query) ([]*moments.Moments, error) {
+	return ask(ctx, c.user, q)
+}
+
 func within(t *testing.T, limit time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	t.Cleanup(cancel)
@@ -104,7 +130,7 @@ func TestAsk(t *testing.T) {
 			if k == 3 {
 				asked.Pairs = nil // sums only
 			}
-			got, err := c.user.Ask(within(t, time.Minute), &asked)
+			got, err := c.ask(within(t, time.Minute), &asked)
 			if err != nil {
 				t.Errorf("query %d: %v", k, err)
 				return
@@ -150,23 +176,23 @@ func TestRefusals(t *testing.T) {
 		{name: "a user of another authority", user: func(_ *cluster, u *User) { u.Certificate = newAuthority(t).issue(t, researcher, later) }, want: "tls: "},
 		{name: "a server of another name", user: func(_ *cluster, u *User) {
 			u.Names = []string{serverName(0), serverName(1), "server-9.example"}
-		}, want: "server 2 (server-9.example): tls: "},
+		}, want: "server-9.example: tls: "},
 		{name: "a server is down", change: func(c *Config) {
 			if c.Number == 1 {
 				c.Open = nil
 			}
-		}, want: "server 1"},
+		}, want: "server-1.example: dial tcp"},
 		{name: "one server refuses", change: func(c *Config) {
 			if c.Number == 2 {
-				c.Open = func(context.Context, []string, *protocol.Query) (protocol.Shares, error) {
+				c.Open = func(context.Context, *x509.Certificate, [32]byte, []byte) (*Opened, error) {
 					return nil, errors.New("the cohort is too small")
 				}
 			}
-		}, want: "server 2 (server-2.example): the other server: the cohort is too small"},
+		}, want: "server-2.example: the cohort is too small"},
 		{name: "a server lacks records", change: func(c *Config) {
 			if c.Number == 0 {
-				c.Open = func(context.Context, []string, *protocol.Query) (protocol.Shares, error) {
-					return protocol.Columns{{1}, {2}}, nil
+				c.Open = func(context.Context, *x509.Certificate, [32]byte, []byte) (*Opened, error) {
+					return &Opened{Query: q, Shares: protocol.Columns{{1}, {2}}}, nil
 				}
 			}
 		}, want: "no shares of records"},
@@ -177,10 +203,13 @@ func TestRefusals(t *testing.T) {
 		}, want: "another query, or knows other keys"},
 		{name: "sums that might not fit", query: func(q *protocol.Query) { q.Columns = []protocol.Column{{Name: "x", Bound: 1 << 40}, q.Columns[1]} }, want: "might not fit 63 bits"},
 		{name: "two servers", query: func(q *protocol.Query) { q.Servers = 2 }, want: "a query to 2 servers"},
+		{name: "servers with other records", change: func(c *Config) {
+			c.Open = differently(c.Open, c.Number)
+		}, query: func(q *protocol.Query) { q.Pairs = nil }, want: "another query"},
 		{name: "a query that takes too long", change: func(c *Config) {
 			c.QueryTimeout = 50 * time.Millisecond
 			if c.Number == 0 {
-				c.Open = func(ctx context.Context, _ []string, _ *protocol.Query) (protocol.Shares, error) {
+				c.Open = func(ctx context.Context, _ *x509.Certificate, _ [32]byte, _ []byte) (*Opened, error) {
 					<-ctx.Done()
 					return nil, context.Cause(ctx)
 				}
@@ -196,7 +225,7 @@ func TestRefusals(t *testing.T) {
 			c.query(&asked)
 		}
 		start := time.Now()
-		_, err := u.Ask(within(t, 20*time.Second), &asked)
+		_, err := ask(within(t, 20*time.Second), &u, &asked)
 		// Which server's error comes first is a matter of time: the one at fault, or one that heard that its query has ended.
 		if err == nil || !strings.Contains(err.Error(), c.want) && !strings.Contains(err.Error(), errEnded.Error()) {
 			t.Errorf("%s: %v", c.name, err)
@@ -208,13 +237,97 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// differently lets servers be about different records.
+func differently(open func(context.Context, *x509.Certificate, [32]byte, []byte) (*Opened, error), number int) func(context.Context, *x509.Certificate, [32]byte, []byte) (*Opened, error) {
+	return func(ctx context.Context, user *x509.Certificate, label [32]byte, text []byte) (*Opened, error) {
+		o, err := open(ctx, user, label, text)
+		o.Query.About = []byte{byte(number)}
+		return o, err
+	}
+}
+
+// Values come through all servers to the user, who opens them; more of them than a frame holds.
+func TestRetrieval(t *testing.T) {
+	defer leaktest.Take().Check(t, "after the nodes have ended")
+	values := make([]int64, ValuesInFrame+5)
+	for i := range values {
+		values[i] = int64(i)*12345 - 1<<40
+	}
+	sk, refuse := testKeys()[0], false
+	c := newCluster(t, [][]int64{values}, func(c *Config) {
+		open := c.Open
+		c.Open = func(ctx context.Context, user *x509.Certificate, label [32]byte, text []byte) (*Opened, error) {
+			o, err := open(ctx, user, label, text)
+			o.Key, o.Head = sk.Public(), []byte("head")
+			if refuse {
+				o.Query.About = []byte{byte(c.Number)}
+			}
+			return o, err
+		}
+	})
+	defer c.stop()
+	text, err := json.Marshal(&protocol.Query{Servers: 3, Columns: []protocol.Column{{Name: "x", Bound: 1 << 41}}, Groups: []int64{int64(len(values))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	replies, err := c.user.Ask(within(t, time.Minute), NewLabel(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int64
+	for _, message := range replies[2].Values {
+		v, err := protocol.Retrieve(sk, 3, min(ValuesInFrame, len(values)-len(got)), message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, v...)
+	}
+	if !slices.Equal(got, values) || string(replies[0].Head) != "head" || len(replies[0].Values) != 0 {
+		t.Errorf("%d values, head %q", len(got), replies[0].Head)
+	}
+	refuse = true
+	if _, err := c.user.Ask(within(t, time.Minute), NewLabel(), text); err == nil || !strings.Contains(err.Error(), "another query") {
+		t.Errorf("other records: %v", err)
+	}
+}
+
+// Calls are answered in parts, one after the other on a connection; a refusal leaves it open.
+func TestCalls(t *testing.T) {
+	defer leaktest.Take().Check(t, "after the nodes have ended")
+	_, columns := testQuery()
+	c := newCluster(t, columns, func(c *Config) {
+		c.Call = func(_ context.Context, peer *x509.Certificate, method byte, body []byte, send func([]byte) error) error {
+			if method != 'm' {
+				return fmt.Errorf("%s asks for %q", peer.DNSNames[0], method)
+			}
+			return errors.Join(send(body), send([]byte("more")))
+		}
+	})
+	defer c.stop()
+	caller, err := c.user.Dial(within(t, time.Minute), serverName(1), c.user.Addresses[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer caller.Close()
+	for range 2 {
+		var got []string
+		if err := caller.Call(within(t, time.Minute), 'm', []byte("body"), func(b []byte) error { got = append(got, string(b)); return nil }); err != nil || !slices.Equal(got, []string{"body", "more"}) {
+			t.Errorf("%q, %v", got, err)
+		}
+		var remote *RemoteError
+		if err := caller.Call(within(t, time.Minute), 'n', nil, nil); !errors.As(err, &remote) || err.Error() != `researcher.example asks for 'n'` {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // A node ends what is under way when it stops, and a user who goes away ends the query.
 func TestStops(t *testing.T) {
 	defer leaktest.Take().Check(t, "after the nodes have ended")
 	q, columns := testQuery()
 	begun, gone := make(chan struct{}, 3), make(chan struct{}, 3)
 	wait := func(c *Config) {
-		c.Open = func(ctx context.Context, _ []string, _ *protocol.Query) (protocol.Shares, error) {
+		c.Open = func(ctx context.Context, _ *x509.Certificate, _ [32]byte, _ []byte) (*Opened, error) {
 			begun <- struct{}{}
 			<-ctx.Done()
 			gone <- struct{}{}
@@ -225,7 +338,7 @@ func TestStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		_, err := c.user.Ask(ctx, q)
+		_, err := c.ask(ctx, q)
 		done <- err
 	}()
 	for range 3 {
@@ -239,7 +352,7 @@ func TestStops(t *testing.T) {
 		t.Errorf("a user who goes away: %v", err)
 	}
 	go func() {
-		_, err := c.user.Ask(context.Background(), q)
+		_, err := c.ask(context.Background(), q)
 		done <- err
 	}()
 	for range 3 {
@@ -253,7 +366,7 @@ func TestStops(t *testing.T) {
 
 // A label serves one query at a time, and there is a bound on queries and on connections for one.
 func TestSessions(t *testing.T) {
-	n := &Node{Config: Config{Names: make([]string, 3), ConnectionsMax: 6}, sessions: map[[labelBytes]byte]*session{}}
+	n := &Node{Config: Config{Names: make([]string, 3), ConnectionsMax: 6}, sessions: map[[labelBytes]byte]*session{}, over: map[[labelBytes]byte]time.Time{}}
 	label := func(i byte) [labelBytes]byte { return [labelBytes]byte{i} }
 	for range 3 {
 		if _, err := n.session(label(1), false); err != nil {
@@ -277,11 +390,15 @@ func TestSessions(t *testing.T) {
 		t.Errorf("a third query: %v", err)
 	}
 	for range 3 {
-		n.leave(label(1), s, false)
+		n.part(label(1), s)
 	}
-	n.leave(label(1), s, true)
-	if _, err := n.session(label(1), true); err != nil {
+	n.leave(label(1), s, nil)
+	if s, err = n.session(label(1), true); err != nil {
 		t.Errorf("the label again: %v", err)
+	}
+	n.leave(label(1), s, errors.New("refused"))
+	if _, err := n.session(label(1), false); err != errEnded {
+		t.Errorf("a server that is late: %v", err)
 	}
 }
 
@@ -296,12 +413,12 @@ func TestNodeMistakes(t *testing.T) {
 	}{
 		"connection ends":             {frameHello, make([]byte, labelBytes)},
 		"connection ends: ":           {frameQuery, []byte{1}},
-		"the query is not one":        {frameQuery, make([]byte, labelBytes+1)},
+		"invalid character":           {frameQuery, make([]byte, labelBytes+1)},
 		"a query to 9 servers":        {frameQuery, append(make([]byte, labelBytes), `{"Servers":9,"Columns":[],"Pairs":[],"Groups":[],"Sigma":0}`...)},
 		"0 columns":                   {frameQuery, append(make([]byte, labelBytes), `{"Servers":3,"Columns":[],"Pairs":[],"Groups":[],"Sigma":0}`...)},
 		"the connection ends: unexpe": {frameDirection, append(make([]byte, labelBytes), 0, 0)}, // a user is no server
 	} {
-		conn, err := tls.Dial("tcp", c.user.Addresses[1], ClientTLS(c.user.Certificate, c.user.Roots, serverName(1)))
+		conn, err := tls.Dial("tcp", c.user.Addresses[1], ClientTLS(c.user.Certificate, c.user.Roots, serverName(1), nil))
 		if err != nil {
 			t.Fatal(err)
 		}

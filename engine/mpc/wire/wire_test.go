@@ -171,10 +171,10 @@ func TestOverTLS(t *testing.T) {
 	for a, owner := range servers {
 		for _, b := range protocol.Peers(3, a) {
 			peer := servers[b]
-			address, accepted := serve(t, ServerTLS(ca.issue(t, serverName(b), later), ca.pool), serverName(a), func(c net.Conn) error { return Accept(ctx, c, peer, a) })
+			address, accepted := serve(t, ServerTLS(ca.issue(t, serverName(b), later), ca.pool, nil), serverName(a), func(c net.Conn) error { return Accept(ctx, c, peer, a) })
 			offered := make(chan error, 1)
 			go func() {
-				conn, err := tls.Dial("tcp", address, ClientTLS(ca.issue(t, serverName(a), later), ca.pool, serverName(b)))
+				conn, err := tls.Dial("tcp", address, ClientTLS(ca.issue(t, serverName(a), later), ca.pool, serverName(b), nil))
 				if err == nil {
 					if v := conn.ConnectionState().Version; v != tls.VersionTLS13 {
 						t.Errorf("TLS version %#x", v)
@@ -225,14 +225,14 @@ func TestStrangers(t *testing.T) {
 	later := time.Now().Add(time.Hour)
 	for name, client := range map[string]*tls.Config{
 		"no certificate":           {MinVersion: tls.VersionTLS13, RootCAs: ca.pool, ServerName: serverName(1)},
-		"another authority":        ClientTLS(other.issue(t, serverName(0), later), ca.pool, serverName(1)),
-		"expired":                  ClientTLS(ca.issue(t, serverName(0), time.Now().Add(-time.Hour)), ca.pool, serverName(1)),
-		"another name":             ClientTLS(ca.issue(t, serverName(2), later), ca.pool, serverName(1)),
+		"another authority":        ClientTLS(other.issue(t, serverName(0), later), ca.pool, serverName(1), nil),
+		"expired":                  ClientTLS(ca.issue(t, serverName(0), time.Now().Add(-time.Hour)), ca.pool, serverName(1), nil),
+		"another name":             ClientTLS(ca.issue(t, serverName(2), later), ca.pool, serverName(1), nil),
 		"TLS 1.2":                  {MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{ca.issue(t, serverName(0), later)}, RootCAs: ca.pool, ServerName: serverName(1)},
-		"an unknown server":        ClientTLS(ca.issue(t, serverName(0), later), other.pool, serverName(1)),
-		"a server of another name": ClientTLS(ca.issue(t, serverName(0), later), ca.pool, serverName(2)),
+		"an unknown server":        ClientTLS(ca.issue(t, serverName(0), later), other.pool, serverName(1), nil),
+		"a server of another name": ClientTLS(ca.issue(t, serverName(0), later), ca.pool, serverName(2), nil),
 	} {
-		address, done := serve(t, ServerTLS(ca.issue(t, serverName(1), later), ca.pool), serverName(0), func(net.Conn) error { return nil })
+		address, done := serve(t, ServerTLS(ca.issue(t, serverName(1), later), ca.pool, nil), serverName(0), func(net.Conn) error { return nil })
 		conn, err := tls.Dial("tcp", address, client)
 		if err == nil {
 			_, err = conn.Read(make([]byte, 1)) // TLS 1.3 tells a client after its handshake
@@ -340,7 +340,7 @@ func TestMistakes(t *testing.T) {
 		"in place of a chunk":                 send(greeting, frame(frameAnswer, nil)),
 		"a chunk of 3 bytes":                  send(greeting, frame(frameChunk, []byte{1, 2, 3})),
 		"sent 0 records of group 1":           send(greeting, frame(frameEnd, nil)),
-		`the other server: no more \x1b`:      send(greeting, frame(frameError, []byte("no more \x1b"))),
+		`no more \x1b`:                        send(greeting, frame(frameError, []byte("no more \x1b"))),
 		"a frame of 2147483648 bytes:":        send(greeting, long(frameError)),
 	} {
 		if _, err := both(t, f, func(ctx context.Context, c net.Conn) error { return Accept(ctx, c, servers[1], 0) }); err == nil || !strings.Contains(err.Error(), want) {
@@ -352,7 +352,7 @@ func TestMistakes(t *testing.T) {
 		"a frame of 2147483648 bytes":       send(greeting, long(frameAnswer)),
 		"answered with 3 bytes for group 1": send(greeting, frame(frameAnswer, []byte{1, 2, 3}), frame(frameAnswer, nil), frame(frameAnswer, nil), frame(frameEnd, nil)),
 		"in place of the end":               send(greeting, frame(frameAnswer, nil), frame(frameAnswer, nil), frame(frameAnswer, nil), frame(frameAnswer, nil)),
-		"the other server: disk full":       send(greeting, frame(frameError, []byte("disk full"))),
+		"disk full":                         send(greeting, frame(frameError, []byte("disk full"))),
 	} {
 		if err, _ := both(t, func(ctx context.Context, c net.Conn) error { return Offer(ctx, c, servers[0], 1) }, f); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
