@@ -214,7 +214,7 @@ key is not encrypted, so that the server starts by itself.`,
 			}
 			var passphrase []byte
 			if passphraseFile != "" {
-				if passphrase, err = readPassphrase(passphraseFile); err != nil {
+				if passphrase, err = a.newPassphrase(cmd.Context(), passphraseFile, false); err != nil {
 					return err
 				}
 			}
