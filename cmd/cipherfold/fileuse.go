@@ -12,6 +12,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/observe"
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/io/blob"
 )
 
 // What verbs do with the files that flags name. A flag that is not here, and whose value is called FILE or DIR, is read.
@@ -49,6 +50,7 @@ func (a *app) filesOf(ctx context.Context, flags *pflag.FlagSet, step bool) []jo
 		for _, name := range names {
 			switch {
 			case name == "" || name == "-":
+			case f.Name == "samples" && len(name) > blob.NameBytesMax: // names of people, and no file
 			case f.Name == "lineage" && strings.Contains(name, "://"): // a server's
 			case f.Name == "budget": // which steps, shards and other programs share
 				add(f.Name, name, job.Shares)

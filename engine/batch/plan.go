@@ -60,6 +60,14 @@ type listing struct {
 	made  []string // names of steps whose outputs it stands for
 }
 
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
 // Levels is the highest level of a step.
 func (p *PlanFile) Levels() int {
 	most := 0
@@ -93,8 +101,15 @@ func (j *Job) resolve(ctx context.Context, mayBeGone bool) ([]PlannedStep, error
 	if err != nil {
 		return nil, err
 	}
+	var places blob.Places
+	for i, out := range outs {
+		places.Add(out.Identity, i)
+	}
 	output := func(id blob.Identity) int { // of which step a file is an output, or -1
-		return slices.IndexFunc(outs, func(out blob.Place) bool { return id.Same(out.Identity) || id.Within(out.Identity) })
+		if i, ok := places.Find(id); ok {
+			return i
+		}
+		return -1
 	}
 	steps := make([]PlannedStep, len(j.Steps))
 	for i, s := range j.Steps {
@@ -226,24 +241,35 @@ func (j *Job) tokenChecks(ctx context.Context, steps []PlannedStep, mayLack bool
 
 // setLevels puts every step above those that it reads from.
 func setLevels(steps []PlannedStep) error {
-	for range steps {
-		changed := false
-		for i := range steps {
-			level := 1
-			for _, name := range steps[i].After {
-				k := slices.IndexFunc(steps, func(p PlannedStep) bool { return p.Name == name })
-				level = max(level, steps[k].Level+1)
-			}
-			changed = changed || level != steps[i].Level
-			steps[i].Level = level
+	number := make(map[string]int, len(steps))
+	for i, s := range steps {
+		number[s.Name] = i
+	}
+	const entered = -1 // its level is being found
+	var find func(i int) error
+	find = func(i int) error {
+		s := &steps[i]
+		if s.Level == entered {
+			return &job.UsageError{Cause: fmt.Sprintf("%s needs its own output, by way of %s", s.Name, strings.Join(s.After, ", ")), Hint: "Give every output a name of its own."}
 		}
-		if !changed {
+		if s.Level > 0 {
 			return nil
 		}
+		s.Level = entered
+		level := 1
+		for _, name := range s.After {
+			k := number[name]
+			if err := find(k); err != nil {
+				return err
+			}
+			level = max(level, steps[k].Level+1)
+		}
+		s.Level = level
+		return nil
 	}
-	for _, s := range steps {
-		if s.Level > len(steps) {
-			return &job.UsageError{Cause: fmt.Sprintf("%s needs its own output, by way of %s", s.Name, strings.Join(s.After, ", ")), Hint: "Give every output a name of its own."}
+	for i := range steps {
+		if err := find(i); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -251,11 +277,15 @@ func setLevels(steps []PlannedStep) error {
 
 // externals are the inputs that no step makes, each once.
 func externals(steps []PlannedStep) []string {
+	known := map[string]bool{} // or made by a step
+	for _, s := range steps {
+		known[s.Out] = true
+	}
 	var out []string
 	for _, s := range steps {
 		for _, file := range s.Inputs {
-			made := slices.ContainsFunc(steps, func(p PlannedStep) bool { return p.Out == file })
-			if !made && !slices.Contains(out, file) {
+			if !known[file] {
+				known[file] = true
 				out = append(out, file)
 			}
 		}
@@ -313,6 +343,9 @@ func readPlan(ctx context.Context, disk blob.Disk, name string, vault *receipt.V
 	p := &PlanFile{}
 	if err := strictjson.Decode(data, p); err != nil {
 		return nil, column.Refuse(name, "the plan is damaged: %w", err).WithHint(hintAnew)
+	}
+	if len(p.Steps) > jobfile.StepsMax {
+		return nil, column.Refuse(name, "the plan has %d steps, more than %d", len(p.Steps), jobfile.StepsMax).WithHint(hintAnew)
 	}
 	if p.Version != 1 && p.Version != Version {
 		return nil, column.Refuse(name, "version %d of job directories is not known", p.Version).WithHint("Use the cipherfold that began the job.")
@@ -426,20 +459,24 @@ func (p *PlanFile) sameInputs(dir string, steps []PlannedStep, now []receipt.Fil
 			WithHint("Put the inputs back as they were; or run the job anew, with another dir or after removing %s.", dir)
 	}
 	for i, was := range p.Steps {
+		before, after := setOf(was.Inputs), setOf(steps[i].Inputs)
 		for _, file := range steps[i].Inputs {
-			if !slices.Contains(was.Inputs, file) {
+			if !before[file] {
 				return refuse(file, "the file is new: it was no input of %s when the job began", was.Name)
 			}
 		}
 		for _, file := range was.Inputs {
-			if !mayBeGone && !slices.Contains(steps[i].Inputs, file) {
+			if !mayBeGone && !after[file] {
 				return refuse(file, "the file is gone: it was an input of %s when the job began", was.Name)
 			}
 		}
 	}
+	digests := make(map[string]string, len(now))
+	for _, f := range now {
+		digests[f.Path] = f.SHA256
+	}
 	for _, was := range p.Inputs {
-		i := slices.IndexFunc(now, func(f receipt.File) bool { return f.Path == was.Path })
-		if i < 0 && !mayBeGone || i >= 0 && now[i].SHA256 != was.SHA256 {
+		if digest, there := digests[was.Path]; !there && !mayBeGone || there && digest != was.SHA256 {
 			return refuse(was.Path, "the input changed since the job began")
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cipherfold/cipherfold/internal/printable"
 	"github.com/cipherfold/cipherfold/internal/strictjson"
+	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -299,6 +300,8 @@ func (r *Receipt) validate() error {
 			switch {
 			case f.Path == "":
 				return errors.New("a file has no name")
+			case len(f.Path) > blob.NameBytesMax:
+				return fmt.Errorf("the name of a file has %d bytes", len(f.Path))
 			case !utf8.ValidString(f.Path):
 				return fmt.Errorf("the name %s is not UTF-8", column.Quote(f.Path))
 			case seen[f.Path]:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"reflect"
@@ -144,22 +145,25 @@ func (o VerifyOptions) place(name string) (string, error) {
 
 // inside reports whether a file, which need not exist, is in a directory, by its name and by the links on the way.
 func inside(dir, file string) bool {
+	file = filepath.Clean(file)
 	real, err := filepath.EvalSymlinks(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		real, err = file, nil
-		for parent := filepath.Dir(file); ; parent = filepath.Dir(parent) { // the part of the way that is there
-			there, err := filepath.EvalSymlinks(parent)
-			if err == nil {
-				rest, err := filepath.Rel(parent, file)
-				if err != nil {
-					return false
+		there := 0 // bytes of the part of the way that is there
+		for i := 1; i < len(file); i++ {
+			if os.IsPathSeparator(file[i]) {
+				if _, err := os.Stat(file[:i]); err != nil {
+					break
 				}
-				real = filepath.Join(there, rest)
-				break
+				there = i
 			}
-			if parent == filepath.Dir(parent) {
-				break
+		}
+		if there > 0 {
+			at, err := filepath.EvalSymlinks(file[:there])
+			if err != nil {
+				return false
 			}
+			real = filepath.Join(at, file[there:])
 		}
 	}
 	if err != nil {

@@ -72,7 +72,7 @@ func wrap(path, doing string, err error) *Error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		e.Kind = ErrExists
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENAMETOOLONG):
 		e.Kind = ErrNotFound
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		e.Kind = ErrPermission

@@ -2,6 +2,7 @@ package blob
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path"
 	"path/filepath"
@@ -36,10 +37,26 @@ type Identifier interface {
 	Identify(ctx context.Context, name string) (Identity, error)
 }
 
+// NameBytesMax is more than Linux and stores allow names to have. To look at every directory in a name takes time for the
+// square of its length.
+const NameBytesMax = 1 << 13
+
+// checkLength refuses a name that no file can have.
+func checkLength(name string) error {
+	if len(name) <= NameBytesMax {
+		return nil
+	}
+	const shown = 64
+	return &Error{Path: strings.ToValidUTF8(name[:shown], "") + "…", Kind: ErrNotFound, What: fmt.Sprintf("a name of %d bytes is too long for a file", len(name)), Hint: "Check the name."}
+}
+
 // Identify returns the identity of what a name leads to, which need not exist. An FS that is no Identifier is asked nothing:
 // there a file is its path, cleaned.
 func Identify(ctx context.Context, fs FS, name string) (Identity, error) {
 	if err := ctx.Err(); err != nil {
+		return Identity{}, err
+	}
+	if err := checkLength(name); err != nil {
 		return Identity{}, err
 	}
 	if f, ok := fs.(Identifier); ok {
@@ -48,14 +65,25 @@ func Identify(ctx context.Context, fs FS, name string) (Identity, error) {
 	if u, ok := ParseURL(name); ok {
 		return Object(name, u, "", nil), nil
 	}
+	const kind = "path:"
 	clean := path.Clean(filepath.ToSlash(name))
-	id := Identity{Name: name, Path: clean, key: "path:" + clean}
-	for dir := path.Dir(clean); ; dir = path.Dir(dir) {
-		id.above = append(id.above, "path:"+dir)
-		if dir == path.Dir(dir) {
-			return id, nil
-		}
+	id := Identity{Name: name, Path: clean, key: kind + clean}
+	root := kind + "."
+	if strings.HasPrefix(clean, "/") {
+		root = kind + "/"
 	}
+	id.above = append(prefixes(id.key, len(kind)+1), root)
+	return id, nil
+}
+
+// prefixes are the parts of a key that end before a slash, the longest first, as far as they have more than so many bytes. They
+// share its memory.
+func prefixes(key string, more int) []string {
+	var out []string
+	for i := strings.LastIndexByte(key, '/'); i >= more; i = strings.LastIndexByte(key[:i], '/') {
+		out = append(out, key[:i])
+	}
+	return out
 }
 
 // Object returns the identity of an object. server says which store of this kind it is, such as its endpoint. version
@@ -66,9 +94,8 @@ func Object(name string, u URL, server string, version func(context.Context) (st
 	u.Key = strings.TrimSuffix(u.Key, "/")
 	root := u.Scheme + "://" + server + "//" + u.Bucket
 	id := Identity{Name: name, Path: u.String(), key: root + "/" + u.Key, object: u.String(), version: version}
-	for dir := u.Key; dir != ""; {
-		dir = dir[:max(0, strings.LastIndexByte(dir, '/'))]
-		id.above = append(id.above, root+"/"+dir)
+	if u.Key != "" {
+		id.above = append(prefixes(id.key, len(root)+1), root+"/")
 	}
 	return id
 }
@@ -89,6 +116,45 @@ func (a Identity) Within(dir Identity) bool {
 		}
 	}
 	return false
+}
+
+// Places are files and directories, numbered, to find those that others are, or are in. The zero value is empty and ready to
+// use.
+type Places struct{ numbers map[string]int }
+
+// Add adds a place under a number. Of two that are the same the first counts.
+func (p *Places) Add(id Identity, number int) {
+	if p.numbers == nil {
+		p.numbers = map[string]int{}
+	}
+	for _, key := range id.names() {
+		if _, there := p.numbers[key]; !there {
+			p.numbers[key] = number
+		}
+	}
+}
+
+// Find returns the number of the place that id is, or is in, at any depth: see Same and Within.
+func (p *Places) Find(id Identity) (number int, found bool) {
+	for _, key := range id.names() {
+		if number, found = p.numbers[key]; found {
+			return number, true
+		}
+	}
+	for _, key := range id.above {
+		if number, found = p.numbers[key]; found {
+			return number, true
+		}
+	}
+	return 0, false
+}
+
+// names are what two names of one place have one of in common.
+func (a Identity) names() []string {
+	if a.object != "" {
+		return []string{a.key}
+	}
+	return []string{a.key, "its path: " + a.Path}
 }
 
 // SameObject reports whether two objects of one bucket and key, on servers that are not called the same, are one after all: then
@@ -140,13 +206,16 @@ func (l Local) Identify(ctx context.Context, name string) (Identity, error) {
 		return Identity{}, err
 	}
 	id := Identity{Name: name}
+	if err := checkLength(name); err != nil {
+		return id, err
+	}
 	at, err := filepath.Abs(name)
 	if err != nil {
 		return id, wrap(name, "find", err)
 	}
 	// The deepest part that exists, links followed, and what follows it. A link that leads nowhere is followed, too: writing
 	// through it makes the file that it names.
-	rest := ""
+	at, rest := split(at)
 	for links := 0; ; {
 		if real, err := filepath.EvalSymlinks(at); err == nil {
 			at = real
@@ -188,13 +257,21 @@ func (l Local) Identify(ctx context.Context, name string) (Identity, error) {
 		folded = fold(folded)
 	}
 	base := id.key
-	parts := strings.Split(filepath.ToSlash(folded), "/")
-	id.key = base + "/" + strings.Join(parts, "/")
-	for n := len(parts) - 1; n > 0; n-- {
-		id.above = append(id.above, base+"/"+strings.Join(parts[:n], "/"))
-	}
-	id.above = append(id.above, directories(at, "")...)
+	id.key = base + "/" + filepath.ToSlash(folded)
+	id.above = append(prefixes(id.key, len(base)+1), directories(at, "")...)
 	return id, nil
+}
+
+// split divides a path before what comes after the first element that is not there.
+func split(name string) (at, rest string) {
+	for i := len(filepath.VolumeName(name)) + 1; i < len(name); i++ {
+		if os.IsPathSeparator(name[i]) {
+			if _, err := os.Lstat(name[:i]); err != nil {
+				return name[:i], name[i+1:]
+			}
+		}
+	}
+	return name, ""
 }
 
 // directories are the keys of a directory and those above it; below is what was asked about already.

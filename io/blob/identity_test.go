@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // tree makes files, directories (names that end in /) and links (NAME -> TARGET; NAME => FILE for hard links) in a new directory,
@@ -268,5 +269,73 @@ func TestSameObject(t *testing.T) {
 		if same != c.same || (err != nil) != c.fail || asked != c.asks {
 			t.Errorf("%s: %v, %v, %d questions", c.a.Path, same, err, asked)
 		}
+	}
+}
+
+// What leads through all directories of a name takes time for the square of its length: no file has such a name.
+func TestIdentityOfLongNames(t *testing.T) {
+	for _, name := range []string{strings.Repeat("a/", NameBytesMax), "/" + strings.Repeat("ü", NameBytesMax), "s3://bucket/" + strings.Repeat("a/", 1<<20), "file:///" + strings.Repeat("../", 1<<20)} {
+		for _, fs := range []FS{Local{}, plainFS{}} {
+			_, err := Identify(context.Background(), fs, name)
+			if !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "too long for a file") || len(err.Error()) > 200 || !utf8.ValidString(err.Error()) {
+				t.Errorf("%.20s…: %v", name, err)
+			}
+		}
+	}
+	if _, err := Identify(context.Background(), Local{}, strings.Repeat("a/", NameBytesMax/2-1)); err != nil {
+		t.Error(err)
+	}
+	if _, err := (Local{}).Open(context.Background(), strings.Repeat("a", 5000)); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}
+
+// plainFS is an FS that does not know what its names lead to.
+type plainFS struct{ FS }
+
+// Places finds what Same and Within say of each place.
+func TestPlaces(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	for _, name := range []string{"d", "d/sub", "e"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range map[string]string{"to-f": "f", "to-d": "d", "e/up": ".."} {
+		if err := os.Symlink(to, filepath.Join(dir, from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	names := []string{"f", "to-f", "d", "to-d", "d/sub", "to-d/sub/x", "d/none/y", "e", "e/up/d/none", "none", "none/z", "e/up/none", "s3://b/k", "s3://b/k/x", "s3://b/kx", "gs://b/k"}
+	var ids []Identity
+	for _, name := range names {
+		if !strings.Contains(name, "://") {
+			name = filepath.Join(dir, filepath.FromSlash(name))
+		}
+		var id Identity
+		var err error
+		if u, ok := ParseURL(name); ok {
+			id = Object(name, u, "", nil)
+		} else if id, err = Identify(ctx, Local{}, name); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	for i, place := range ids {
+		var p Places
+		p.Add(place, i)
+		for k, id := range ids {
+			number, found := p.Find(id)
+			if want := id.Same(place) || id.Within(place); found != want || found && number != i {
+				t.Errorf("%s in %s: %d, %v", names[k], names[i], number, found)
+			}
+		}
+	}
+	if _, found := (&Places{}).Find(ids[0]); found {
+		t.Error("an empty one finds something")
 	}
 }

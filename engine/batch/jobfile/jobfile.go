@@ -24,6 +24,12 @@ const BytesMax = 4 << 20
 // square of it, and stack.
 const nestingMax = 16
 
+// StepsMax is well above the steps of any job: each is compared with all others, and with the texts that name files.
+const StepsMax = 1000
+
+// comparisonsMax bounds the texts in lists times the steps.
+const comparisonsMax = 1 << 24
+
 // File is a job file: TOML with version = 1, a table [job], and for every step a table such as [[encrypt]], named as its
 // verb. What the keys mean is not decided here, but by the flags of the verbs, which have the same names.
 type File struct {
@@ -96,6 +102,9 @@ func Parse(name string, text []byte, verbs []string, schemas map[string]Schema, 
 	if !ok {
 		return nil, p.refuse(p.line("", 0, "job"), "Write [job], and below it name and dir.", "there is no table [job]")
 	}
+	if err := p.checkSize(doc, verbs); err != nil {
+		return nil, err
+	}
 	var err error
 	if f.Job, err = p.table("job", 1, head); err != nil {
 		return nil, err
@@ -120,6 +129,32 @@ func Parse(name string, text []byte, verbs []string, schemas map[string]Schema, 
 		return nil, p.refuse(0, StepsHint(verbs), "the job has no steps")
 	}
 	return f, nil
+}
+
+// checkSize refuses a job of more steps, or of more texts for its steps, than can be compared soon.
+func (p *parser) checkSize(doc map[string]any, verbs []string) error {
+	const hint = "Divide it into several job files, or give directories and globs in place of lists of files."
+	steps, texts := 0, 0
+	for _, verb := range verbs {
+		tables, _ := doc[verb].([]map[string]any)
+		steps += len(tables)
+		for _, t := range tables {
+			for _, v := range t {
+				if list, ok := v.([]any); ok {
+					texts += len(list)
+				} else {
+					texts++
+				}
+			}
+		}
+	}
+	switch {
+	case steps > StepsMax:
+		return p.refuse(0, hint, "the job has %d steps, more than %d", steps, StepsMax)
+	case texts*steps > comparisonsMax:
+		return p.refuse(0, hint, "the job has %d values in %d steps: too many to compare each with each", texts, steps)
+	}
+	return nil
 }
 
 // StepsHint says how to write a step of one of the verbs.

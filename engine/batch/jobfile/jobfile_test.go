@@ -3,6 +3,8 @@ package jobfile
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -14,6 +16,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/enginetest"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
+	"github.com/cipherfold/cipherfold/internal/growthtest"
 )
 
 // someSchemas have keys of every kind.
@@ -135,7 +138,7 @@ func TestLargeFiles(t *testing.T) {
 			t.Errorf("%s: %.200v", name, err)
 		}
 	}
-	const steps = 20000
+	const steps = StepsMax
 	file, err := parse(head + strings.Repeat("[[fuse]]\nin = \"a\"\n", steps))
 	if err != nil || len(file.Steps) != steps {
 		t.Fatal(err)
@@ -144,5 +147,49 @@ func TestLargeFiles(t *testing.T) {
 		if s.Line != 3+2*i || s.Keys["in"].Line != 4+2*i {
 			t.Fatalf("step %d in line %d, in in line %d", i, s.Line, s.Keys["in"].Line)
 		}
+	}
+}
+
+// Job files with more steps, or with more texts for them, than can be compared soon are refused. Reading takes time in
+// proportion to the file.
+func TestLargeJobFiles(t *testing.T) {
+	verbs, schemas := []string{"fuse"}, map[string]Schema{"job": {}, "fuse": {"in": List, "out": Text}}
+	parse := func(text string) error {
+		_, err := Parse("job.toml", []byte("version = 1\n[job]\n"+text), verbs, schemas, os.LookupEnv)
+		return err
+	}
+	step := "[[fuse]]\nout = \"o\"\n"
+	if err := parse(strings.Repeat(step, StepsMax)); err != nil {
+		t.Error(err)
+	}
+	for text, want := range map[string]string{
+		strings.Repeat(step, StepsMax+1):                                                       "the job has 1001 steps, more than 1000",
+		strings.Repeat("[[fuse]]\n", 200_000):                                                  "the job has 200000 steps, more than 1000",
+		strings.Repeat(step, 999) + "[[fuse]]\nin = [" + strings.Repeat(`"",`, 20_000) + "]\n": "the job has 20999 values in 1000 steps",
+	} {
+		if err := parse(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	for name, text := range map[string]func(n int) string{
+		"texts":  func(n int) string { return "[[fuse]]\nin = [" + strings.Repeat(`"a",`, n) + "]\n" },
+		"tables": func(n int) string { return strings.Repeat("[[fuse]]\n", n) },
+		"keys": func(n int) string {
+			var s strings.Builder
+			s.WriteString("[[fuse]]\n")
+			for i := range n {
+				fmt.Fprintf(&s, "k%d = 1\n", i)
+			}
+			return s.String()
+		},
+		"variables": func(n int) string { return "[[fuse]]\nout = \"" + strings.Repeat("${PATH}", n) + "\"\n" },
+		"lines":     func(n int) string { return "[[fuse]]\nout = \"\"\"" + strings.Repeat("\n", n) + "\"\"\"\n" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			growthtest.Linear(t, 5000, func(n int, work func(func())) {
+				text := text(n)
+				work(func() { _ = parse(text) })
+			})
+		})
 	}
 }
