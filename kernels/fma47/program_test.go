@@ -79,9 +79,16 @@ type machine struct {
 
 var memory = regexp.MustCompile(`^(-?\d*)\((\w+)\)(?:\((\w+)\*(\d)\))?$`)
 
+// operands are the parts of operands that were seen before.
+var operands = map[string][]string{}
+
 // address is that of a memory operand.
 func (m *machine) address(arg string) (int64, bool) {
-	parts := memory.FindStringSubmatch(arg)
+	parts, seen := operands[arg]
+	if !seen {
+		parts = memory.FindStringSubmatch(arg)
+		operands[arg] = parts
+	}
 	if parts == nil || parts[2] == "SP" {
 		return 0, false
 	}
