@@ -42,7 +42,8 @@ type Machine struct {
 	MultiplyLimitPerNs float64 `json:"multiply_limit_per_ns"`
 	// LimbProductsPerNs is how many products of two limbs of 47 bits one core computes in a nanosecond with fused
 	// multiply-add instructions on registers only, measured in the same run; 0 when nothing measures it.
-	LimbProductsPerNs float64 `json:"limb_products_per_ns,omitempty"`
+	LimbProductsPerNs     float64 `json:"limb_products_per_ns,omitempty"`      // with AVX2 and FMA
+	WideLimbProductsPerNs float64 `json:"wide_limb_products_per_ns,omitempty"` // with AVX-512
 }
 
 // What a Result is about.

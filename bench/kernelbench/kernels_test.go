@@ -173,11 +173,11 @@ func TestInstructions(t *testing.T) {
 		}
 	}
 	for bits, limbs := range map[int]float64{2048: 44, 3072: 66, 4096: 88, 6144: 134, 8192: 180} {
-		if got := fmaLimit.of(bench.OpMontMul, bits); got != 2*limbs*limbs {
+		if got := narrowLimit.of(bench.OpMontMul, bits); got != 2*limbs*limbs {
 			t.Errorf("%d bits: %v products of limbs", bits, got)
 		}
 	}
-	if got := fmaLimit.of(bench.OpDecrypt, 2048); got != 0 {
+	if got := narrowLimit.of(bench.OpDecrypt, 2048); got != 0 {
 		t.Errorf("%v for a decryption", got)
 	}
 }

@@ -14,6 +14,7 @@ type class string
 
 const (
 	classIFMA     class = "ifma"
+	classFMA512   class = "fma512"
 	classFMA      class = "fma"
 	classADX      class = "adx"
 	classPortable class = "generic"
@@ -28,10 +29,20 @@ func classOf(f *bench.File) class {
 	return class(r.Kernel)
 }
 
+// goals is the class whose goals apply. Those of AVX2 and FMA are the least that AVX-512 without IFMA must reach.
+func (c class) goals() class {
+	if c == classFMA512 {
+		return classFMA
+	}
+	return c
+}
+
 func (c class) title() string {
 	switch c {
 	case classIFMA:
 		return "AVX-512 IFMA"
+	case classFMA512:
+		return "AVX-512 without IFMA"
 	case classFMA:
 		return "AVX2 and FMA"
 	case classADX:
@@ -179,7 +190,7 @@ func writeGoals(w io.Writer, goals []goal) {
 // kernelGoals compares a kernels file with the goals of its class for its key sizes.
 func kernelGoals(f *bench.File) []goal {
 	var goals []goal
-	c := classOf(f)
+	c := classOf(f).goals()
 	for _, g := range ratioGoals[c] {
 		if !slices.Contains(f.Sizes(g.op), g.bits) {
 			continue

@@ -241,6 +241,9 @@ func printResidues(w io.Writer, f *bench.File) {
 	if limit := f.Machine.LimbProductsPerNs; limit > 0 {
 		limits = append(limits, fmt.Sprintf("computes %s products of limbs of 47 bits per nanosecond with `fma`", quantity(limit)))
 	}
+	if limit := f.Machine.WideLimbProductsPerNs; limit > 0 {
+		limits = append(limits, fmt.Sprintf("%s with `fma512`", quantity(limit)))
+	}
 	if len(limits) > 0 {
 		fmt.Fprintf(w, "The limit is what the multiplications alone would take. One core %s,\nmeasured in the same run.\n\n", strings.Join(limits, ", and "))
 	}

@@ -153,7 +153,7 @@ func TestClasses(t *testing.T) {
 		kernels []string
 		class   class
 		goals   int
-	}{{[]string{"ifma", "adx"}, classIFMA, 9}, {[]string{"fma", "adx"}, classFMA, 9}, {[]string{"adx"}, classADX, 3}, {[]string{"generic"}, classPortable, 2}, {nil, classPortable, 0}} {
+	}{{[]string{"ifma", "adx"}, classIFMA, 9}, {[]string{"fma512", "fma"}, classFMA512, 9}, {[]string{"fma", "adx"}, classFMA, 9}, {[]string{"adx"}, classADX, 3}, {[]string{"generic"}, classPortable, 2}, {nil, classPortable, 0}} {
 		f := new(bench.File)
 		for _, k := range test.kernels {
 			for _, op := range []string{bench.OpEncrypt, bench.OpDecrypt, bench.OpMul64, bench.OpFold} {

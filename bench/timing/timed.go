@@ -27,7 +27,7 @@ type timed struct {
 const shortExponentBytes = 16
 
 // lanes is how many residues the kernels of vector instructions compute on side by side.
-var lanes = map[string]int{"ifma": 8, "fma": 4}
+var lanes = map[string]int{"ifma": 8, "fma512": 8, "fma": 4}
 
 // subjects are the operations to be measured with keys of one size and one kernel.
 func (o *Options) subjects(ctx context.Context, bits int, kernel bigmod.Implementation) ([]*timed, error) {

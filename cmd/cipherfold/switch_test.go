@@ -33,12 +33,12 @@ func TestSwitch(t *testing.T) {
 	}
 	for value, gone := range map[string][]string{
 		"":               nil,
-		"noavx512":       {"ifma"},
+		"noavx512":       {"ifma", "fma512"},
 		"noifma":         {"ifma"},
 		"noadx":          {"adx"},
-		"noavx2":         {"ifma", "fma", "adx"},
-		"noadx,noavx512": {"ifma", "adx"},
-		"none":           {"ifma", "fma", "adx"},
+		"noavx2":         {"ifma", "fma512", "fma", "adx"},
+		"noadx,noavx512": {"ifma", "fma512", "adx"},
+		"none":           {"ifma", "fma512", "fma", "adx"},
 	} {
 		out, text, code := start(value, "doctor --quick --json")
 		var d struct {

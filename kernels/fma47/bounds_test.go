@@ -430,6 +430,15 @@ func (c *checker) check() error {
 	return nil
 }
 
+// width is that of vectors.
+type width struct {
+	suffix    string // of functions
+	bytes     int64
+	registers string
+}
+
+var widths = []width{{"FMA", 32, "Y"}, {"FMA512", 64, "Z"}}
+
 // sizes are the numbers of limbs of all rings, by radix.
 func sizes() map[int][]int {
 	s := map[int][]int{}
@@ -443,7 +452,7 @@ func sizes() map[int][]int {
 	return s
 }
 
-// TestBounds walks through the assembly of products and reductions with ranges of digits, for every size. It proves that
+// TestBounds walks through the assembly of products and reductions with ranges of digits, for every size (an exhaustive run takes all sizes for both widths). It proves that
 // no accumulator leaves its range, that every sum is exact where it has to be, and that the digits of results are
 // as small as those that went in.
 func TestBounds(t *testing.T) {
@@ -456,11 +465,11 @@ func TestBounds(t *testing.T) {
 			if !thoroughtest.AtLeast(thoroughtest.Thorough) && n > 24 && i%16 != 0 && i != len(list)-1 {
 				continue
 			}
-			for _, width := range []struct {
-				suffix string
-				bytes  int64
-			}{{"FMA", 32}} {
-				c := &checker{programs, w, n, width.bytes, width.suffix, ""}
+			for k, v := range widths {
+				if k > 0 && i%4 != 0 && i != len(list)-1 && !thoroughtest.AtLeast(thoroughtest.Exhaustive) {
+					continue // the schedule is that of the first
+				}
+				c := &checker{programs, w, n, v.bytes, v.suffix, ""}
 				if err := c.check(); err != nil {
 					t.Error(err)
 				}
@@ -478,16 +487,30 @@ func TestBoundsFails(t *testing.T) {
 	}
 	most := map[int]int{47: narrowLimbs, 46: limbsOf(8192, 46)}
 	for w, n := range most {
-		c := &checker{programs, w + 1, n, 32, "FMA", ""}
-		if err := c.check(); err == nil {
-			t.Errorf("%d digits of %d bits pass", n, w+1)
-		} else {
-			t.Log(err)
+		for _, v := range widths {
+			c := &checker{programs, w + 1, n, v.bytes, v.suffix, ""}
+			if err := c.check(); err == nil {
+				t.Errorf("%d digits of %d bits pass", n, w+1)
+			} else {
+				t.Log(err)
+			}
 		}
 	}
+	for _, v := range widths {
+		if v == widths[0] || thoroughtest.AtLeast(thoroughtest.Thorough) {
+			missingFlushes(t, programs, most, v)
+		}
+	}
+}
+
+// missingFlushes leaves out each flush of the functions of one width.
+func missingFlushes(t *testing.T, programs map[string]*program, most map[int]int, v width) {
 	flushes := 0
 	for name, p := range programs {
-		only := strings.TrimSuffix(name, "FMA")
+		only, ok := strings.CutSuffix(name, v.suffix)
+		if !ok {
+			continue
+		}
 		missed := func(mutant *program) error {
 			for _, w := range []int{47, 46} {
 				n := most[w]
@@ -495,7 +518,7 @@ func TestBoundsFails(t *testing.T) {
 					n = fusedLimbs
 				}
 				for _, n := range []int{n, n - 2} {
-					if err := (&checker{map[string]*program{name: mutant}, w, n, 32, "FMA", only}).check(); err != nil {
+					if err := (&checker{map[string]*program{name: mutant}, w, n, v.bytes, v.suffix, only}).check(); err != nil {
 						return err
 					}
 				}
@@ -505,7 +528,7 @@ func TestBoundsFails(t *testing.T) {
 		var all []int
 		for at, in := range p.instructions {
 			// A flush: the constant to be added to lo, and 4 instructions for each column.
-			if in.op == "VBROADCASTSD" && strings.Join(p.instructions[at+1].args, ",") == "Y12,Y4,Y13" {
+			if in.op == "VBROADCASTSD" && strings.Join(p.instructions[at+1].args, ",") == strings.ReplaceAll("r12,r4,r13", "r", v.registers) {
 				all = append(all, at)
 			}
 		}
@@ -528,6 +551,6 @@ func TestBoundsFails(t *testing.T) {
 		}
 	}
 	if flushes < 12 {
-		t.Errorf("%d flushes found", flushes)
+		t.Errorf("%d flushes found in the functions ...%s", flushes, v.suffix)
 	}
 }

@@ -8,13 +8,17 @@ import (
 	"github.com/cipherfold/cipherfold/internal/cpu"
 )
 
-// supported says whether this machine has the instructions of the assembly and an operating system that saves their
-// registers, and why or why not.
-func supported() (bool, string) {
-	if why := cpu.Missing(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2, cpuid.MOVBE); why != "" {
-		return false, what + ": " + why
+// supported says whether this machine has the instructions of the assembly for so many lanes and an operating system that
+// saves their registers, and why or why not.
+func supported(lanes int) (bool, string) {
+	why := cpu.Missing(cpuid.AVX2, cpuid.FMA3, cpuid.BMI2, cpuid.MOVBE)
+	if lanes == wide && why == "" {
+		why = cpu.Missing(cpuid.AVX512F, cpuid.AVX512DQ, cpuid.AVX512VL)
 	}
-	return true, what
+	if why != "" {
+		return false, what(lanes) + ": " + why
+	}
+	return true, what(lanes)
 }
 
 func (m *modulus) product(t, x, y []float64) {
@@ -24,6 +28,10 @@ func (m *modulus) product(t, x, y []float64) {
 		return
 	}
 	m.tell(t[:2*m.n*m.lanes], x, y)
+	if m.lanes == wide {
+		productFMA512(&t[0], &x[0], &y[0], &m.consts[0], m.n)
+		return
+	}
 	productFMA(&t[0], &x[0], &y[0], &m.consts[0], m.n)
 }
 
@@ -34,6 +42,10 @@ func (m *modulus) productAdd(t, x, y []float64) {
 		return
 	}
 	m.tell(t[:2*m.n*m.lanes], x, y)
+	if m.lanes == wide {
+		productAddFMA512(&t[0], &x[0], &y[0], &m.consts[0], m.n)
+		return
+	}
 	productAddFMA(&t[0], &x[0], &y[0], &m.consts[0], m.n)
 }
 
@@ -45,6 +57,10 @@ func (m *modulus) product2(t, x, y, u, v []float64) {
 	}
 	m.tell(t[:2*m.n*m.lanes], x, y)
 	m.tell(nil, u, v)
+	if m.lanes == wide {
+		product2FMA512(&t[0], &x[0], &y[0], &u[0], &v[0], &m.consts[0], m.n)
+		return
+	}
 	product2FMA(&t[0], &x[0], &y[0], &u[0], &v[0], &m.consts[0], m.n)
 }
 
@@ -55,6 +71,10 @@ func (m *modulus) square(t, x, twice []float64) {
 		return
 	}
 	m.tell(t[:2*m.n*m.lanes], x, twice)
+	if m.lanes == wide {
+		squareFMA512(&t[0], &x[0], &twice[0], &m.consts[0], m.n)
+		return
+	}
 	squareFMA(&t[0], &x[0], &twice[0], &m.consts[0], m.n)
 }
 
@@ -65,6 +85,10 @@ func (m *modulus) reduce(z, t, q []float64) {
 	}
 	raceRead(words(t[:(2+2*m.n)*m.lanes]))
 	m.tell(z[:m.n*m.lanes])
+	if m.lanes == wide {
+		reduceFMA512(&z[0], &m.columns(t)[0], &q[0], &m.multiple[0], &m.m[0], &m.consts[0], m.n)
+		return
+	}
 	reduceFMA(&z[0], &m.columns(t)[0], &q[0], &m.multiple[0], &m.m[0], &m.consts[0], m.n)
 }
 
@@ -75,6 +99,10 @@ func (m *modulus) reducePair(z, t, q, quotient, consts []float64) {
 	}
 	raceRead(words(t[:(2+2*m.n)*m.lanes]))
 	m.tell(z[:m.n*m.lanes])
+	if m.lanes == wide {
+		reducePairFMA512(&z[0], &m.columns(t)[0], &q[0], &quotient[0], &m.multiple[0], &m.m[0], &consts[0], m.n)
+		return
+	}
 	reducePairFMA(&z[0], &m.columns(t)[0], &q[0], &quotient[0], &m.multiple[0], &m.m[0], &consts[0], m.n)
 }
 
@@ -87,6 +115,10 @@ func (m *modulus) fromBytes(z []float64, be []byte, fields []uint64, size, n int
 	}
 	raceRead(be[:m.lanes*size])
 	raceWrite(z[:m.lanes*n])
+	if m.lanes == wide {
+		below := fromBytesHalf(&z[0], &be[0], &fields[0], &m.consts[0], size, n, m.w)
+		return below | fromBytesHalf(&z[half], &be[half*size], &fields[0], &m.consts[0], size, n, m.w)<<half
+	}
 	return fromBytesFMA(&z[0], &be[0], &fields[0], &m.consts[0], size, n, m.w)
 }
 
@@ -98,6 +130,11 @@ func (m *modulus) fromWords(z []float64, w []uint64, size, bit, n int) {
 	}
 	raceRead(w[:m.lanes*size])
 	raceWrite(z[:m.lanes*n])
+	if m.lanes == wide {
+		fromWordsHalf(&z[0], &w[0], &m.consts[0], wordBytes*size, bit, n, m.w)
+		fromWordsHalf(&z[half], &w[half*size], &m.consts[0], wordBytes*size, bit, n, m.w)
+		return
+	}
 	fromWordsFMA(&z[0], &w[0], &m.consts[0], wordBytes*size, bit, n, m.w)
 }
 
@@ -108,6 +145,11 @@ func (m *modulus) canonical(z []uint64, x []float64, fields []uint64, n int) {
 	}
 	raceRead(x[:m.lanes*n])
 	raceWrite(z[:m.lanes*n])
+	if m.lanes == wide {
+		canonicalHalf(&z[0], &x[0], &fields[0], n, m.w)
+		canonicalHalf(&z[half], &x[half], &fields[0], n, m.w)
+		return
+	}
 	canonicalFMA(&z[0], &x[0], &fields[0], n, m.w)
 }
 
@@ -118,6 +160,11 @@ func (m *modulus) toBytes(be []byte, x []uint64, size, n int) {
 	}
 	raceRead(x[:m.lanes*n])
 	raceWrite(be[:m.lanes*size])
+	if m.lanes == wide {
+		toBytesHalf(&be[0], &x[0], size, n, m.w)
+		toBytesHalf(&be[half*size], &x[half], size, n, m.w)
+		return
+	}
 	toBytesFMA(&be[0], &x[0], size, n, m.w)
 }
 
@@ -128,6 +175,11 @@ func (m *modulus) toWords(w, x []uint64, size, n int) {
 	}
 	raceRead(x[:m.lanes*n])
 	raceWrite(w[:m.lanes*size])
+	if m.lanes == wide {
+		toWordsHalf(&w[0], &x[0], wordBytes*size, n, m.w)
+		toWordsHalf(&w[half*size], &x[half], wordBytes*size, n, m.w)
+		return
+	}
 	toWordsFMA(&w[0], &x[0], wordBytes*size, n, m.w)
 }
 
@@ -139,7 +191,7 @@ func (m *modulus) selectNumber(z, table []uint64, d uint64, width, n int) {
 	}
 	raceRead(table[:n<<width])
 	raceWrite(z[:n])
-	selectFMA(&z[0], &table[0], d, 1<<width, n/m.lanes)
+	selectFMA(&z[0], &table[0], d, 1<<width, n/half)
 }
 
 // lookup looks up groups z with the indices d.
@@ -151,6 +203,11 @@ func (m *modulus) lookup(z, table, d []uint64, width, k int) {
 	raceRead(table[:k<<width])
 	raceRead(d)
 	raceWrite(z[:len(d)*k])
+	if m.lanes == wide {
+		lookupHalf(&z[0], &table[0], &d[0], 1<<width, k, len(d)/wide)
+		lookupHalf(&z[half], &table[0], &d[half], 1<<width, k, len(d)/wide)
+		return
+	}
 	lookupFMA(&z[0], &table[0], &d[0], 1<<width, k, len(d)/m.lanes)
 }
 
@@ -163,12 +220,20 @@ func (m *modulus) tell(written []float64, read ...[]float64) {
 }
 
 // limit executes 16·rounds products of limbs on registers only.
-func (k kernel) limit(rounds int) { limitFMA(rounds) }
-
-// ProductBurst computes products of limbs on registers only, for some microseconds, and returns how many, counted in all
-// lanes. It is the limit that benchmarks compare multiplications to, which take 2·Limbs² of them.
-func ProductBurst() (products int64) {
-	const rounds, lanes = 500, 4
+func (k kernel) limit(rounds int) {
+	if k.lanes == wide {
+		limitFMA512(rounds)
+		return
+	}
 	limitFMA(rounds)
-	return 16 * rounds * lanes
+}
+
+// half is the lanes of half a vector of wide ones, which is a vector of narrow ones.
+const half = wide / 2
+
+// burst computes products of limbs on registers only, for some microseconds, and returns how many, counted in all lanes.
+func (k kernel) burst() (products int64) {
+	const rounds = 500
+	k.limit(rounds)
+	return 16 * rounds * int64(k.lanes)
 }

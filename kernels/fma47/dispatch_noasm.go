@@ -2,12 +2,11 @@
 
 package fma47
 
-func supported() (bool, string) {
-	return false, what + ": this program was built without its assembly (another architecture, or the build tag purego)"
+func supported(lanes int) (bool, string) {
+	return false, what(lanes) + ": this program was built without its assembly (another architecture, or the build tag purego)"
 }
 
-// ProductBurst does nothing in this build.
-func ProductBurst() int64 { return 0 }
+func (kernel) burst() int64 { return 0 }
 
 func (m *modulus) product(t, x, y []float64) {
 	productGeneric(m.columns(t), x, y, m.consts, m.n, m.lanes)

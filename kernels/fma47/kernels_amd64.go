@@ -34,6 +34,46 @@ func reduceFMA(z *float64, t *float64, q *float64, multiple *float64, m *float64
 //go:noescape
 func reducePairFMA(z *float64, t *float64, q *float64, quotient *float64, multiple *float64, m *float64, constants *float64, n int)
 
+// limitFMA executes 16·rounds products of limbs on registers only, the limit that benchmarks compare to.
+//
+//go:noescape
+func limitFMA(rounds int)
+
+// productFMA512 is productGeneric.
+//
+//go:noescape
+func productFMA512(t *float64, x *float64, y *float64, constants *float64, n int)
+
+// productAddFMA512 is productAddGeneric.
+//
+//go:noescape
+func productAddFMA512(t *float64, x *float64, y *float64, constants *float64, n int)
+
+// product2FMA512 is product2Generic.
+//
+//go:noescape
+func product2FMA512(t *float64, x *float64, y *float64, u *float64, w *float64, constants *float64, n int)
+
+// squareFMA512 is squareGeneric.
+//
+//go:noescape
+func squareFMA512(t *float64, x *float64, twice *float64, constants *float64, n int)
+
+// reduceFMA512 is reduceGeneric.
+//
+//go:noescape
+func reduceFMA512(z *float64, t *float64, q *float64, multiple *float64, m *float64, constants *float64, n int)
+
+// reducePairFMA512 is reducePairGeneric.
+//
+//go:noescape
+func reducePairFMA512(z *float64, t *float64, q *float64, quotient *float64, multiple *float64, m *float64, constants *float64, n int)
+
+// limitFMA512 executes 16·rounds products of limbs on registers only, the limit that benchmarks compare to.
+//
+//go:noescape
+func limitFMA512(rounds int)
+
 // selectFMA is selectGeneric, for a number of entries and of vectors, which is even.
 //
 //go:noescape
@@ -69,7 +109,32 @@ func toBytesFMA(be *byte, x *uint64, size int, n int, w int)
 //go:noescape
 func toWordsFMA(words *uint64, x *uint64, size int, n int, w int)
 
-// limitFMA executes 16·rounds products of limbs on registers only, the limit that benchmarks compare to.
+// lookupHalf is lookupGeneric, for a number of entries.
 //
 //go:noescape
-func limitFMA(rounds int)
+func lookupHalf(z *uint64, table *uint64, d *uint64, entries uint64, k int, groups int)
+
+// fromBytesHalf is fromBytesGeneric. size is 8 or more.
+//
+//go:noescape
+func fromBytesHalf(z *float64, be *byte, m *uint64, constants *float64, size int, n int, w int) (below uint64)
+
+// fromWordsHalf is fromWordsGeneric, for values of size bytes. size is 8 or more.
+//
+//go:noescape
+func fromWordsHalf(z *float64, words *uint64, constants *float64, size int, bit int, n int, w int)
+
+// canonicalHalf is canonicalGeneric.
+//
+//go:noescape
+func canonicalHalf(z *uint64, x *float64, m *uint64, n int, w int)
+
+// toBytesHalf is toBytesGeneric, for values of size bytes, a multiple of 8.
+//
+//go:noescape
+func toBytesHalf(be *byte, x *uint64, size int, n int, w int)
+
+// toWordsHalf is toWordsGeneric, for values of size bytes, a multiple of 8.
+//
+//go:noescape
+func toWordsHalf(words *uint64, x *uint64, size int, n int, w int)

@@ -7,6 +7,40 @@
 DATA controlWord<>+0(SB)/4, $0x00001f80
 GLOBL controlWord<>(SB), RODATA|NOPTR, $4
 
+DATA reverse<>+0(SB)/1, $0x07
+DATA reverse<>+1(SB)/1, $0x06
+DATA reverse<>+2(SB)/1, $0x05
+DATA reverse<>+3(SB)/1, $0x04
+DATA reverse<>+4(SB)/1, $0x03
+DATA reverse<>+5(SB)/1, $0x02
+DATA reverse<>+6(SB)/1, $0x01
+DATA reverse<>+7(SB)/1, $0x00
+DATA reverse<>+8(SB)/1, $0x0f
+DATA reverse<>+9(SB)/1, $0x0e
+DATA reverse<>+10(SB)/1, $0x0d
+DATA reverse<>+11(SB)/1, $0x0c
+DATA reverse<>+12(SB)/1, $0x0b
+DATA reverse<>+13(SB)/1, $0x0a
+DATA reverse<>+14(SB)/1, $0x09
+DATA reverse<>+15(SB)/1, $0x08
+DATA reverse<>+16(SB)/1, $0x17
+DATA reverse<>+17(SB)/1, $0x16
+DATA reverse<>+18(SB)/1, $0x15
+DATA reverse<>+19(SB)/1, $0x14
+DATA reverse<>+20(SB)/1, $0x13
+DATA reverse<>+21(SB)/1, $0x12
+DATA reverse<>+22(SB)/1, $0x11
+DATA reverse<>+23(SB)/1, $0x10
+DATA reverse<>+24(SB)/1, $0x1f
+DATA reverse<>+25(SB)/1, $0x1e
+DATA reverse<>+26(SB)/1, $0x1d
+DATA reverse<>+27(SB)/1, $0x1c
+DATA reverse<>+28(SB)/1, $0x1b
+DATA reverse<>+29(SB)/1, $0x1a
+DATA reverse<>+30(SB)/1, $0x19
+DATA reverse<>+31(SB)/1, $0x18
+GLOBL reverse<>(SB), RODATA|NOPTR, $32
+
 // func productFMA(t *float64, x *float64, y *float64, constants *float64, n int)
 // Requires: AVX, FMA3
 TEXT ·productFMA(SB), NOSPLIT, $8-40
@@ -5875,604 +5909,6 @@ done102:
 	VLDMXCSR (SP)
 	RET
 
-// func selectFMA(z *uint64, table *uint64, d uint64, entries uint64, vectors int)
-// Requires: AVX, AVX2
-TEXT ·selectFMA(SB), NOSPLIT, $8-40
-	VSTMXCSR     (SP)
-	VLDMXCSR     controlWord<>+0(SB)
-	MOVQ         z+0(FP), DI
-	MOVQ         table+8(FP), SI
-	MOVQ         vectors+32(FP), CX
-	MOVQ         entries+24(FP), BX
-	MOVQ         d+16(FP), AX
-	VMOVQ        AX, X8
-	VPBROADCASTQ X8, Y8
-	VPCMPEQQ     Y10, Y10, Y10
-	VPSRLQ       $0x3f, Y10, Y10
-	MOVQ         CX, R8
-	SHLQ         $0x05, R8
-	CMPQ         CX, $0x08
-	JL           done109
-
-chunk108:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	VPXOR Y9, Y9, Y9
-	MOVQ  SI, R9
-	MOVQ  BX, R10
-
-entry110:
-	VPCMPEQQ Y8, Y9, Y11
-	VPADDQ   Y10, Y9, Y9
-	VPAND    (R9), Y11, Y12
-	VPOR     Y12, Y0, Y0
-	VPAND    32(R9), Y11, Y12
-	VPOR     Y12, Y1, Y1
-	VPAND    64(R9), Y11, Y12
-	VPOR     Y12, Y2, Y2
-	VPAND    96(R9), Y11, Y12
-	VPOR     Y12, Y3, Y3
-	VPAND    128(R9), Y11, Y12
-	VPOR     Y12, Y4, Y4
-	VPAND    160(R9), Y11, Y12
-	VPOR     Y12, Y5, Y5
-	VPAND    192(R9), Y11, Y12
-	VPOR     Y12, Y6, Y6
-	VPAND    224(R9), Y11, Y12
-	VPOR     Y12, Y7, Y7
-	ADDQ     R8, R9
-	DECQ     R10
-	JNZ      entry110
-	VMOVDQA  Y0, (DI)
-	VMOVDQA  Y1, 32(DI)
-	VMOVDQA  Y2, 64(DI)
-	VMOVDQA  Y3, 96(DI)
-	VMOVDQA  Y4, 128(DI)
-	VMOVDQA  Y5, 160(DI)
-	VMOVDQA  Y6, 192(DI)
-	VMOVDQA  Y7, 224(DI)
-	ADDQ     $0x00000100, DI
-	ADDQ     $0x00000100, SI
-	SUBQ     $0x08, CX
-	CMPQ     CX, $0x08
-	JGE      chunk108
-
-done109:
-	CMPQ CX, $0x02
-	JL   done112
-
-chunk111:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y9, Y9, Y9
-	MOVQ  SI, R9
-	MOVQ  BX, R10
-
-entry113:
-	VPCMPEQQ Y8, Y9, Y11
-	VPADDQ   Y10, Y9, Y9
-	VPAND    (R9), Y11, Y12
-	VPOR     Y12, Y0, Y0
-	VPAND    32(R9), Y11, Y12
-	VPOR     Y12, Y1, Y1
-	ADDQ     R8, R9
-	DECQ     R10
-	JNZ      entry113
-	VMOVDQA  Y0, (DI)
-	VMOVDQA  Y1, 32(DI)
-	ADDQ     $0x40, DI
-	ADDQ     $0x40, SI
-	SUBQ     $0x02, CX
-	CMPQ     CX, $0x02
-	JGE      chunk111
-
-done112:
-	VZEROUPPER
-	VLDMXCSR (SP)
-	RET
-
-// func lookupFMA(z *uint64, table *uint64, d *uint64, entries uint64, k int, groups int)
-// Requires: AVX, AVX2
-TEXT ·lookupFMA(SB), NOSPLIT, $8-48
-	VSTMXCSR (SP)
-	VLDMXCSR controlWord<>+0(SB)
-	MOVQ     z+0(FP), DI
-	MOVQ     table+8(FP), SI
-	MOVQ     entries+24(FP), CX
-	MOVQ     k+32(FP), R8
-	SHLQ     $0x03, CX
-	MOVQ     R8, R15
-	SHLQ     $0x05, R15
-	VPCMPEQQ Y11, Y11, Y11
-	VPSRLQ   $0x3f, Y11, Y11
-	VPSLLQ   $0x20, Y11, Y13
-	CMPQ     R8, $0x08
-	JL       done115
-
-chunk114:
-	MOVQ DI, R12
-	MOVQ d+16(FP), R13
-	MOVQ groups+40(FP), R14
-
-group116:
-	VMOVDQU (R13), Y9
-	VPSLLQ  $0x3e, Y9, Y8
-	VPSRLQ  $0x3d, Y8, Y8
-	VPSLLQ  $0x20, Y8, Y14
-	VPOR    Y14, Y8, Y8
-	VPOR    Y13, Y8, Y8
-	VPSRLQ  $0x02, Y9, Y9
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	VPXOR   Y5, Y5, Y5
-	VPXOR   Y6, Y6, Y6
-	VPXOR   Y7, Y7, Y7
-	VPXOR   Y10, Y10, Y10
-	MOVQ    SI, AX
-	LEAQ    (CX)(CX*2), BX
-	LEAQ    (SI)(BX*2), R10
-	ADDQ    SI, BX
-	MOVQ    entries+24(FP), R11
-	SHRQ    $0x02, R11
-
-entries117:
-	VPCMPEQQ  Y9, Y10, Y12
-	VPADDQ    Y11, Y10, Y10
-	VPERMD    (AX), Y8, Y14
-	VBLENDVPD Y12, Y14, Y0, Y0
-	VPERMD    (AX)(CX*1), Y8, Y14
-	VBLENDVPD Y12, Y14, Y1, Y1
-	VPERMD    (AX)(CX*2), Y8, Y14
-	VBLENDVPD Y12, Y14, Y2, Y2
-	VPERMD    (BX), Y8, Y14
-	VBLENDVPD Y12, Y14, Y3, Y3
-	VPERMD    (AX)(CX*4), Y8, Y14
-	VBLENDVPD Y12, Y14, Y4, Y4
-	VPERMD    (BX)(CX*2), Y8, Y14
-	VBLENDVPD Y12, Y14, Y5, Y5
-	VPERMD    (R10), Y8, Y14
-	VBLENDVPD Y12, Y14, Y6, Y6
-	VPERMD    (BX)(CX*4), Y8, Y14
-	VBLENDVPD Y12, Y14, Y7, Y7
-	ADDQ      $0x20, AX
-	ADDQ      $0x20, BX
-	ADDQ      $0x20, R10
-	DECQ      R11
-	JNZ       entries117
-	VMOVDQA   Y0, (R12)
-	VMOVDQA   Y1, 32(R12)
-	VMOVDQA   Y2, 64(R12)
-	VMOVDQA   Y3, 96(R12)
-	VMOVDQA   Y4, 128(R12)
-	VMOVDQA   Y5, 160(R12)
-	VMOVDQA   Y6, 192(R12)
-	VMOVDQA   Y7, 224(R12)
-	ADDQ      R15, R12
-	ADDQ      $0x20, R13
-	DECQ      R14
-	JNZ       group116
-	LEAQ      (SI)(CX*8), SI
-	ADDQ      $0x00000100, DI
-	SUBQ      $0x08, R8
-	CMPQ      R8, $0x08
-	JGE       chunk114
-
-done115:
-	CMPQ R8, $0x02
-	JL   done119
-
-chunk118:
-	MOVQ DI, R12
-	MOVQ d+16(FP), R13
-	MOVQ groups+40(FP), R14
-
-group120:
-	VMOVDQU (R13), Y9
-	VPSLLQ  $0x3e, Y9, Y8
-	VPSRLQ  $0x3d, Y8, Y8
-	VPSLLQ  $0x20, Y8, Y14
-	VPOR    Y14, Y8, Y8
-	VPOR    Y13, Y8, Y8
-	VPSRLQ  $0x02, Y9, Y9
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y10, Y10, Y10
-	MOVQ    SI, AX
-	MOVQ    entries+24(FP), R11
-	SHRQ    $0x02, R11
-
-entries121:
-	VPCMPEQQ  Y9, Y10, Y12
-	VPADDQ    Y11, Y10, Y10
-	VPERMD    (AX), Y8, Y14
-	VBLENDVPD Y12, Y14, Y0, Y0
-	VPERMD    (AX)(CX*1), Y8, Y14
-	VBLENDVPD Y12, Y14, Y1, Y1
-	ADDQ      $0x20, AX
-	DECQ      R11
-	JNZ       entries121
-	VMOVDQA   Y0, (R12)
-	VMOVDQA   Y1, 32(R12)
-	ADDQ      R15, R12
-	ADDQ      $0x20, R13
-	DECQ      R14
-	JNZ       group120
-	LEAQ      (SI)(CX*2), SI
-	ADDQ      $0x40, DI
-	SUBQ      $0x02, R8
-	CMPQ      R8, $0x02
-	JGE       chunk118
-
-done119:
-	VZEROUPPER
-	VLDMXCSR (SP)
-	RET
-
-DATA reverse<>+0(SB)/1, $0x07
-DATA reverse<>+1(SB)/1, $0x06
-DATA reverse<>+2(SB)/1, $0x05
-DATA reverse<>+3(SB)/1, $0x04
-DATA reverse<>+4(SB)/1, $0x03
-DATA reverse<>+5(SB)/1, $0x02
-DATA reverse<>+6(SB)/1, $0x01
-DATA reverse<>+7(SB)/1, $0x00
-DATA reverse<>+8(SB)/1, $0x0f
-DATA reverse<>+9(SB)/1, $0x0e
-DATA reverse<>+10(SB)/1, $0x0d
-DATA reverse<>+11(SB)/1, $0x0c
-DATA reverse<>+12(SB)/1, $0x0b
-DATA reverse<>+13(SB)/1, $0x0a
-DATA reverse<>+14(SB)/1, $0x09
-DATA reverse<>+15(SB)/1, $0x08
-DATA reverse<>+16(SB)/1, $0x17
-DATA reverse<>+17(SB)/1, $0x16
-DATA reverse<>+18(SB)/1, $0x15
-DATA reverse<>+19(SB)/1, $0x14
-DATA reverse<>+20(SB)/1, $0x13
-DATA reverse<>+21(SB)/1, $0x12
-DATA reverse<>+22(SB)/1, $0x11
-DATA reverse<>+23(SB)/1, $0x10
-DATA reverse<>+24(SB)/1, $0x1f
-DATA reverse<>+25(SB)/1, $0x1e
-DATA reverse<>+26(SB)/1, $0x1d
-DATA reverse<>+27(SB)/1, $0x1c
-DATA reverse<>+28(SB)/1, $0x1b
-DATA reverse<>+29(SB)/1, $0x1a
-DATA reverse<>+30(SB)/1, $0x19
-DATA reverse<>+31(SB)/1, $0x18
-GLOBL reverse<>(SB), RODATA|NOPTR, $32
-
-// func fromBytesFMA(z *float64, be *byte, m *uint64, constants *float64, size int, n int, w int) (below uint64)
-// Requires: AVX, AVX2, CMOV
-TEXT ·fromBytesFMA(SB), NOSPLIT, $8-64
-	VSTMXCSR     (SP)
-	VLDMXCSR     controlWord<>+0(SB)
-	MOVQ         z+0(FP), DI
-	MOVQ         be+8(FP), SI
-	MOVQ         m+16(FP), DX
-	XORQ         R11, R11
-	MOVQ         constants+24(FP), R8
-	MOVQ         size+32(FP), CX
-	MOVQ         n+40(FP), R9
-	MOVQ         w+48(FP), R10
-	LEAQ         (CX)(CX*2), BX
-	LEAQ         -8(CX), R12
-	ADDQ         R12, SI
-	MOVQ         $-1, AX
-	VMOVQ        AX, X3
-	VPBROADCASTQ X3, Y3
-	MOVQ         $0x00000040, AX
-	SUBQ         R10, AX
-	VMOVQ        AX, X2
-	VPSRLQ       X2, Y3, Y3
-	MOVQ         $0x4330000000000000, AX
-	VMOVQ        AX, X4
-	VPBROADCASTQ X4, Y4
-	VBROADCASTSD 8(R8), Y5
-	VBROADCASTSD 16(R8), Y6
-	VMOVDQU      reverse<>+0(SB), Y10
-	VPXOR        Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-
-limb122:
-	MOVQ         R11, AX
-	SHRQ         $0x03, AX
-	CMPQ         AX, R12
-	CMOVQGT      R12, AX
-	MOVQ         R11, R13
-	SHLQ         $0x03, AX
-	SUBQ         AX, R13
-	SHRQ         $0x03, AX
-	VMOVQ        R13, X2
-	NEGQ         AX
-	ADDQ         SI, AX
-	VMOVQ        (AX), X0
-	VPINSRQ      $0x01, (AX)(CX*1), X0, X0
-	VMOVQ        (AX)(CX*2), X1
-	VPINSRQ      $0x01, (AX)(BX*1), X1, X1
-	VINSERTI128  $0x01, X1, Y0, Y0
-	VPSHUFB      Y10, Y0, Y0
-	VPSRLQ       X2, Y0, Y0
-	VPAND        Y3, Y0, Y0
-	VPBROADCASTQ (DX), Y11
-	ADDQ         $0x08, DX
-	VPSUBQ       Y11, Y0, Y11
-	VPSUBQ       Y8, Y11, Y11
-	VPSRLQ       $0x3f, Y11, Y8
-	VPOR         Y4, Y0, Y0
-	VSUBPD       Y4, Y0, Y0
-	DECQ         R9
-	JZ           top123
-	VADDPD       Y5, Y0, Y9
-	VSUBPD       Y5, Y9, Y9
-	VSUBPD       Y9, Y0, Y0
-	VADDPD       Y7, Y0, Y0
-	VMULPD       Y6, Y9, Y7
-	VMOVAPD      Y0, (DI)
-	ADDQ         $0x20, DI
-	ADDQ         R10, R11
-	JMP          limb122
-
-top123:
-	VADDPD    Y7, Y0, Y0
-	VMOVAPD   Y0, (DI)
-	VPSLLQ    $0x3f, Y8, Y8
-	VMOVMSKPD Y8, AX
-	MOVQ      AX, below+56(FP)
-	VZEROUPPER
-	VLDMXCSR  (SP)
-	RET
-
-// func fromWordsFMA(z *float64, words *uint64, constants *float64, size int, bit int, n int, w int)
-// Requires: AVX, AVX2, CMOV
-TEXT ·fromWordsFMA(SB), NOSPLIT, $8-56
-	VSTMXCSR     (SP)
-	VLDMXCSR     controlWord<>+0(SB)
-	MOVQ         z+0(FP), DI
-	MOVQ         words+8(FP), SI
-	MOVQ         bit+32(FP), R11
-	MOVQ         constants+16(FP), R8
-	MOVQ         size+24(FP), CX
-	MOVQ         n+40(FP), R9
-	MOVQ         w+48(FP), R10
-	LEAQ         (CX)(CX*2), BX
-	LEAQ         -8(CX), R12
-	MOVQ         $-1, AX
-	VMOVQ        AX, X3
-	VPBROADCASTQ X3, Y3
-	MOVQ         $0x00000040, AX
-	SUBQ         R10, AX
-	VMOVQ        AX, X2
-	VPSRLQ       X2, Y3, Y3
-	MOVQ         $0x4330000000000000, AX
-	VMOVQ        AX, X4
-	VPBROADCASTQ X4, Y4
-	VBROADCASTSD 8(R8), Y5
-	VBROADCASTSD 16(R8), Y6
-	VPXOR        Y7, Y7, Y7
-
-limb124:
-	MOVQ        R11, AX
-	SHRQ        $0x03, AX
-	CMPQ        AX, R12
-	CMOVQGT     R12, AX
-	MOVQ        R11, R13
-	SHLQ        $0x03, AX
-	SUBQ        AX, R13
-	SHRQ        $0x03, AX
-	VMOVQ       R13, X2
-	ADDQ        SI, AX
-	VMOVQ       (AX), X0
-	VPINSRQ     $0x01, (AX)(CX*1), X0, X0
-	VMOVQ       (AX)(CX*2), X1
-	VPINSRQ     $0x01, (AX)(BX*1), X1, X1
-	VINSERTI128 $0x01, X1, Y0, Y0
-	VPSRLQ      X2, Y0, Y0
-	VPAND       Y3, Y0, Y0
-	VPOR        Y4, Y0, Y0
-	VSUBPD      Y4, Y0, Y0
-	DECQ        R9
-	JZ          top125
-	VADDPD      Y5, Y0, Y9
-	VSUBPD      Y5, Y9, Y9
-	VSUBPD      Y9, Y0, Y0
-	VADDPD      Y7, Y0, Y0
-	VMULPD      Y6, Y9, Y7
-	VMOVAPD     Y0, (DI)
-	ADDQ        $0x20, DI
-	ADDQ        R10, R11
-	JMP         limb124
-
-top125:
-	VADDPD   Y7, Y0, Y0
-	VMOVAPD  Y0, (DI)
-	VZEROUPPER
-	VLDMXCSR (SP)
-	RET
-
-// func canonicalFMA(z *uint64, x *float64, m *uint64, n int, w int)
-// Requires: AVX, AVX2
-TEXT ·canonicalFMA(SB), NOSPLIT, $8-40
-	VSTMXCSR     (SP)
-	VLDMXCSR     controlWord<>+0(SB)
-	MOVQ         z+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         m+16(FP), DX
-	MOVQ         n+24(FP), CX
-	MOVQ         w+32(FP), R9
-	MOVQ         $-1, AX
-	VMOVQ        AX, X3
-	VPBROADCASTQ X3, Y3
-	MOVQ         $0x00000040, AX
-	SUBQ         R9, AX
-	VMOVQ        AX, X2
-	VPSRLQ       X2, Y3, Y3
-	VMOVQ        R9, X2
-	MOVQ         $0x4338000000000000, AX
-	VMOVQ        AX, X4
-	VPBROADCASTQ X4, Y4
-	MOVQ         $0x4000000000000000, AX
-	VMOVQ        AX, X5
-	VPBROADCASTQ X5, Y5
-	VPSRLQ       X2, Y5, Y6
-	VPXOR        Y1, Y1, Y1
-	XORQ         AX, AX
-	XORQ         AX, AX
-
-carry126:
-	VMOVAPD  (SI), Y0
-	ADDQ     $0x20, SI
-	VADDPD   Y4, Y0, Y0
-	VPSUBQ   Y4, Y0, Y0
-	VPADDQ   Y1, Y0, Y0
-	VPADDQ   Y5, Y0, Y1
-	VPSRLQ   X2, Y1, Y1
-	VPSUBQ   Y6, Y1, Y1
-	VPAND    Y3, Y0, Y0
-	VMOVDQA  Y0, (DI)
-	INCQ     AX
-	ADDQ     $0x20, DI
-	CMPQ     AX, CX
-	JNE      carry126
-	VPXOR    Y8, Y8, Y8
-	VPCMPGTQ Y1, Y8, Y7
-	VPXOR    Y1, Y1, Y1
-	MOVQ     z+0(FP), DI
-	XORQ     AX, AX
-
-add127:
-	VPBROADCASTQ (DX)(AX*8), Y0
-	VPAND        Y7, Y0, Y0
-	VPADDQ       (DI), Y0, Y0
-	VPADDQ       Y1, Y0, Y0
-	VPSRLQ       X2, Y0, Y1
-	VPAND        Y3, Y0, Y0
-	VMOVDQA      Y0, (DI)
-	INCQ         AX
-	ADDQ         $0x20, DI
-	CMPQ         AX, CX
-	JNE          add127
-	VZEROUPPER
-	VLDMXCSR     (SP)
-	RET
-
-// func toBytesFMA(be *byte, x *uint64, size int, n int, w int)
-// Requires: AVX, AVX2
-TEXT ·toBytesFMA(SB), NOSPLIT, $8-40
-	VSTMXCSR (SP)
-	VLDMXCSR controlWord<>+0(SB)
-	MOVQ     be+0(FP), DI
-	MOVQ     x+8(FP), SI
-	MOVQ     size+16(FP), CX
-	MOVQ     n+24(FP), R9
-	MOVQ     w+32(FP), R10
-	LEAQ     (CX)(CX*2), BX
-	MOVQ     CX, R12
-	LEAQ     -8(DI)(CX*1), DI
-	VMOVDQU  reverse<>+0(SB), Y5
-	VPXOR    Y1, Y1, Y1
-	XORQ     R11, R11
-
-limb128:
-	DECQ    R9
-	JS      exhausted129
-	VMOVDQA (SI), Y0
-	ADDQ    $0x20, SI
-	JMP     loaded130
-
-exhausted129:
-	VPXOR Y0, Y0, Y0
-
-loaded130:
-	VMOVQ        R11, X2
-	VPSLLQ       X2, Y0, Y3
-	VPOR         Y3, Y1, Y1
-	ADDQ         R10, R11
-	CMPQ         R11, $0x40
-	JL           limb128
-	SUBQ         $0x40, R11
-	VPSHUFB      Y5, Y1, Y3
-	VMOVQ        X3, (DI)
-	VPEXTRQ      $0x01, X3, (DI)(CX*1)
-	VEXTRACTI128 $0x01, Y3, X4
-	VMOVQ        X4, (DI)(CX*2)
-	VPEXTRQ      $0x01, X4, (DI)(BX*1)
-	SUBQ         $0x08, R12
-	JZ           done131
-	SUBQ         $0x08, DI
-	MOVQ         R10, AX
-	SUBQ         R11, AX
-	VMOVQ        AX, X2
-	VPSRLQ       X2, Y0, Y1
-	JMP          limb128
-
-done131:
-	VZEROUPPER
-	VLDMXCSR (SP)
-	RET
-
-// func toWordsFMA(words *uint64, x *uint64, size int, n int, w int)
-// Requires: AVX, AVX2
-TEXT ·toWordsFMA(SB), NOSPLIT, $8-40
-	VSTMXCSR (SP)
-	VLDMXCSR controlWord<>+0(SB)
-	MOVQ     words+0(FP), DI
-	MOVQ     x+8(FP), SI
-	MOVQ     size+16(FP), CX
-	MOVQ     n+24(FP), R9
-	MOVQ     w+32(FP), R10
-	LEAQ     (CX)(CX*2), BX
-	MOVQ     CX, R12
-	VPXOR    Y1, Y1, Y1
-	XORQ     R11, R11
-
-limb132:
-	DECQ    R9
-	JS      exhausted133
-	VMOVDQA (SI), Y0
-	ADDQ    $0x20, SI
-	JMP     loaded134
-
-exhausted133:
-	VPXOR Y0, Y0, Y0
-
-loaded134:
-	VMOVQ        R11, X2
-	VPSLLQ       X2, Y0, Y3
-	VPOR         Y3, Y1, Y1
-	ADDQ         R10, R11
-	CMPQ         R11, $0x40
-	JL           limb132
-	SUBQ         $0x40, R11
-	VMOVDQA      Y1, Y3
-	VMOVQ        X3, (DI)
-	VPEXTRQ      $0x01, X3, (DI)(CX*1)
-	VEXTRACTI128 $0x01, Y3, X4
-	VMOVQ        X4, (DI)(CX*2)
-	VPEXTRQ      $0x01, X4, (DI)(BX*1)
-	SUBQ         $0x08, R12
-	JZ           done135
-	ADDQ         $0x08, DI
-	MOVQ         R10, AX
-	SUBQ         R11, AX
-	VMOVQ        AX, X2
-	VPSRLQ       X2, Y0, Y1
-	JMP          limb132
-
-done135:
-	VZEROUPPER
-	VLDMXCSR (SP)
-	RET
-
 // func limitFMA(rounds int)
 // Requires: AVX, FMA3
 TEXT ·limitFMA(SB), NOSPLIT, $8-8
@@ -6581,4 +6017,7008 @@ round:
 	JNZ         round
 	VZEROUPPER
 	VLDMXCSR    (SP)
+	RET
+
+// func productFMA512(t *float64, x *float64, y *float64, constants *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·productFMA512(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     t+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     y+16(FP), DX
+	MOVQ     constants+24(FP), R8
+	MOVQ     n+32(FP), CX
+	VXORPD   Z15, Z15, Z15
+	XORQ     BX, BX
+	MOVQ     DX, R13
+
+low108:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         SI, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	TESTQ        R10, R10
+	JZ           blocks110
+	MOVQ         $0x00000008, R11
+
+block109:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush111
+
+flushed112:
+	DECQ R10
+	JNZ  block109
+	JMP  blocks110
+
+flush111:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed112
+
+blocks110:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R13
+	INCQ         BX
+	MOVQ         CX, AX
+	SHRQ         $0x02, AX
+	CMPQ         BX, AX
+	JNE          low108
+	MOVQ         CX, R13
+	SHLQ         $0x06, R13
+	LEAQ         -256(DX)(R13*1), R13
+	DECQ         BX
+	MOVQ         SI, R12
+	TESTQ        $0x00000002, CX
+	JZ           high113
+	SUBQ         $0x00000080, R12
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks116
+	MOVQ         $0x00000008, R11
+
+block115:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush117
+
+flushed118:
+	DECQ R10
+	JNZ  block115
+	JMP  blocks116
+
+flush117:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed118
+
+blocks116:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -64(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -128(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z10, Z13
+	VADDPD       Z13, Z5, Z5
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R12
+
+high113:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks120
+	MOVQ         $0x00000008, R11
+
+block119:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush121
+
+flushed122:
+	DECQ R10
+	JNZ  block119
+	JMP  blocks120
+
+flush121:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed122
+
+blocks120:
+	TESTQ        BX, BX
+	JZ           last114
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R12
+	DECQ         BX
+	JMP          high113
+
+last114:
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	VZEROUPPER
+	VLDMXCSR     (SP)
+	RET
+
+// func productAddFMA512(t *float64, x *float64, y *float64, constants *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·productAddFMA512(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     t+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     y+16(FP), DX
+	MOVQ     constants+24(FP), R8
+	MOVQ     n+32(FP), CX
+	VXORPD   Z15, Z15, Z15
+	XORQ     BX, BX
+	MOVQ     DX, R13
+
+low123:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (DI), Z4
+	VMOVAPD      64(DI), Z5
+	VMOVAPD      128(DI), Z6
+	VMOVAPD      192(DI), Z7
+	MOVQ         SI, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	TESTQ        R10, R10
+	JZ           blocks125
+	MOVQ         $0x00000008, R11
+
+block124:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush126
+
+flushed127:
+	DECQ R10
+	JNZ  block124
+	JMP  blocks125
+
+flush126:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed127
+
+blocks125:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R13
+	INCQ         BX
+	MOVQ         CX, AX
+	SHRQ         $0x02, AX
+	CMPQ         BX, AX
+	JNE          low123
+	MOVQ         CX, R13
+	SHLQ         $0x06, R13
+	LEAQ         -256(DX)(R13*1), R13
+	DECQ         BX
+	MOVQ         SI, R12
+	TESTQ        $0x00000002, CX
+	JZ           high128
+	SUBQ         $0x00000080, R12
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (DI), Z4
+	VMOVAPD      64(DI), Z5
+	VMOVAPD      128(DI), Z6
+	VMOVAPD      192(DI), Z7
+	MOVQ         R12, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks131
+	MOVQ         $0x00000008, R11
+
+block130:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush132
+
+flushed133:
+	DECQ R10
+	JNZ  block130
+	JMP  blocks131
+
+flush132:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed133
+
+blocks131:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -64(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -128(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z10, Z13
+	VADDPD       Z13, Z5, Z5
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R12
+
+high128:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (DI), Z4
+	VMOVAPD      64(DI), Z5
+	VMOVAPD      128(DI), Z6
+	VMOVAPD      192(DI), Z7
+	MOVQ         R12, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks135
+	MOVQ         $0x00000008, R11
+
+block134:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush136
+
+flushed137:
+	DECQ R10
+	JNZ  block134
+	JMP  blocks135
+
+flush136:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed137
+
+blocks135:
+	TESTQ        BX, BX
+	JZ           last129
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R12
+	DECQ         BX
+	JMP          high128
+
+last129:
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	VZEROUPPER
+	VLDMXCSR     (SP)
+	RET
+
+// func product2FMA512(t *float64, x *float64, y *float64, u *float64, w *float64, constants *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·product2FMA512(SB), NOSPLIT, $8-56
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     t+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     y+16(FP), DX
+	MOVQ     u+24(FP), R14
+	MOVQ     w+32(FP), R15
+	SUBQ     SI, R14
+	SUBQ     DX, R15
+	MOVQ     constants+40(FP), R8
+	MOVQ     n+48(FP), CX
+	VXORPD   Z15, Z15, Z15
+	XORQ     BX, BX
+	MOVQ     DX, R13
+
+low138:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         SI, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	TESTQ        R10, R10
+	JZ           blocks140
+	MOVQ         $0x00000008, R11
+
+block139:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush141
+
+flushed142:
+	DECQ R10
+	JNZ  block139
+	JMP  blocks140
+
+flush141:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed142
+
+blocks140:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	LEAQ         (SI)(R14*1), AX
+	LEAQ         (R13)(R15*1), R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	TESTQ        R10, R10
+	JZ           blocks144
+	MOVQ         $0x00000008, R11
+
+block143:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush145
+
+flushed146:
+	DECQ R10
+	JNZ  block143
+	JMP  blocks144
+
+flush145:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed146
+
+blocks144:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R13
+	INCQ         BX
+	MOVQ         CX, AX
+	SHRQ         $0x02, AX
+	CMPQ         BX, AX
+	JNE          low138
+	MOVQ         CX, R13
+	SHLQ         $0x06, R13
+	LEAQ         -256(DX)(R13*1), R13
+	DECQ         BX
+	MOVQ         SI, R12
+	TESTQ        $0x00000002, CX
+	JZ           high147
+	SUBQ         $0x00000080, R12
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks150
+	MOVQ         $0x00000008, R11
+
+block149:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush151
+
+flushed152:
+	DECQ R10
+	JNZ  block149
+	JMP  blocks150
+
+flush151:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed152
+
+blocks150:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -64(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -128(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z10, Z13
+	VADDPD       Z13, Z5, Z5
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	LEAQ         (R12)(R14*1), AX
+	LEAQ         (R13)(R15*1), R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks154
+	MOVQ         $0x00000008, R11
+
+block153:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush155
+
+flushed156:
+	DECQ R10
+	JNZ  block153
+	JMP  blocks154
+
+flush155:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed156
+
+blocks154:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -64(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      -128(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z10, Z13
+	VADDPD       Z13, Z5, Z5
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R12
+
+high147:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks158
+	MOVQ         $0x00000008, R11
+
+block157:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush159
+
+flushed160:
+	DECQ R10
+	JNZ  block157
+	JMP  blocks158
+
+flush159:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed160
+
+blocks158:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	LEAQ         (R12)(R14*1), AX
+	LEAQ         (R13)(R15*1), R9
+	MOVQ         BX, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	TESTQ        R10, R10
+	JZ           blocks162
+	MOVQ         $0x00000008, R11
+
+block161:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush163
+
+flushed164:
+	DECQ R10
+	JNZ  block161
+	JMP  blocks162
+
+flush163:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed164
+
+blocks162:
+	TESTQ        BX, BX
+	JZ           last148
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, R12
+	DECQ         BX
+	JMP          high147
+
+last148:
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	VZEROUPPER
+	VLDMXCSR     (SP)
+	RET
+
+// func squareFMA512(t *float64, x *float64, twice *float64, constants *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·squareFMA512(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     t+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     twice+16(FP), DX
+	MOVQ     constants+24(FP), R8
+	MOVQ     n+32(FP), CX
+	MOVQ     CX, BX
+	XORQ     AX, AX
+
+double165:
+	VMOVAPD (SI)(AX*1), Z0
+	VADDPD  Z0, Z0, Z0
+	VMOVAPD Z0, (DX)(AX*1)
+	VMOVAPD 64(SI)(AX*1), Z1
+	VADDPD  Z1, Z1, Z1
+	VMOVAPD Z1, 64(DX)(AX*1)
+	ADDQ    $0x00000080, AX
+	SUBQ    $0x02, BX
+	JNZ     double165
+	VXORPD  Z15, Z15, Z15
+	XORQ    BX, BX
+	MOVQ    $-1, R13
+
+low166:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         DX, AX
+	MOVQ         BX, R9
+	SHLQ         $0x08, R9
+	ADDQ         SI, R9
+	MOVQ         BX, R10
+	SHRQ         $0x01, R10
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	TESTQ        R10, R10
+	JZ           blocks175
+	MOVQ         $0x00000008, R11
+
+block174:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush176
+
+flushed177:
+	DECQ R10
+	JNZ  block174
+	JMP  blocks175
+
+flush176:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed177
+
+blocks175:
+	TESTQ $0x00000001, BX
+	JNZ   cut170
+	JMP   aligned169
+
+high167:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	MOVQ         CX, R9
+	SHLQ         $0x06, R9
+	LEAQ         -256(SI)(R9*1), R9
+	CMPQ         R13, $-2
+	JE           corner171
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+
+afterUpper168:
+	ADDQ  $0x00000100, AX
+	MOVQ  R13, R10
+	SHRQ  $0x02, R10
+	TESTQ R10, R10
+	JZ    blocks179
+	MOVQ  $0x00000008, R11
+
+block178:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -64(R9), Z11
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -128(R9), Z10
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     -192(R9), Z9
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	ADDQ        $0x00000100, AX
+	SUBQ        $0x00000100, R9
+	DECQ        R11
+	JZ          flush180
+
+flushed181:
+	DECQ R10
+	JNZ  block178
+	JMP  blocks179
+
+flush180:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed181
+
+blocks179:
+	TESTQ $0x00000002, R13
+	JNZ   cut170
+
+aligned169:
+	VMOVAPD     (R9), Z8
+	VMOVAPD     64(R9), Z9
+	VMOVAPD     128(R9), Z10
+	VMOVAPD     192(R9), Z11
+	VMOVAPD     (AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     Z1, Z13
+	VFMADD231PD Z12, Z9, Z1
+	VSUBPD      Z1, Z13, Z13
+	VFMADD231PD Z12, Z9, Z13
+	VADDPD      Z13, Z5, Z5
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VFMADD231PD Z12, Z10, Z3
+	VSUBPD      Z3, Z13, Z13
+	VFMADD231PD Z12, Z10, Z13
+	VADDPD      Z13, Z7, Z7
+	VMOVAPD     Z8, Z12
+	VMOVAPD     Z0, Z13
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z0, Z13, Z13
+	VFMADD231PD Z12, Z8, Z13
+	VADDPD      Z13, Z4, Z4
+	VMOVAPD     Z9, Z12
+	VMOVAPD     Z2, Z13
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z2, Z13, Z13
+	VFMADD231PD Z12, Z9, Z13
+	VADDPD      Z13, Z6, Z6
+	JMP         finish172
+
+cut170:
+	VMOVAPD     (AX), Z12
+	VMOVAPD     (R9), Z8
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     Z1, Z13
+	VFMADD231PD Z12, Z8, Z1
+	VSUBPD      Z1, Z13, Z13
+	VFMADD231PD Z12, Z8, Z13
+	VADDPD      Z13, Z5, Z5
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     192(AX), Z12
+	VMOVAPD     Z3, Z13
+	VFMADD231PD Z12, Z8, Z3
+	VSUBPD      Z3, Z13, Z13
+	VFMADD231PD Z12, Z8, Z13
+	VADDPD      Z13, Z7, Z7
+
+corner171:
+	MOVQ        AX, R9
+	SUBQ        DX, R9
+	ADDQ        SI, R9
+	VMOVAPD     64(R9), Z9
+	VMOVAPD     128(R9), Z10
+	VMOVAPD     192(R9), Z11
+	VMOVAPD     64(AX), Z12
+	VMOVAPD     Z0, Z13
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z0, Z13, Z13
+	VFMADD231PD Z12, Z11, Z13
+	VADDPD      Z13, Z4, Z4
+	VMOVAPD     128(AX), Z12
+	VMOVAPD     Z1, Z13
+	VFMADD231PD Z12, Z11, Z1
+	VSUBPD      Z1, Z13, Z13
+	VFMADD231PD Z12, Z11, Z13
+	VADDPD      Z13, Z5, Z5
+	VMOVAPD     Z10, Z12
+	VMOVAPD     Z0, Z13
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z0, Z13, Z13
+	VFMADD231PD Z12, Z10, Z13
+	VADDPD      Z13, Z4, Z4
+	VMOVAPD     Z11, Z12
+	VMOVAPD     Z2, Z13
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z2, Z13, Z13
+	VFMADD231PD Z12, Z11, Z13
+	VADDPD      Z13, Z6, Z6
+
+finish172:
+	CMPQ         R13, $-2
+	JE           last173
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	INCQ         BX
+	MOVQ         CX, AX
+	SHRQ         $0x02, AX
+	CMPQ         BX, AX
+	JL           low166
+	JE           first182
+	ADDQ         $0x00000100, R12
+	SUBQ         $0x02, R13
+	JMP          high167
+
+first182:
+	MOVQ         DX, R12
+	MOVQ         CX, R13
+	SHRQ         $0x01, R13
+	SUBQ         $0x04, R13
+	TESTQ        $0x00000002, CX
+	JZ           high167
+	INCQ         R13
+	SUBQ         $0x00000080, R12
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	MOVQ         CX, R9
+	SHLQ         $0x06, R9
+	LEAQ         -256(SI)(R9*1), R9
+	VMOVAPD      64(R9), Z9
+	VMOVAPD      128(R9), Z10
+	VMOVAPD      192(R9), Z11
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	JMP          afterUpper168
+
+last173:
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	VZEROUPPER
+	VLDMXCSR     (SP)
+	RET
+
+// func reduceFMA512(z *float64, t *float64, q *float64, multiple *float64, m *float64, constants *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·reduceFMA512(SB), NOSPLIT, $8-56
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         t+8(FP), SI
+	MOVQ         q+16(FP), DX
+	MOVQ         multiple+24(FP), R14
+	MOVQ         constants+40(FP), R8
+	MOVQ         n+48(FP), CX
+	VXORPD       Z15, Z15, Z15
+	MOVQ         CX, AX
+	ANDQ         $0x02, AX
+	SHLQ         $0x06, AX
+	SUBQ         AX, SI
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (SI), Z4
+	VMOVAPD      64(SI), Z5
+	VMOVAPD      128(SI), Z6
+	VMOVAPD      192(SI), Z7
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DX)
+	VMOVAPD      Z5, 64(DX)
+	VMOVAPD      Z6, 128(DX)
+	VMOVAPD      Z7, 192(DX)
+	LEAQ         256(DX), R12
+	MOVQ         CX, AX
+	ANDQ         $0x02, AX
+	SHLQ         $0x06, AX
+	SHRQ         $0x07, AX
+	XORQ         BX, BX
+	SUBQ         AX, BX
+	MOVQ         R14, R13
+	SHLQ         $0x04, AX
+	SUBQ         AX, R13
+
+low183:
+	ADDQ         $0x00000100, SI
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (SI), Z4
+	VMOVAPD      64(SI), Z5
+	VMOVAPD      128(SI), Z6
+	VMOVAPD      192(SI), Z7
+	TESTQ        BX, BX
+	JS           noBlocks184
+	MOVQ         CX, AX
+	ANDQ         $0x02, AX
+	SHLQ         $0x06, AX
+	ADDQ         DX, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	TESTQ        R10, R10
+	JZ           blocks186
+	MOVQ         $0x00000008, R11
+
+block185:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -16(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -24(R9), Z9
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z10, Z1
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x20, R9
+	DECQ         R11
+	JZ           flush187
+
+flushed188:
+	DECQ R10
+	JNZ  block185
+	JMP  blocks186
+
+flush187:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed188
+
+blocks186:
+	TESTQ        $0x00000002, CX
+	JZ           noBlocks184
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+
+noBlocks184:
+	LEAQ         -256(R12), AX
+	MOVQ         R14, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (R12)
+	VMOVAPD      Z5, 64(R12)
+	VMOVAPD      Z6, 128(R12)
+	VMOVAPD      Z7, 192(R12)
+	LEAQ         -2(CX), AX
+	ANDQ         $-4, AX
+	SHLQ         $0x06, AX
+	ADDQ         DX, AX
+	CMPQ         R12, AX
+	LEAQ         256(R12), R12
+	LEAQ         32(R13), R13
+	LEAQ         1(BX), BX
+	JNE          low183
+	SUBQ         $0x00000100, R12
+	VMOVAPD      Z4, 256(R12)
+	VMOVAPD      Z5, 320(R12)
+	VMOVAPD      Z6, 384(R12)
+	VMOVAPD      Z7, 448(R12)
+	VMOVAPD      Z15, 512(R12)
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	LEAQ         32(R8), R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VXORPD       Z15, Z15, Z15
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (R12)
+	VMOVAPD      Z5, 64(R12)
+	VMOVAPD      Z6, 128(R12)
+	VMOVAPD      Z7, 192(R12)
+	MOVQ         m+32(FP), R15
+	LEAQ         256(R12), AX
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (AX), Z4
+	VMOVAPD      64(AX), Z5
+	VMOVAPD      128(AX), Z6
+	VMOVAPD      192(AX), Z7
+	MOVQ         R12, AX
+	MOVQ         R15, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VBROADCASTSD 16(R8), Z13
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VFMADD231PD  Z4, Z13, Z5
+	VFMADD231PD  Z5, Z13, Z6
+	VFMADD231PD  Z6, Z13, Z7
+	VMOVAPD      512(R12), Z15
+	VADDPD       Z3, Z7, Z7
+	VFMADD231PD  Z7, Z13, Z15
+	MOVQ         z+0(FP), DI
+	LEAQ         -32(R14)(CX*8), R13
+	MOVQ         CX, R14
+	ANDQ         $0x02, R14
+	SHLQ         $0x06, R14
+	ADDQ         DX, R14
+	LEAQ         32(R15), R15
+	ADDQ         $0x00000100, SI
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (SI), Z4
+	VMOVAPD      64(SI), Z5
+	VMOVAPD      128(SI), Z6
+	VMOVAPD      192(SI), Z7
+	MOVQ         R14, AX
+	MOVQ         R13, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	JMP          begin190
+
+high189:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (SI), Z4
+	VMOVAPD      64(SI), Z5
+	VMOVAPD      128(SI), Z6
+	VMOVAPD      192(SI), Z7
+	MOVQ         R14, AX
+	MOVQ         R13, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000100, R14
+
+begin190:
+	MOVQ  BX, R10
+	TESTQ R10, R10
+	JZ    blocks195
+	MOVQ  $0x00000008, R11
+
+block194:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -16(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -24(R9), Z9
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z10, Z1
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x20, R9
+	DECQ         R11
+	JZ           flush196
+
+flushed197:
+	DECQ R10
+	JNZ  block194
+	JMP  blocks195
+
+flush196:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed197
+
+blocks195:
+	TESTQ        $0x00000002, CX
+	JZ           skip198
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+
+skip198:
+	MOVQ         R12, AX
+	MOVQ         R15, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -16(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -24(R9), Z9
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z10, Z1
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	LEAQ         32(R15), R15
+	ADDQ         $0x00000100, SI
+	TESTQ        BX, BX
+	JZ           last191
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	DECQ         BX
+	JMP          high189
+
+last191:
+	TESTQ        $0x00000002, CX
+	JNZ          corner192
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	JMP          done193
+
+corner192:
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      (SI), Z4
+	VMOVAPD      64(SI), Z5
+	VMOVAPD      Z0, Z1
+	VMOVAPD      -64(R12), Z12
+	VBROADCASTSD 24(R13), Z8
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      192(R12), Z12
+	VBROADCASTSD -24(R15), Z8
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z4, Z4
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VADDPD       Z14, Z4, Z8
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z8, Z4, Z4
+	VFMADD231PD  Z8, Z13, Z5
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+
+done193:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func reducePairFMA512(z *float64, t *float64, q *float64, quotient *float64, multiple *float64, m *float64, constants *float64, n int)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV
+TEXT ·reducePairFMA512(SB), NOSPLIT, $8-64
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         t+8(FP), SI
+	MOVQ         q+16(FP), DX
+	MOVQ         multiple+32(FP), R14
+	MOVQ         quotient+24(FP), R15
+	MOVQ         constants+48(FP), R8
+	MOVQ         n+56(FP), CX
+	VXORPD       Z15, Z15, Z15
+	MOVQ         CX, AX
+	ANDQ         $0x02, AX
+	SHLQ         $0x06, AX
+	SUBQ         AX, SI
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VBROADCASTSD 24(R8), Z12
+	VMULPD       (SI), Z12, Z4
+	VMULPD       64(SI), Z12, Z5
+	VMULPD       128(SI), Z12, Z6
+	VMULPD       192(SI), Z12, Z7
+	LEAQ         64(R8), R9
+	MOVQ         R15, AX
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DX)
+	VMOVAPD      Z5, 64(DX)
+	VMOVAPD      Z6, 128(DX)
+	VMOVAPD      Z7, 192(DX)
+	LEAQ         256(DX), R12
+	MOVQ         CX, AX
+	ANDQ         $0x02, AX
+	SHLQ         $0x06, AX
+	SHRQ         $0x07, AX
+	XORQ         BX, BX
+	SUBQ         AX, BX
+	MOVQ         R14, R13
+	SHLQ         $0x04, AX
+	SUBQ         AX, R13
+
+low199:
+	ADDQ         $0x00000100, SI
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VBROADCASTSD 24(R8), Z12
+	VMULPD       (SI), Z12, Z4
+	VMULPD       64(SI), Z12, Z5
+	VMULPD       128(SI), Z12, Z6
+	VMULPD       192(SI), Z12, Z7
+	MOVQ         R15, AX
+	LEAQ         64(R8), R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, R15
+	LEAQ         64(R8), R10
+	LEAQ         96(R8), R11
+	LEAQ         -2(CX), AX
+	ANDQ         $-4, AX
+	SHLQ         $0x06, AX
+	ADDQ         DX, AX
+	CMPQ         R12, AX
+	CMOVQEQ      R11, R10
+	MOVQ         R10, R9
+	MOVQ         R15, AX
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	TESTQ        BX, BX
+	JS           noBlocks200
+	MOVQ         CX, AX
+	ANDQ         $0x02, AX
+	SHLQ         $0x06, AX
+	ADDQ         DX, AX
+	MOVQ         R13, R9
+	MOVQ         BX, R10
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	TESTQ        R10, R10
+	JZ           blocks202
+	MOVQ         $0x00000008, R11
+
+block201:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -16(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -24(R9), Z9
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z10, Z1
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x20, R9
+	DECQ         R11
+	JZ           flush203
+
+flushed204:
+	DECQ R10
+	JNZ  block201
+	JMP  blocks202
+
+flush203:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed204
+
+blocks202:
+	TESTQ        $0x00000002, CX
+	JZ           noBlocks200
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+
+noBlocks200:
+	LEAQ         -256(R12), AX
+	MOVQ         R14, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (R12)
+	VMOVAPD      Z5, 64(R12)
+	VMOVAPD      Z6, 128(R12)
+	VMOVAPD      Z7, 192(R12)
+	LEAQ         -2(CX), AX
+	ANDQ         $-4, AX
+	SHLQ         $0x06, AX
+	ADDQ         DX, AX
+	CMPQ         R12, AX
+	LEAQ         256(R12), R12
+	LEAQ         32(R13), R13
+	LEAQ         1(BX), BX
+	JNE          low199
+	SUBQ         $0x00000100, R12
+	VMOVAPD      Z4, 256(R12)
+	VMOVAPD      Z5, 320(R12)
+	VMOVAPD      Z6, 384(R12)
+	VMOVAPD      Z7, 448(R12)
+	VMOVAPD      Z15, 512(R12)
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         R12, AX
+	LEAQ         32(R8), R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VXORPD       Z15, Z15, Z15
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (R12)
+	VMOVAPD      Z5, 64(R12)
+	VMOVAPD      Z6, 128(R12)
+	VMOVAPD      Z7, 192(R12)
+	MOVQ         m+40(FP), R15
+	LEAQ         256(R12), AX
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VMOVAPD      (AX), Z4
+	VMOVAPD      64(AX), Z5
+	VMOVAPD      128(AX), Z6
+	VMOVAPD      192(AX), Z7
+	MOVQ         R12, AX
+	MOVQ         R15, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      Z1, Z13
+	VFMADD231PD  Z12, Z8, Z1
+	VSUBPD       Z1, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VFMADD231PD  Z12, Z8, Z3
+	VSUBPD       Z3, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z7, Z7
+	VBROADCASTSD (R8), Z12
+	VBROADCASTSD 16(R8), Z13
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VFMADD231PD  Z4, Z13, Z5
+	VFMADD231PD  Z5, Z13, Z6
+	VFMADD231PD  Z6, Z13, Z7
+	VMOVAPD      512(R12), Z15
+	VADDPD       Z3, Z7, Z7
+	VFMADD231PD  Z7, Z13, Z15
+	MOVQ         z+0(FP), DI
+	LEAQ         -32(R14)(CX*8), R13
+	MOVQ         CX, R14
+	ANDQ         $0x02, R14
+	SHLQ         $0x06, R14
+	ADDQ         DX, R14
+	LEAQ         32(R15), R15
+	ADDQ         $0x00000100, SI
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VBROADCASTSD 24(R8), Z12
+	VMULPD       (SI), Z12, Z4
+	VMULPD       64(SI), Z12, Z5
+	VMULPD       128(SI), Z12, Z6
+	VMULPD       192(SI), Z12, Z7
+	MOVQ         R14, AX
+	MOVQ         R13, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	JMP          begin206
+
+high205:
+	VBROADCASTSD (R8), Z0
+	VMOVAPD      Z0, Z1
+	VMOVAPD      Z0, Z2
+	VMOVAPD      Z0, Z3
+	VBROADCASTSD 24(R8), Z12
+	VMULPD       (SI), Z12, Z4
+	VMULPD       64(SI), Z12, Z5
+	VMULPD       128(SI), Z12, Z6
+	VMULPD       192(SI), Z12, Z7
+	MOVQ         R14, AX
+	MOVQ         R13, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z11, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z2, Z13
+	VMOVAPD      Z1, Z14
+	VFMADD231PD  Z12, Z11, Z2
+	VFMADD231PD  Z12, Z10, Z1
+	VSUBPD       Z2, Z13, Z13
+	VSUBPD       Z1, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z6, Z6
+	VADDPD       Z14, Z5, Z5
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z9, Z13
+	VADDPD       Z13, Z4, Z4
+	ADDQ         $0x00000100, AX
+	ADDQ         $0x00000100, R14
+
+begin206:
+	MOVQ  BX, R10
+	TESTQ R10, R10
+	JZ    blocks211
+	MOVQ  $0x00000008, R11
+
+block210:
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -16(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -24(R9), Z9
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z10, Z1
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x20, R9
+	DECQ         R11
+	JZ           flush212
+
+flushed213:
+	DECQ R10
+	JNZ  block210
+	JMP  blocks211
+
+flush212:
+	VBROADCASTSD (R8), Z12
+	VADDPD       Z12, Z4, Z13
+	VADDPD       Z12, Z5, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VADDPD       Z13, Z0, Z0
+	VADDPD       Z14, Z1, Z1
+	VADDPD       Z12, Z6, Z13
+	VADDPD       Z12, Z7, Z14
+	VSUBPD       Z12, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VSUBPD       Z13, Z6, Z6
+	VSUBPD       Z14, Z7, Z7
+	VADDPD       Z13, Z2, Z2
+	VADDPD       Z14, Z3, Z3
+	MOVQ         $0x00000008, R11
+	JMP          flushed213
+
+blocks211:
+	TESTQ        $0x00000002, CX
+	JZ           skip214
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+
+skip214:
+	MOVQ         R12, AX
+	MOVQ         R15, R9
+	VBROADCASTSD 8(R9), Z9
+	VBROADCASTSD 16(R9), Z10
+	VBROADCASTSD 24(R9), Z11
+	VMOVAPD      (AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z11, Z3
+	VFMADD231PD  Z12, Z10, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD (R9), Z8
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z9, Z1
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      64(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z10, Z3
+	VFMADD231PD  Z12, Z9, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -8(R9), Z11
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z8, Z1
+	VFMADD231PD  Z12, Z11, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      128(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z9, Z3
+	VFMADD231PD  Z12, Z8, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z9, Z13
+	VFMADD231PD  Z12, Z8, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -16(R9), Z10
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z11, Z1
+	VFMADD231PD  Z12, Z10, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z11, Z13
+	VFMADD231PD  Z12, Z10, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	VMOVAPD      192(AX), Z12
+	VMOVAPD      Z3, Z13
+	VMOVAPD      Z2, Z14
+	VFMADD231PD  Z12, Z8, Z3
+	VFMADD231PD  Z12, Z11, Z2
+	VSUBPD       Z3, Z13, Z13
+	VSUBPD       Z2, Z14, Z14
+	VFMADD231PD  Z12, Z8, Z13
+	VFMADD231PD  Z12, Z11, Z14
+	VADDPD       Z13, Z7, Z7
+	VADDPD       Z14, Z6, Z6
+	VBROADCASTSD -24(R9), Z9
+	VMOVAPD      Z1, Z13
+	VMOVAPD      Z0, Z14
+	VFMADD231PD  Z12, Z10, Z1
+	VFMADD231PD  Z12, Z9, Z0
+	VSUBPD       Z1, Z13, Z13
+	VSUBPD       Z0, Z14, Z14
+	VFMADD231PD  Z12, Z10, Z13
+	VFMADD231PD  Z12, Z9, Z14
+	VADDPD       Z13, Z5, Z5
+	VADDPD       Z14, Z4, Z4
+	LEAQ         32(R15), R15
+	ADDQ         $0x00000100, SI
+	TESTQ        BX, BX
+	JZ           last207
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	DECQ         BX
+	JMP          high205
+
+last207:
+	TESTQ        $0x00000002, CX
+	JNZ          corner208
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	JMP          done209
+
+corner208:
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VSUBPD       Z12, Z2, Z2
+	VSUBPD       Z12, Z3, Z3
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VFMADD231PD  Z1, Z13, Z6
+	VFMADD231PD  Z2, Z13, Z7
+	VADDPD       Z14, Z4, Z8
+	VADDPD       Z14, Z5, Z9
+	VADDPD       Z14, Z6, Z10
+	VADDPD       Z14, Z7, Z11
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z14, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z14, Z11, Z11
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z10, Z6, Z6
+	VSUBPD       Z11, Z7, Z7
+	VFMADD231PD  Z8, Z13, Z5
+	VFMADD231PD  Z9, Z13, Z6
+	VFMADD231PD  Z10, Z13, Z7
+	VADDPD       Z3, Z11, Z15
+	VMULPD       Z13, Z15, Z15
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+	VMOVAPD      Z6, 128(DI)
+	VMOVAPD      Z7, 192(DI)
+	ADDQ         $0x00000100, DI
+	VBROADCASTSD (R8), Z0
+	VBROADCASTSD 24(R8), Z12
+	VMULPD       (SI), Z12, Z4
+	VMULPD       64(SI), Z12, Z5
+	VMOVAPD      Z0, Z1
+	VMOVAPD      -64(R12), Z12
+	VBROADCASTSD 24(R13), Z8
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z4, Z4
+	VMOVAPD      192(R12), Z12
+	VBROADCASTSD -24(R15), Z8
+	VMOVAPD      Z0, Z13
+	VFMADD231PD  Z12, Z8, Z0
+	VSUBPD       Z0, Z13, Z13
+	VFMADD231PD  Z12, Z8, Z13
+	VADDPD       Z13, Z4, Z4
+	VBROADCASTSD (R8), Z12
+	VSUBPD       Z12, Z0, Z0
+	VSUBPD       Z12, Z1, Z1
+	VBROADCASTSD 16(R8), Z13
+	VBROADCASTSD 8(R8), Z14
+	VADDPD       Z15, Z4, Z4
+	VFMADD231PD  Z0, Z13, Z5
+	VADDPD       Z14, Z4, Z8
+	VSUBPD       Z14, Z8, Z8
+	VSUBPD       Z8, Z4, Z4
+	VFMADD231PD  Z8, Z13, Z5
+	VMOVAPD      Z4, (DI)
+	VMOVAPD      Z5, 64(DI)
+
+done209:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func limitFMA512(rounds int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·limitFMA512(SB), NOSPLIT, $8-8
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     rounds+0(FP), CX
+	VXORPD   Z0, Z0, Z0
+	VXORPD   Z1, Z1, Z1
+	VXORPD   Z2, Z2, Z2
+	VXORPD   Z3, Z3, Z3
+	VXORPD   Z4, Z4, Z4
+	VXORPD   Z5, Z5, Z5
+	VXORPD   Z6, Z6, Z6
+	VXORPD   Z7, Z7, Z7
+	VXORPD   Z8, Z8, Z8
+	VXORPD   Z9, Z9, Z9
+	VXORPD   Z10, Z10, Z10
+	VXORPD   Z11, Z11, Z11
+	VXORPD   Z12, Z12, Z12
+	VXORPD   Z13, Z13, Z13
+	VXORPD   Z14, Z14, Z14
+	VXORPD   Z15, Z15, Z15
+
+round:
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z11, Z3
+	VFMADD231PD Z12, Z10, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z9, Z1
+	VFMADD231PD Z12, Z8, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z10, Z3
+	VFMADD231PD Z12, Z9, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z8, Z1
+	VFMADD231PD Z12, Z11, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z9, Z3
+	VFMADD231PD Z12, Z8, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z9, Z13
+	VFMADD231PD Z12, Z8, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z11, Z1
+	VFMADD231PD Z12, Z10, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z11, Z13
+	VFMADD231PD Z12, Z10, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	VMOVAPD     Z3, Z13
+	VMOVAPD     Z2, Z14
+	VFMADD231PD Z12, Z8, Z3
+	VFMADD231PD Z12, Z11, Z2
+	VSUBPD      Z3, Z13, Z13
+	VSUBPD      Z2, Z14, Z14
+	VFMADD231PD Z12, Z8, Z13
+	VFMADD231PD Z12, Z11, Z14
+	VADDPD      Z13, Z7, Z7
+	VADDPD      Z14, Z6, Z6
+	VMOVAPD     Z1, Z13
+	VMOVAPD     Z0, Z14
+	VFMADD231PD Z12, Z10, Z1
+	VFMADD231PD Z12, Z9, Z0
+	VSUBPD      Z1, Z13, Z13
+	VSUBPD      Z0, Z14, Z14
+	VFMADD231PD Z12, Z10, Z13
+	VFMADD231PD Z12, Z9, Z14
+	VADDPD      Z13, Z5, Z5
+	VADDPD      Z14, Z4, Z4
+	DECQ        CX
+	JNZ         round
+	VZEROUPPER
+	VLDMXCSR    (SP)
+	RET
+
+// func selectFMA(z *uint64, table *uint64, d uint64, entries uint64, vectors int)
+// Requires: AVX, AVX2
+TEXT ·selectFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         table+8(FP), SI
+	MOVQ         vectors+32(FP), CX
+	MOVQ         entries+24(FP), BX
+	MOVQ         d+16(FP), AX
+	VMOVQ        AX, X8
+	VPBROADCASTQ X8, Y8
+	VPCMPEQQ     Y10, Y10, Y10
+	VPSRLQ       $0x3f, Y10, Y10
+	MOVQ         CX, R8
+	SHLQ         $0x05, R8
+	CMPQ         CX, $0x08
+	JL           done216
+
+chunk215:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y9, Y9, Y9
+	MOVQ  SI, R9
+	MOVQ  BX, R10
+
+entry217:
+	VPCMPEQQ Y8, Y9, Y11
+	VPADDQ   Y10, Y9, Y9
+	VPAND    (R9), Y11, Y12
+	VPOR     Y12, Y0, Y0
+	VPAND    32(R9), Y11, Y12
+	VPOR     Y12, Y1, Y1
+	VPAND    64(R9), Y11, Y12
+	VPOR     Y12, Y2, Y2
+	VPAND    96(R9), Y11, Y12
+	VPOR     Y12, Y3, Y3
+	VPAND    128(R9), Y11, Y12
+	VPOR     Y12, Y4, Y4
+	VPAND    160(R9), Y11, Y12
+	VPOR     Y12, Y5, Y5
+	VPAND    192(R9), Y11, Y12
+	VPOR     Y12, Y6, Y6
+	VPAND    224(R9), Y11, Y12
+	VPOR     Y12, Y7, Y7
+	ADDQ     R8, R9
+	DECQ     R10
+	JNZ      entry217
+	VMOVDQA  Y0, (DI)
+	VMOVDQA  Y1, 32(DI)
+	VMOVDQA  Y2, 64(DI)
+	VMOVDQA  Y3, 96(DI)
+	VMOVDQA  Y4, 128(DI)
+	VMOVDQA  Y5, 160(DI)
+	VMOVDQA  Y6, 192(DI)
+	VMOVDQA  Y7, 224(DI)
+	ADDQ     $0x00000100, DI
+	ADDQ     $0x00000100, SI
+	SUBQ     $0x08, CX
+	CMPQ     CX, $0x08
+	JGE      chunk215
+
+done216:
+	CMPQ CX, $0x02
+	JL   done219
+
+chunk218:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y9, Y9, Y9
+	MOVQ  SI, R9
+	MOVQ  BX, R10
+
+entry220:
+	VPCMPEQQ Y8, Y9, Y11
+	VPADDQ   Y10, Y9, Y9
+	VPAND    (R9), Y11, Y12
+	VPOR     Y12, Y0, Y0
+	VPAND    32(R9), Y11, Y12
+	VPOR     Y12, Y1, Y1
+	ADDQ     R8, R9
+	DECQ     R10
+	JNZ      entry220
+	VMOVDQA  Y0, (DI)
+	VMOVDQA  Y1, 32(DI)
+	ADDQ     $0x40, DI
+	ADDQ     $0x40, SI
+	SUBQ     $0x02, CX
+	CMPQ     CX, $0x02
+	JGE      chunk218
+
+done219:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func lookupFMA(z *uint64, table *uint64, d *uint64, entries uint64, k int, groups int)
+// Requires: AVX, AVX2
+TEXT ·lookupFMA(SB), NOSPLIT, $8-48
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     z+0(FP), DI
+	MOVQ     table+8(FP), SI
+	MOVQ     entries+24(FP), CX
+	MOVQ     k+32(FP), R8
+	SHLQ     $0x03, CX
+	MOVQ     R8, R15
+	SHLQ     $0x05, R15
+	VPCMPEQQ Y11, Y11, Y11
+	VPSRLQ   $0x3f, Y11, Y11
+	VPSLLQ   $0x20, Y11, Y13
+	CMPQ     R8, $0x08
+	JL       done222
+
+chunk221:
+	MOVQ DI, R12
+	MOVQ d+16(FP), R13
+	MOVQ groups+40(FP), R14
+
+group223:
+	VMOVDQU (R13), Y9
+	VPSLLQ  $0x3e, Y9, Y8
+	VPSRLQ  $0x3d, Y8, Y8
+	VPSLLQ  $0x20, Y8, Y14
+	VPOR    Y14, Y8, Y8
+	VPOR    Y13, Y8, Y8
+	VPSRLQ  $0x02, Y9, Y9
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y10, Y10, Y10
+	MOVQ    SI, AX
+	LEAQ    (CX)(CX*2), BX
+	LEAQ    (SI)(BX*2), R10
+	ADDQ    SI, BX
+	MOVQ    entries+24(FP), R11
+	SHRQ    $0x02, R11
+
+entries224:
+	VPCMPEQQ  Y9, Y10, Y12
+	VPADDQ    Y11, Y10, Y10
+	VPERMD    (AX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y0, Y0
+	VPERMD    (AX)(CX*1), Y8, Y14
+	VBLENDVPD Y12, Y14, Y1, Y1
+	VPERMD    (AX)(CX*2), Y8, Y14
+	VBLENDVPD Y12, Y14, Y2, Y2
+	VPERMD    (BX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y3, Y3
+	VPERMD    (AX)(CX*4), Y8, Y14
+	VBLENDVPD Y12, Y14, Y4, Y4
+	VPERMD    (BX)(CX*2), Y8, Y14
+	VBLENDVPD Y12, Y14, Y5, Y5
+	VPERMD    (R10), Y8, Y14
+	VBLENDVPD Y12, Y14, Y6, Y6
+	VPERMD    (BX)(CX*4), Y8, Y14
+	VBLENDVPD Y12, Y14, Y7, Y7
+	ADDQ      $0x20, AX
+	ADDQ      $0x20, BX
+	ADDQ      $0x20, R10
+	DECQ      R11
+	JNZ       entries224
+	VMOVDQA   Y0, (R12)
+	VMOVDQA   Y1, 32(R12)
+	VMOVDQA   Y2, 64(R12)
+	VMOVDQA   Y3, 96(R12)
+	VMOVDQA   Y4, 128(R12)
+	VMOVDQA   Y5, 160(R12)
+	VMOVDQA   Y6, 192(R12)
+	VMOVDQA   Y7, 224(R12)
+	ADDQ      R15, R12
+	ADDQ      $0x20, R13
+	DECQ      R14
+	JNZ       group223
+	LEAQ      (SI)(CX*8), SI
+	ADDQ      $0x00000100, DI
+	SUBQ      $0x08, R8
+	CMPQ      R8, $0x08
+	JGE       chunk221
+
+done222:
+	CMPQ R8, $0x02
+	JL   done226
+
+chunk225:
+	MOVQ DI, R12
+	MOVQ d+16(FP), R13
+	MOVQ groups+40(FP), R14
+
+group227:
+	VMOVDQU (R13), Y9
+	VPSLLQ  $0x3e, Y9, Y8
+	VPSRLQ  $0x3d, Y8, Y8
+	VPSLLQ  $0x20, Y8, Y14
+	VPOR    Y14, Y8, Y8
+	VPOR    Y13, Y8, Y8
+	VPSRLQ  $0x02, Y9, Y9
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y10, Y10, Y10
+	MOVQ    SI, AX
+	MOVQ    entries+24(FP), R11
+	SHRQ    $0x02, R11
+
+entries228:
+	VPCMPEQQ  Y9, Y10, Y12
+	VPADDQ    Y11, Y10, Y10
+	VPERMD    (AX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y0, Y0
+	VPERMD    (AX)(CX*1), Y8, Y14
+	VBLENDVPD Y12, Y14, Y1, Y1
+	ADDQ      $0x20, AX
+	DECQ      R11
+	JNZ       entries228
+	VMOVDQA   Y0, (R12)
+	VMOVDQA   Y1, 32(R12)
+	ADDQ      R15, R12
+	ADDQ      $0x20, R13
+	DECQ      R14
+	JNZ       group227
+	LEAQ      (SI)(CX*2), SI
+	ADDQ      $0x40, DI
+	SUBQ      $0x02, R8
+	CMPQ      R8, $0x02
+	JGE       chunk225
+
+done226:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func fromBytesFMA(z *float64, be *byte, m *uint64, constants *float64, size int, n int, w int) (below uint64)
+// Requires: AVX, AVX2, CMOV
+TEXT ·fromBytesFMA(SB), NOSPLIT, $8-64
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         be+8(FP), SI
+	MOVQ         m+16(FP), DX
+	XORQ         R11, R11
+	MOVQ         constants+24(FP), R8
+	MOVQ         size+32(FP), CX
+	MOVQ         n+40(FP), R9
+	MOVQ         w+48(FP), R10
+	LEAQ         (CX)(CX*2), BX
+	LEAQ         -8(CX), R12
+	ADDQ         R12, SI
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R10, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	MOVQ         $0x4330000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	VBROADCASTSD 8(R8), Y5
+	VBROADCASTSD 16(R8), Y6
+	VMOVDQU      reverse<>+0(SB), Y10
+	VPXOR        Y8, Y8, Y8
+	VPXOR        Y7, Y7, Y7
+
+limb229:
+	MOVQ         R11, AX
+	SHRQ         $0x03, AX
+	CMPQ         AX, R12
+	CMOVQGT      R12, AX
+	MOVQ         R11, R13
+	SHLQ         $0x03, AX
+	SUBQ         AX, R13
+	SHRQ         $0x03, AX
+	VMOVQ        R13, X2
+	NEGQ         AX
+	ADDQ         SI, AX
+	VMOVQ        (AX), X0
+	VPINSRQ      $0x01, (AX)(CX*1), X0, X0
+	VMOVQ        (AX)(CX*2), X1
+	VPINSRQ      $0x01, (AX)(BX*1), X1, X1
+	VINSERTI128  $0x01, X1, Y0, Y0
+	VPSHUFB      Y10, Y0, Y0
+	VPSRLQ       X2, Y0, Y0
+	VPAND        Y3, Y0, Y0
+	VPBROADCASTQ (DX), Y11
+	ADDQ         $0x08, DX
+	VPSUBQ       Y11, Y0, Y11
+	VPSUBQ       Y8, Y11, Y11
+	VPSRLQ       $0x3f, Y11, Y8
+	VPOR         Y4, Y0, Y0
+	VSUBPD       Y4, Y0, Y0
+	DECQ         R9
+	JZ           top230
+	VADDPD       Y5, Y0, Y9
+	VSUBPD       Y5, Y9, Y9
+	VSUBPD       Y9, Y0, Y0
+	VADDPD       Y7, Y0, Y0
+	VMULPD       Y6, Y9, Y7
+	VMOVAPD      Y0, (DI)
+	ADDQ         $0x20, DI
+	ADDQ         R10, R11
+	JMP          limb229
+
+top230:
+	VADDPD    Y7, Y0, Y0
+	VMOVAPD   Y0, (DI)
+	VPSLLQ    $0x3f, Y8, Y8
+	VMOVMSKPD Y8, AX
+	MOVQ      AX, below+56(FP)
+	VZEROUPPER
+	VLDMXCSR  (SP)
+	RET
+
+// func fromWordsFMA(z *float64, words *uint64, constants *float64, size int, bit int, n int, w int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·fromWordsFMA(SB), NOSPLIT, $8-56
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         words+8(FP), SI
+	MOVQ         bit+32(FP), R11
+	MOVQ         constants+16(FP), R8
+	MOVQ         size+24(FP), CX
+	MOVQ         n+40(FP), R9
+	MOVQ         w+48(FP), R10
+	LEAQ         (CX)(CX*2), BX
+	LEAQ         -8(CX), R12
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R10, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	MOVQ         $0x4330000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	VBROADCASTSD 8(R8), Y5
+	VBROADCASTSD 16(R8), Y6
+	VPXOR        Y7, Y7, Y7
+
+limb231:
+	MOVQ        R11, AX
+	SHRQ        $0x03, AX
+	CMPQ        AX, R12
+	CMOVQGT     R12, AX
+	MOVQ        R11, R13
+	SHLQ        $0x03, AX
+	SUBQ        AX, R13
+	SHRQ        $0x03, AX
+	VMOVQ       R13, X2
+	ADDQ        SI, AX
+	VMOVQ       (AX), X0
+	VPINSRQ     $0x01, (AX)(CX*1), X0, X0
+	VMOVQ       (AX)(CX*2), X1
+	VPINSRQ     $0x01, (AX)(BX*1), X1, X1
+	VINSERTI128 $0x01, X1, Y0, Y0
+	VPSRLQ      X2, Y0, Y0
+	VPAND       Y3, Y0, Y0
+	VPOR        Y4, Y0, Y0
+	VSUBPD      Y4, Y0, Y0
+	DECQ        R9
+	JZ          top232
+	VADDPD      Y5, Y0, Y9
+	VSUBPD      Y5, Y9, Y9
+	VSUBPD      Y9, Y0, Y0
+	VADDPD      Y7, Y0, Y0
+	VMULPD      Y6, Y9, Y7
+	VMOVAPD     Y0, (DI)
+	ADDQ        $0x20, DI
+	ADDQ        R10, R11
+	JMP         limb231
+
+top232:
+	VADDPD   Y7, Y0, Y0
+	VMOVAPD  Y0, (DI)
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func canonicalFMA(z *uint64, x *float64, m *uint64, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·canonicalFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         m+16(FP), DX
+	MOVQ         n+24(FP), CX
+	MOVQ         w+32(FP), R9
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R9, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	VMOVQ        R9, X2
+	MOVQ         $0x4338000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	MOVQ         $0x4000000000000000, AX
+	VMOVQ        AX, X5
+	VPBROADCASTQ X5, Y5
+	VPSRLQ       X2, Y5, Y6
+	VPXOR        Y1, Y1, Y1
+	XORQ         AX, AX
+	XORQ         AX, AX
+
+carry233:
+	VMOVAPD  (SI), Y0
+	ADDQ     $0x20, SI
+	VADDPD   Y4, Y0, Y0
+	VPSUBQ   Y4, Y0, Y0
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y0, Y1
+	VPSRLQ   X2, Y1, Y1
+	VPSUBQ   Y6, Y1, Y1
+	VPAND    Y3, Y0, Y0
+	VMOVDQA  Y0, (DI)
+	INCQ     AX
+	ADDQ     $0x20, DI
+	CMPQ     AX, CX
+	JNE      carry233
+	VPXOR    Y8, Y8, Y8
+	VPCMPGTQ Y1, Y8, Y7
+	VPXOR    Y1, Y1, Y1
+	MOVQ     z+0(FP), DI
+	XORQ     AX, AX
+
+add234:
+	VPBROADCASTQ (DX)(AX*8), Y0
+	VPAND        Y7, Y0, Y0
+	VPADDQ       (DI), Y0, Y0
+	VPADDQ       Y1, Y0, Y0
+	VPSRLQ       X2, Y0, Y1
+	VPAND        Y3, Y0, Y0
+	VMOVDQA      Y0, (DI)
+	INCQ         AX
+	ADDQ         $0x20, DI
+	CMPQ         AX, CX
+	JNE          add234
+	VZEROUPPER
+	VLDMXCSR     (SP)
+	RET
+
+// func toBytesFMA(be *byte, x *uint64, size int, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·toBytesFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     be+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     size+16(FP), CX
+	MOVQ     n+24(FP), R9
+	MOVQ     w+32(FP), R10
+	LEAQ     (CX)(CX*2), BX
+	MOVQ     CX, R12
+	LEAQ     -8(DI)(CX*1), DI
+	VMOVDQU  reverse<>+0(SB), Y5
+	VPXOR    Y1, Y1, Y1
+	XORQ     R11, R11
+
+limb235:
+	DECQ    R9
+	JS      exhausted236
+	VMOVDQA (SI), Y0
+	ADDQ    $0x20, SI
+	JMP     loaded237
+
+exhausted236:
+	VPXOR Y0, Y0, Y0
+
+loaded237:
+	VMOVQ        R11, X2
+	VPSLLQ       X2, Y0, Y3
+	VPOR         Y3, Y1, Y1
+	ADDQ         R10, R11
+	CMPQ         R11, $0x40
+	JL           limb235
+	SUBQ         $0x40, R11
+	VPSHUFB      Y5, Y1, Y3
+	VMOVQ        X3, (DI)
+	VPEXTRQ      $0x01, X3, (DI)(CX*1)
+	VEXTRACTI128 $0x01, Y3, X4
+	VMOVQ        X4, (DI)(CX*2)
+	VPEXTRQ      $0x01, X4, (DI)(BX*1)
+	SUBQ         $0x08, R12
+	JZ           done238
+	SUBQ         $0x08, DI
+	MOVQ         R10, AX
+	SUBQ         R11, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y0, Y1
+	JMP          limb235
+
+done238:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func toWordsFMA(words *uint64, x *uint64, size int, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·toWordsFMA(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     words+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     size+16(FP), CX
+	MOVQ     n+24(FP), R9
+	MOVQ     w+32(FP), R10
+	LEAQ     (CX)(CX*2), BX
+	MOVQ     CX, R12
+	VPXOR    Y1, Y1, Y1
+	XORQ     R11, R11
+
+limb239:
+	DECQ    R9
+	JS      exhausted240
+	VMOVDQA (SI), Y0
+	ADDQ    $0x20, SI
+	JMP     loaded241
+
+exhausted240:
+	VPXOR Y0, Y0, Y0
+
+loaded241:
+	VMOVQ        R11, X2
+	VPSLLQ       X2, Y0, Y3
+	VPOR         Y3, Y1, Y1
+	ADDQ         R10, R11
+	CMPQ         R11, $0x40
+	JL           limb239
+	SUBQ         $0x40, R11
+	VMOVDQA      Y1, Y3
+	VMOVQ        X3, (DI)
+	VPEXTRQ      $0x01, X3, (DI)(CX*1)
+	VEXTRACTI128 $0x01, Y3, X4
+	VMOVQ        X4, (DI)(CX*2)
+	VPEXTRQ      $0x01, X4, (DI)(BX*1)
+	SUBQ         $0x08, R12
+	JZ           done242
+	ADDQ         $0x08, DI
+	MOVQ         R10, AX
+	SUBQ         R11, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y0, Y1
+	JMP          limb239
+
+done242:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func lookupHalf(z *uint64, table *uint64, d *uint64, entries uint64, k int, groups int)
+// Requires: AVX, AVX2
+TEXT ·lookupHalf(SB), NOSPLIT, $8-48
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     z+0(FP), DI
+	MOVQ     table+8(FP), SI
+	MOVQ     entries+24(FP), CX
+	MOVQ     k+32(FP), R8
+	SHLQ     $0x03, CX
+	MOVQ     R8, R15
+	SHLQ     $0x06, R15
+	VPCMPEQQ Y11, Y11, Y11
+	VPSRLQ   $0x3f, Y11, Y11
+	VPSLLQ   $0x20, Y11, Y13
+	CMPQ     R8, $0x08
+	JL       done244
+
+chunk243:
+	MOVQ DI, R12
+	MOVQ d+16(FP), R13
+	MOVQ groups+40(FP), R14
+
+group245:
+	VMOVDQU (R13), Y9
+	VPSLLQ  $0x3e, Y9, Y8
+	VPSRLQ  $0x3d, Y8, Y8
+	VPSLLQ  $0x20, Y8, Y14
+	VPOR    Y14, Y8, Y8
+	VPOR    Y13, Y8, Y8
+	VPSRLQ  $0x02, Y9, Y9
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	VPXOR   Y10, Y10, Y10
+	MOVQ    SI, AX
+	LEAQ    (CX)(CX*2), BX
+	LEAQ    (SI)(BX*2), R10
+	ADDQ    SI, BX
+	MOVQ    entries+24(FP), R11
+	SHRQ    $0x02, R11
+
+entries246:
+	VPCMPEQQ  Y9, Y10, Y12
+	VPADDQ    Y11, Y10, Y10
+	VPERMD    (AX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y0, Y0
+	VPERMD    (AX)(CX*1), Y8, Y14
+	VBLENDVPD Y12, Y14, Y1, Y1
+	VPERMD    (AX)(CX*2), Y8, Y14
+	VBLENDVPD Y12, Y14, Y2, Y2
+	VPERMD    (BX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y3, Y3
+	VPERMD    (AX)(CX*4), Y8, Y14
+	VBLENDVPD Y12, Y14, Y4, Y4
+	VPERMD    (BX)(CX*2), Y8, Y14
+	VBLENDVPD Y12, Y14, Y5, Y5
+	VPERMD    (R10), Y8, Y14
+	VBLENDVPD Y12, Y14, Y6, Y6
+	VPERMD    (BX)(CX*4), Y8, Y14
+	VBLENDVPD Y12, Y14, Y7, Y7
+	ADDQ      $0x20, AX
+	ADDQ      $0x20, BX
+	ADDQ      $0x20, R10
+	DECQ      R11
+	JNZ       entries246
+	VMOVDQA   Y0, (R12)
+	VMOVDQA   Y1, 64(R12)
+	VMOVDQA   Y2, 128(R12)
+	VMOVDQA   Y3, 192(R12)
+	VMOVDQA   Y4, 256(R12)
+	VMOVDQA   Y5, 320(R12)
+	VMOVDQA   Y6, 384(R12)
+	VMOVDQA   Y7, 448(R12)
+	ADDQ      R15, R12
+	ADDQ      $0x40, R13
+	DECQ      R14
+	JNZ       group245
+	LEAQ      (SI)(CX*8), SI
+	ADDQ      $0x00000200, DI
+	SUBQ      $0x08, R8
+	CMPQ      R8, $0x08
+	JGE       chunk243
+
+done244:
+	CMPQ R8, $0x02
+	JL   done248
+
+chunk247:
+	MOVQ DI, R12
+	MOVQ d+16(FP), R13
+	MOVQ groups+40(FP), R14
+
+group249:
+	VMOVDQU (R13), Y9
+	VPSLLQ  $0x3e, Y9, Y8
+	VPSRLQ  $0x3d, Y8, Y8
+	VPSLLQ  $0x20, Y8, Y14
+	VPOR    Y14, Y8, Y8
+	VPOR    Y13, Y8, Y8
+	VPSRLQ  $0x02, Y9, Y9
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y10, Y10, Y10
+	MOVQ    SI, AX
+	MOVQ    entries+24(FP), R11
+	SHRQ    $0x02, R11
+
+entries250:
+	VPCMPEQQ  Y9, Y10, Y12
+	VPADDQ    Y11, Y10, Y10
+	VPERMD    (AX), Y8, Y14
+	VBLENDVPD Y12, Y14, Y0, Y0
+	VPERMD    (AX)(CX*1), Y8, Y14
+	VBLENDVPD Y12, Y14, Y1, Y1
+	ADDQ      $0x20, AX
+	DECQ      R11
+	JNZ       entries250
+	VMOVDQA   Y0, (R12)
+	VMOVDQA   Y1, 64(R12)
+	ADDQ      R15, R12
+	ADDQ      $0x40, R13
+	DECQ      R14
+	JNZ       group249
+	LEAQ      (SI)(CX*2), SI
+	ADDQ      $0x00000080, DI
+	SUBQ      $0x02, R8
+	CMPQ      R8, $0x02
+	JGE       chunk247
+
+done248:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func fromBytesHalf(z *float64, be *byte, m *uint64, constants *float64, size int, n int, w int) (below uint64)
+// Requires: AVX, AVX2, CMOV
+TEXT ·fromBytesHalf(SB), NOSPLIT, $8-64
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         be+8(FP), SI
+	MOVQ         m+16(FP), DX
+	XORQ         R11, R11
+	MOVQ         constants+24(FP), R8
+	MOVQ         size+32(FP), CX
+	MOVQ         n+40(FP), R9
+	MOVQ         w+48(FP), R10
+	LEAQ         (CX)(CX*2), BX
+	LEAQ         -8(CX), R12
+	ADDQ         R12, SI
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R10, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	MOVQ         $0x4330000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	VBROADCASTSD 8(R8), Y5
+	VBROADCASTSD 16(R8), Y6
+	VMOVDQU      reverse<>+0(SB), Y10
+	VPXOR        Y8, Y8, Y8
+	VPXOR        Y7, Y7, Y7
+
+limb251:
+	MOVQ         R11, AX
+	SHRQ         $0x03, AX
+	CMPQ         AX, R12
+	CMOVQGT      R12, AX
+	MOVQ         R11, R13
+	SHLQ         $0x03, AX
+	SUBQ         AX, R13
+	SHRQ         $0x03, AX
+	VMOVQ        R13, X2
+	NEGQ         AX
+	ADDQ         SI, AX
+	VMOVQ        (AX), X0
+	VPINSRQ      $0x01, (AX)(CX*1), X0, X0
+	VMOVQ        (AX)(CX*2), X1
+	VPINSRQ      $0x01, (AX)(BX*1), X1, X1
+	VINSERTI128  $0x01, X1, Y0, Y0
+	VPSHUFB      Y10, Y0, Y0
+	VPSRLQ       X2, Y0, Y0
+	VPAND        Y3, Y0, Y0
+	VPBROADCASTQ (DX), Y11
+	ADDQ         $0x08, DX
+	VPSUBQ       Y11, Y0, Y11
+	VPSUBQ       Y8, Y11, Y11
+	VPSRLQ       $0x3f, Y11, Y8
+	VPOR         Y4, Y0, Y0
+	VSUBPD       Y4, Y0, Y0
+	DECQ         R9
+	JZ           top252
+	VADDPD       Y5, Y0, Y9
+	VSUBPD       Y5, Y9, Y9
+	VSUBPD       Y9, Y0, Y0
+	VADDPD       Y7, Y0, Y0
+	VMULPD       Y6, Y9, Y7
+	VMOVAPD      Y0, (DI)
+	ADDQ         $0x40, DI
+	ADDQ         R10, R11
+	JMP          limb251
+
+top252:
+	VADDPD    Y7, Y0, Y0
+	VMOVAPD   Y0, (DI)
+	VPSLLQ    $0x3f, Y8, Y8
+	VMOVMSKPD Y8, AX
+	MOVQ      AX, below+56(FP)
+	VZEROUPPER
+	VLDMXCSR  (SP)
+	RET
+
+// func fromWordsHalf(z *float64, words *uint64, constants *float64, size int, bit int, n int, w int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·fromWordsHalf(SB), NOSPLIT, $8-56
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         words+8(FP), SI
+	MOVQ         bit+32(FP), R11
+	MOVQ         constants+16(FP), R8
+	MOVQ         size+24(FP), CX
+	MOVQ         n+40(FP), R9
+	MOVQ         w+48(FP), R10
+	LEAQ         (CX)(CX*2), BX
+	LEAQ         -8(CX), R12
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R10, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	MOVQ         $0x4330000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	VBROADCASTSD 8(R8), Y5
+	VBROADCASTSD 16(R8), Y6
+	VPXOR        Y7, Y7, Y7
+
+limb253:
+	MOVQ        R11, AX
+	SHRQ        $0x03, AX
+	CMPQ        AX, R12
+	CMOVQGT     R12, AX
+	MOVQ        R11, R13
+	SHLQ        $0x03, AX
+	SUBQ        AX, R13
+	SHRQ        $0x03, AX
+	VMOVQ       R13, X2
+	ADDQ        SI, AX
+	VMOVQ       (AX), X0
+	VPINSRQ     $0x01, (AX)(CX*1), X0, X0
+	VMOVQ       (AX)(CX*2), X1
+	VPINSRQ     $0x01, (AX)(BX*1), X1, X1
+	VINSERTI128 $0x01, X1, Y0, Y0
+	VPSRLQ      X2, Y0, Y0
+	VPAND       Y3, Y0, Y0
+	VPOR        Y4, Y0, Y0
+	VSUBPD      Y4, Y0, Y0
+	DECQ        R9
+	JZ          top254
+	VADDPD      Y5, Y0, Y9
+	VSUBPD      Y5, Y9, Y9
+	VSUBPD      Y9, Y0, Y0
+	VADDPD      Y7, Y0, Y0
+	VMULPD      Y6, Y9, Y7
+	VMOVAPD     Y0, (DI)
+	ADDQ        $0x40, DI
+	ADDQ        R10, R11
+	JMP         limb253
+
+top254:
+	VADDPD   Y7, Y0, Y0
+	VMOVAPD  Y0, (DI)
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func canonicalHalf(z *uint64, x *float64, m *uint64, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·canonicalHalf(SB), NOSPLIT, $8-40
+	VSTMXCSR     (SP)
+	VLDMXCSR     controlWord<>+0(SB)
+	MOVQ         z+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         m+16(FP), DX
+	MOVQ         n+24(FP), CX
+	MOVQ         w+32(FP), R9
+	MOVQ         $-1, AX
+	VMOVQ        AX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $0x00000040, AX
+	SUBQ         R9, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y3, Y3
+	VMOVQ        R9, X2
+	MOVQ         $0x4338000000000000, AX
+	VMOVQ        AX, X4
+	VPBROADCASTQ X4, Y4
+	MOVQ         $0x4000000000000000, AX
+	VMOVQ        AX, X5
+	VPBROADCASTQ X5, Y5
+	VPSRLQ       X2, Y5, Y6
+	VPXOR        Y1, Y1, Y1
+	XORQ         AX, AX
+	XORQ         AX, AX
+
+carry255:
+	VMOVAPD  (SI), Y0
+	ADDQ     $0x40, SI
+	VADDPD   Y4, Y0, Y0
+	VPSUBQ   Y4, Y0, Y0
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y0, Y1
+	VPSRLQ   X2, Y1, Y1
+	VPSUBQ   Y6, Y1, Y1
+	VPAND    Y3, Y0, Y0
+	VMOVDQA  Y0, (DI)
+	INCQ     AX
+	ADDQ     $0x40, DI
+	CMPQ     AX, CX
+	JNE      carry255
+	VPXOR    Y8, Y8, Y8
+	VPCMPGTQ Y1, Y8, Y7
+	VPXOR    Y1, Y1, Y1
+	MOVQ     z+0(FP), DI
+	XORQ     AX, AX
+
+add256:
+	VPBROADCASTQ (DX)(AX*8), Y0
+	VPAND        Y7, Y0, Y0
+	VPADDQ       (DI), Y0, Y0
+	VPADDQ       Y1, Y0, Y0
+	VPSRLQ       X2, Y0, Y1
+	VPAND        Y3, Y0, Y0
+	VMOVDQA      Y0, (DI)
+	INCQ         AX
+	ADDQ         $0x40, DI
+	CMPQ         AX, CX
+	JNE          add256
+	VZEROUPPER
+	VLDMXCSR     (SP)
+	RET
+
+// func toBytesHalf(be *byte, x *uint64, size int, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·toBytesHalf(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     be+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     size+16(FP), CX
+	MOVQ     n+24(FP), R9
+	MOVQ     w+32(FP), R10
+	LEAQ     (CX)(CX*2), BX
+	MOVQ     CX, R12
+	LEAQ     -8(DI)(CX*1), DI
+	VMOVDQU  reverse<>+0(SB), Y5
+	VPXOR    Y1, Y1, Y1
+	XORQ     R11, R11
+
+limb257:
+	DECQ    R9
+	JS      exhausted258
+	VMOVDQA (SI), Y0
+	ADDQ    $0x40, SI
+	JMP     loaded259
+
+exhausted258:
+	VPXOR Y0, Y0, Y0
+
+loaded259:
+	VMOVQ        R11, X2
+	VPSLLQ       X2, Y0, Y3
+	VPOR         Y3, Y1, Y1
+	ADDQ         R10, R11
+	CMPQ         R11, $0x40
+	JL           limb257
+	SUBQ         $0x40, R11
+	VPSHUFB      Y5, Y1, Y3
+	VMOVQ        X3, (DI)
+	VPEXTRQ      $0x01, X3, (DI)(CX*1)
+	VEXTRACTI128 $0x01, Y3, X4
+	VMOVQ        X4, (DI)(CX*2)
+	VPEXTRQ      $0x01, X4, (DI)(BX*1)
+	SUBQ         $0x08, R12
+	JZ           done260
+	SUBQ         $0x08, DI
+	MOVQ         R10, AX
+	SUBQ         R11, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y0, Y1
+	JMP          limb257
+
+done260:
+	VZEROUPPER
+	VLDMXCSR (SP)
+	RET
+
+// func toWordsHalf(words *uint64, x *uint64, size int, n int, w int)
+// Requires: AVX, AVX2
+TEXT ·toWordsHalf(SB), NOSPLIT, $8-40
+	VSTMXCSR (SP)
+	VLDMXCSR controlWord<>+0(SB)
+	MOVQ     words+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     size+16(FP), CX
+	MOVQ     n+24(FP), R9
+	MOVQ     w+32(FP), R10
+	LEAQ     (CX)(CX*2), BX
+	MOVQ     CX, R12
+	VPXOR    Y1, Y1, Y1
+	XORQ     R11, R11
+
+limb261:
+	DECQ    R9
+	JS      exhausted262
+	VMOVDQA (SI), Y0
+	ADDQ    $0x40, SI
+	JMP     loaded263
+
+exhausted262:
+	VPXOR Y0, Y0, Y0
+
+loaded263:
+	VMOVQ        R11, X2
+	VPSLLQ       X2, Y0, Y3
+	VPOR         Y3, Y1, Y1
+	ADDQ         R10, R11
+	CMPQ         R11, $0x40
+	JL           limb261
+	SUBQ         $0x40, R11
+	VMOVDQA      Y1, Y3
+	VMOVQ        X3, (DI)
+	VPEXTRQ      $0x01, X3, (DI)(CX*1)
+	VEXTRACTI128 $0x01, Y3, X4
+	VMOVQ        X4, (DI)(CX*2)
+	VPEXTRQ      $0x01, X4, (DI)(BX*1)
+	SUBQ         $0x08, R12
+	JZ           done264
+	ADDQ         $0x08, DI
+	MOVQ         R10, AX
+	SUBQ         R11, AX
+	VMOVQ        AX, X2
+	VPSRLQ       X2, Y0, Y1
+	JMP          limb261
+
+done264:
+	VZEROUPPER
+	VLDMXCSR (SP)
 	RET

@@ -128,17 +128,40 @@ func (m *modulus) sum(t, x, y, u, v []float64) {
 	m.productAdd(t, u, v)
 }
 
-// Name is the name of the implementation.
-const Name = "fma"
+// Lanes of a vector: of 256 bits, or of 512.
+const (
+	narrow = 4
+	wide   = 8
+)
 
-const what = "4 lanes of 47-bit digits in double precision with AVX2 and FMA"
+// nameOf is the name of the implementation.
+func nameOf(k kernel) string {
+	if k.lanes == wide {
+		return "fma512"
+	}
+	return "fma"
+}
 
-// Implementation is the arithmetic of this package with AVX2 and FMA.
-func Implementation() bigmod.Implementation {
-	available, why := supported()
-	k := kernel{lanes: 4, assembly: available}
+// what says what an implementation is.
+func what(lanes int) string {
+	instructions := "AVX2 and FMA"
+	if lanes == wide {
+		instructions = "AVX-512"
+	}
+	return fmt.Sprintf("%d lanes of 47-bit digits in double precision with %s", lanes, instructions)
+}
+
+// Implementation is the arithmetic of this package with AVX2 and FMA, named fma.
+func Implementation() bigmod.Implementation { return implementation(narrow) }
+
+// Wide is the same with AVX-512, on 8 residues at a time, named fma512.
+func Wide() bigmod.Implementation { return implementation(wide) }
+
+func implementation(lanes int) bigmod.Implementation {
+	available, why := supported(lanes)
+	k := kernel{lanes: lanes, assembly: available}
 	return bigmod.Implementation{
-		Name:      Name,
+		Name:      nameOf(k),
 		Available: available,
 		Why:       why,
 		New:       func(m *bigmod.Modulus) bigmod.Ring { return newRing(m, k) },
@@ -146,7 +169,12 @@ func Implementation() bigmod.Implementation {
 	}
 }
 
-func nameOf(kernel) string { return Name }
+// ProductBurst computes products of limbs on registers only, for some microseconds, and returns how many, counted in all
+// lanes: the limit that benchmarks compare multiplications to, which take 2·Limbs² of them. It needs Implementation.
+func ProductBurst() (products int64) { return kernel{lanes: narrow}.burst() }
+
+// WideProductBurst is ProductBurst for Wide.
+func WideProductBurst() (products int64) { return kernel{lanes: wide}.burst() }
 
 // form names how residues are laid out.
 func form(what string, m *modulus) string {

@@ -16,7 +16,7 @@ func TestControlWord(t *testing.T) {
 	const usual = 0x1f80
 	for _, k := range kernelsUnderTest(t) {
 		if !k.assembly {
-			t.Skip("no assembly to run")
+			continue
 		}
 		for _, bits := range []int{1024, 2048, 8192} {
 			rng := newRand(bits)

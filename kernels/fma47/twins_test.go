@@ -138,12 +138,15 @@ func wordsOfBig(x *big.Int) []uint64 {
 	return w
 }
 
-// kernelsUnderTest are those that this machine runs.
+// kernelsUnderTest are those of both widths, with the assembly where this machine runs it.
 func kernelsUnderTest(t testing.TB) []kernel {
-	available, why := supported()
-	if !available {
-		t.Log(why)
-		return []kernel{{lanes: 4}}
+	var list []kernel
+	for _, lanes := range []int{narrow, wide} {
+		available, why := supported(lanes)
+		if !available {
+			t.Log(why)
+		}
+		list = append(list, kernel{lanes: lanes, assembly: available})
 	}
-	return []kernel{{lanes: 4, assembly: true}}
+	return list
 }

@@ -10,4 +10,5 @@ import (
 
 func TestAssemblyIsUsed(t *testing.T) {
 	bigmodtest.TestIsUsed(t, Implementation(), "avx2", "fma", "bmi2", "movbe")
+	bigmodtest.TestIsUsed(t, Wide(), "avx2", "fma", "bmi2", "movbe", "avx512f", "avx512dq", "avx512vl")
 }

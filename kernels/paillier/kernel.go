@@ -15,7 +15,7 @@ import (
 // Kernels lists the implementations of modular arithmetic in order of preference. The first available one is used
 // unless UseKernel says otherwise; the choice is made once for each key and never within a batch.
 func Kernels() []bigmod.Implementation {
-	return []bigmod.Implementation{mont52.Implementation(), fma47.Implementation(), mont64.Implementation(), umulh.Implementation(), bigmod.Generic()}
+	return []bigmod.Implementation{mont52.Implementation(), fma47.Wide(), fma47.Implementation(), mont64.Implementation(), umulh.Implementation(), bigmod.Generic()}
 }
 
 // kernelByName returns the first available implementation for an empty name.

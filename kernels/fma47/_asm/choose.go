@@ -6,15 +6,12 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// choose reads tables at secret indices: all of the table, always in the same order.
-func choose() {
-	selectNumber()
-	lookup()
-}
+// Tables are read at secret indices: all of the table, always in the same order.
 
 // chunks are how many vectors are read at a time, the second where the first does not fit any more.
 var chunks = []int{8, 2}
 
+// selectNumber serves vectors of any width: a number is that many of 4 lanes.
 func selectNumber() {
 	end := text("select", "func(z, table *uint64, d, entries uint64, vectors int)", "select"+v.suffix+" is selectGeneric, for a number of entries and of vectors, which is even.")
 	out, table, vectors, entries := RDI, RSI, RCX, RBX
@@ -124,10 +121,10 @@ func lookup() {
 			VPERMD(wordsAt(p0, p3, p6, stride, i), index, t)
 			VBLENDVPD(mask, t, v.regs[i], v.regs[i])
 		}
-		ADDQ(imm(v.bytes), p0)
+		ADDQ(imm(4*8), p0)
 		if n > 2 {
-			ADDQ(imm(v.bytes), p3)
-			ADDQ(imm(v.bytes), p6)
+			ADDQ(imm(4*8), p3)
+			ADDQ(imm(4*8), p6)
 		}
 		DECQ(left)
 		JNZ(LabelRef(loop))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
@@ -15,10 +14,6 @@ const (
 
 // convert changes between rows (values one after the other, bytes or words) and limbs.
 func convert() {
-	reverse = GLOBL("reverse", attr.RODATA|attr.NOPTR)
-	for i := range 32 {
-		DATA(i, U8(uint8(i^7&15)))
-	}
 	fromRows("fromBytes", true)
 	fromRows("fromWords", false)
 	canonical()

@@ -1,7 +1,8 @@
 // Command asm generates the floating-point kernels of package fma47 with avo. Run it by `go generate` in that package.
 //
 // A vector register holds one limb of 4 residues (YMM) or 8 (ZMM), as doubles with integer values; memory is limb-major,
-// [limb][lane], aligned to vectors. The schedule is the same for both widths.
+// [limb][lane], aligned to vectors. The schedule of products and reductions is the same for both widths. Conversions and the
+// reading of tables, which take little time, are done for 4 lanes at a time: with 8 lanes, once for each half of a vector.
 package main
 
 import (
@@ -16,30 +17,42 @@ import (
 // isa is a set of vector instructions.
 type isa struct {
 	suffix string
-	bytes  int // of a vector
+	bytes  int // of a vector in memory
 	shift  int // log2 of bytes
 	regs   []VecPhysical
 }
 
 var (
-	avx2 = isa{"FMA", 32, 5, []VecPhysical{Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7, Y8, Y9, Y10, Y11, Y12, Y13, Y14, Y15}}
-	v    = avx2 // in use
+	ymm    = []VecPhysical{Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7, Y8, Y9, Y10, Y11, Y12, Y13, Y14, Y15}
+	zmm    = []VecPhysical{Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15}
+	avx2   = isa{"FMA", 32, 5, ymm}
+	avx512 = isa{"FMA512", 64, 6, zmm}
+	half   = isa{"Half", 64, 6, ymm} // 4 lanes of 8
+	v      = avx2                    // in use
 )
 
 func main() {
 	ConstraintExpr("!purego")
 	controlWord = GLOBL("controlWord", attr.RODATA|attr.NOPTR)
 	DATA(0, U32(0x1f80))
-	for _, v = range []isa{avx2} {
+	reverse = GLOBL("reverse", attr.RODATA|attr.NOPTR)
+	for i := range 32 {
+		DATA(i, U8(uint8(i^7&15)))
+	}
+	for _, v = range []isa{avx2, avx512} {
 		product("product", false, false)
 		product("productAdd", true, false)
 		product("product2", false, true)
 		square()
 		reduce(false)
 		reduce(true)
-		choose()
-		convert()
 		limit()
+	}
+	v = avx2
+	selectNumber()
+	for _, v = range []isa{avx2, half} {
+		lookup()
+		convert()
 	}
 	Generate()
 }
