@@ -54,13 +54,14 @@ token_key = "@/token.json"
 measure = ["x:max=9"]
 out = "@/b.cf.parquet"
 [[decrypt]]
+unfused = true
 key = "@/secret.json"
 in = "@/b.cf.parquet"
 out = "@/r.csv"
 `, "@", p.dir))
 	const warning = "warning: other users can read "
 	for _, c := range []struct{ file, what, line string }{
-		{"secret.json", "the secret key", "decrypt --key @/secret.json --in @/a.cf.parquet --out @/o.csv"},
+		{"secret.json", "the secret key", "decrypt --unfused --key @/secret.json --in @/a.cf.parquet --out @/o.csv"},
 		{"secret.json", "the secret key", "encrypt --key @/secret.json --in @/a.csv --out @/o.cf.parquet --id id --measure x:max=9"},
 		{"secret.json", "the secret key", "inspect @/secret.json"},
 		{"secret.json", "the secret key", "keygen --import @/secret.json --plain --out @/o"},
@@ -68,7 +69,7 @@ out = "@/r.csv"
 		{"token.json", "the key of tokens", "run @/job.toml --receipt-key @/receipt.key"},
 		{"token.json", "the key of tokens", "tokens --in @/a.csv --out @/o.csv --id id --tokenize id --token-key @/token.json"},
 		{"token.json", "the key of tokens", "encrypt --key @/public.json --in @/a.csv --out @/o.cf.parquet --id id --tokenize id --token-key @/token.json --measure x:max=9"},
-		{"pass", "the passphrase", "decrypt --key @/secret.age --passphrase-file @/pass --in @/a.cf.parquet --out @/o.csv"},
+		{"pass", "the passphrase", "decrypt --unfused --key @/secret.age --passphrase-file @/pass --in @/a.cf.parquet --out @/o.csv"},
 		{"s/signer.key", "the key that signs", "encrypt --key @/public.json --sign @/s/signer.key --in @/a.csv --out @/o.cf.parquet --id id --measure x:max=9"},
 		{"receipt.key", "the key that signs receipts", "encrypt --key @/public.json --in @/a.csv --out @/o.cf.parquet --id id --measure x:max=9 --receipt @/o.json --receipt-key @/receipt.key"},
 	} {
@@ -99,7 +100,7 @@ out = "@/r.csv"
 			t.Fatal(err)
 		}
 	}
-	if r := p.run("decrypt --key @/secret.age --passphrase-file @/pass --in @/a.cf.parquet --out @/o.csv"); r.code != exitDone || strings.Contains(r.err, warning) {
+	if r := p.run("decrypt --unfused --key @/secret.age --passphrase-file @/pass --in @/a.cf.parquet --out @/o.csv"); r.code != exitDone || strings.Contains(r.err, warning) {
 		t.Errorf("exit code %d\n%s", r.code, r.err)
 	}
 }
@@ -121,6 +122,7 @@ func TestCSVSafe(t *testing.T) {
 [job]
 dir = "@/job"
 [[decrypt]]
+unfused = true
 key = "@/secret.json"
 in = "@/a.cf.parquet"
 out = "@/o.csv"
@@ -143,9 +145,9 @@ out = "@/o.csv"
 		}
 	}
 	for name, line := range map[string]string{
-		"decrypt":   "decrypt --key @/secret.json --in @/a.cf.parquet --out @/o.csv",
-		"tsv":       "decrypt --key @/secret.json --in @/a.cf.parquet --out @/o.tsv",
-		"parts":     "decrypt --key @/secret.json --in @/a.cf.parquet --out @/parts.csv --rows-per-file 2",
+		"decrypt":   "decrypt --unfused --key @/secret.json --in @/a.cf.parquet --out @/o.csv",
+		"tsv":       "decrypt --unfused --key @/secret.json --in @/a.cf.parquet --out @/o.tsv",
+		"parts":     "decrypt --unfused --key @/secret.json --in @/a.cf.parquet --out @/parts.csv --rows-per-file 2",
 		"summarize": "summarize --in @/a.csv --out @/o.csv --id id --measure x",
 		"combine":   "combine --in @/s.parquet --out @/o.csv",
 		"assoc":     "assoc --cases @/cases.csv --controls @/controls.csv --out @/o.csv",
@@ -171,7 +173,7 @@ out = "@/o.csv"
 	}
 	// Negative numbers are no formulas, be they ids or values.
 	for _, flag := range []string{"", " --csv-safe"} {
-		r := p.run("decrypt --key @/secret.json --in @/numbers.cf.parquet --out @/o.csv --overwrite" + flag)
+		r := p.run("decrypt --unfused --key @/secret.json --in @/numbers.cf.parquet --out @/o.csv --overwrite" + flag)
 		if got := string(p.read("o.csv")); r.code != exitDone || strings.Contains(r.err, "formulas") || got != "id,x_sum,x_count,x_mean\n-1,-5,1,-5\n-2,-6,1,-6\n" {
 			t.Errorf("exit code %d\n%s%s", r.code, r.err, got)
 		}

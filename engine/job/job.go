@@ -78,29 +78,30 @@ func (o Options) WithDefaults() Options {
 
 // Report says what a job did.
 type Report struct {
-	Out         string           `json:"out"`
-	Records     int64            `json:"records"`     // rows of the source, or records of the result
-	Ciphertexts int64            `json:"ciphertexts"` // made, folded or opened
-	Values      int64            `json:"values"`      // measures times records
-	Seconds     float64          `json:"seconds"`
-	Kernel      string           `json:"kernel"`
-	Tables      *TablesReport    `json:"tables,omitempty"` // of powers; none when the key has none, or had them before
-	Key         KeyReport        `json:"key"`
-	Inputs      []InputReport    `json:"inputs"`
-	Measures    []string         `json:"measures,omitempty"`
-	Missing     map[string]int64 `json:"missing,omitempty"`       // per measure: nulls, and records that a source lacks
-	Filled      map[string]int64 `json:"filled,omitempty"`        // per measure: missing values for which another was put, as its preparation says
-	Preparation []ctfile.Step    `json:"preparation,omitempty"`   // of an encryption: as in the table's footer
-	Variants    *vcfio.Tally     `json:"variants,omitempty"`      // of an encryption of VCF files: what was read, and what options left out
-	Unlisted    int64            `json:"unlisted,omitempty"`      // records outside the universe, dropped on request
-	Unmatched   *int64           `json:"unmatched,omitempty"`     // ids that are not in every input of a fusion, when they were counted
-	SmallGroups int64            `json:"small_groups,omitempty"`  // groups below the minimum, dropped on request
-	Single      int64            `json:"single_values,omitempty"` // of a decryption: sums that rest on one value
-	Suppressed  *Suppressed      `json:"suppressed,omitempty"`    // of a decryption with a least count
-	Spilled     int64            `json:"spilled,omitempty"`       // bytes written to a temporary file, for want of memory
-	Privacy     *PrivacyReport   `json:"privacy,omitempty"`       // the noise of the output
-	Originals   *OriginalsReport `json:"originals,omitempty"`     // of a fusion or decryption: whose tables are in it
-	Stages      []StageReport    `json:"stages,omitempty"`
+	Out         string             `json:"out"`
+	Records     int64              `json:"records"`     // rows of the source, or records of the result
+	Ciphertexts int64              `json:"ciphertexts"` // made, folded or opened
+	Values      int64              `json:"values"`      // measures times records
+	Seconds     float64            `json:"seconds"`
+	Kernel      string             `json:"kernel"`
+	Tables      *TablesReport      `json:"tables,omitempty"` // of powers; none when the key has none, or had them before
+	Key         KeyReport          `json:"key"`
+	Inputs      []InputReport      `json:"inputs"`
+	Measures    []string           `json:"measures,omitempty"`
+	Missing     map[string]int64   `json:"missing,omitempty"`       // per measure: nulls, and records that a source lacks
+	Filled      map[string]int64   `json:"filled,omitempty"`        // per measure: missing values for which another was put, as its preparation says
+	Preparation []ctfile.Step      `json:"preparation,omitempty"`   // of an encryption: as in the table's footer
+	Variants    *vcfio.Tally       `json:"variants,omitempty"`      // of an encryption of VCF files: what was read, and what options left out
+	Unlisted    int64              `json:"unlisted,omitempty"`      // records outside the universe, dropped on request
+	Unmatched   *int64             `json:"unmatched,omitempty"`     // ids that are not in every input of a fusion, when they were counted
+	SmallGroups int64              `json:"small_groups,omitempty"`  // groups below the minimum, dropped on request
+	Single      int64              `json:"single_values,omitempty"` // of a decryption: sums that rest on one value
+	Suppressed  *Suppressed        `json:"suppressed,omitempty"`    // of a decryption with a least count
+	Association *AssociationReport `json:"association,omitempty"`   // of a test of cases against controls
+	Spilled     int64              `json:"spilled,omitempty"`       // bytes written to a temporary file, for want of memory
+	Privacy     *PrivacyReport     `json:"privacy,omitempty"`       // the noise of the output
+	Originals   *OriginalsReport   `json:"originals,omitempty"`     // of a fusion or decryption: whose tables are in it
+	Stages      []StageReport      `json:"stages,omitempty"`
 }
 
 // Suppressed says how many results of a decryption are left out. A result is what is known of one measure, or of a pair of
@@ -109,6 +110,17 @@ type Suppressed struct {
 	Least   int64 `json:"min_count"`
 	Small   int64 `json:"small"`   // rest on fewer values, or would betray such a sum of the same record
 	Further int64 `json:"further"` // left out besides, so that a total does not betray them
+}
+
+// AssociationReport says what the tests of an association found, all together.
+type AssociationReport struct {
+	Test        string  `json:"test"`
+	Alternative string  `json:"alternative"`
+	Combine     string  `json:"combine,omitempty"` // of several cohorts or strata
+	Tests       int64   `json:"tests"`             // results with a P value
+	Significant int64   `json:"significant"`       // of them below 0.05 after Bonferroni
+	Least       float64 `json:"least_p"`
+	Lambda      float64 `json:"lambda_gc"` // genomic control; 0 without tests
 }
 
 // OriginalsReport says which tables, as their owners encrypted them, are in a sum.

@@ -190,7 +190,7 @@ func TestAssociate(t *testing.T) {
 		}
 		return b.rows(a.Out), report, nil
 	}
-	rows, report, err := associate(analyze.Association{Cases: b.path("cases.csv"), Controls: b.path("controls.csv")})
+	rows, report, err := associate(analyze.Association{Cases: []string{b.path("cases.csv")}, Controls: []string{b.path("controls.csv")}})
 	if err != nil || *report.Unmatched != 2 || report.Records != 8 {
 		t.Fatalf("%+v, %v", report, err)
 	}
@@ -218,20 +218,20 @@ func TestAssociate(t *testing.T) {
 	// Student's sleep data (1908), the example of R's t.test: t = -1.8608, df = 17.776, p-value = 0.07939.
 	b.csv("g1.csv", "g,x_count,x_mean,x_var", "s,10,0.75,3.200555555555556", "q,5,1,0")
 	b.csv("g2.csv", "g,x_count,x_mean,x_var", "s,10,2.33,4.009", "q,5,1,0")
-	rows, _, err = associate(analyze.Association{Cases: b.path("g1.csv"), Controls: b.path("g2.csv"), Test: analyze.Welch, Measure: "x"})
+	rows, _, err = associate(analyze.Association{Cases: []string{b.path("g1.csv")}, Controls: []string{b.path("g2.csv")}, Test: analyze.Welch, Measure: "x"})
 	if err != nil || !near(number(t, rows[0]["T"]), -1.8608, 1e-5) || !near(number(t, rows[0]["DF"]), 17.776, 1e-4) || !near(number(t, rows[0]["P"]), 0.07939, 1e-5) || rows[1]["P"] != "" {
 		t.Errorf("%v, %v", rows, err)
 	}
 	for _, a := range []analyze.Association{{Test: "anova"}, {Test: analyze.Welch}, {Measure: "x"}} {
-		a.Cases, a.Controls = b.path("g1.csv"), b.path("g2.csv")
+		a.Cases, a.Controls = []string{b.path("g1.csv")}, []string{b.path("g2.csv")}
 		if _, _, err := associate(a); job.Explain(orNone(err)).Kind != job.Usage {
 			t.Errorf("%+v: %v", a, err)
 		}
 	}
 	b.csv("other.csv", "chrom,pos,alt,AC_sum,AN_sum", "9,9,T,1,2")
-	_, _, err = associate(analyze.Association{Cases: b.path("cases.csv"), Controls: b.path("other.csv")})
+	_, _, err = associate(analyze.Association{Cases: []string{b.path("cases.csv")}, Controls: []string{b.path("other.csv")}})
 	refused(t, err, "other.csv: no id is in", "cases.csv too")
-	_, _, err = associate(analyze.Association{Cases: b.path("cases.csv"), Controls: b.path("g1.csv")})
+	_, _, err = associate(analyze.Association{Cases: []string{b.path("cases.csv")}, Controls: []string{b.path("g1.csv")}})
 	refused(t, err, `g1.csv`, `no such column: "AC_sum"`)
 }
 
