@@ -19,11 +19,11 @@ import (
 var (
 	// dataFlags are inputs, which may be globs and directories. A job looks itself whether they are its outputs, which its steps make
 	// for each other. So does a verb for those of countedFlags.
-	dataFlags    = []string{"in", "cases", "controls", "universe", "constants", "disjoint-from", "noise-groups"}
+	dataFlags    = []string{"in", "cases", "controls", "universe", "constants", "disjoint-from", "noise-groups", "shares", "answers", "card"}
 	countedFlags = []string{"in", "cases", "controls"}
 
 	// writeFlags are written, by this verb and nobody else.
-	writeFlags = []string{"out", "receipt", "receipt-private", "metrics-file", "lineage", "export"}
+	writeFlags = []string{"out", "shares-out", "receipt", "receipt-private", "metrics-file", "lineage", "export"}
 
 	// otherFlags name what is no file that a verb reads or writes by that name, or an input once more; or they are told elsewhere. So is
 	// --out of a directory that keeps other files.
@@ -52,7 +52,7 @@ func (a *app) filesOf(ctx context.Context, flags *pflag.FlagSet, step bool) []jo
 			case name == "" || name == "-":
 			case f.Name == "samples" && len(name) > blob.NameBytesMax: // names of people, and no file
 			case f.Name == "lineage" && strings.Contains(name, "://"): // a server's
-			case f.Name == "budget": // which steps, shards and other programs share
+			case f.Name == "budget" || f.Name == "record": // which steps, shards and other programs share
 				add(f.Name, name, job.Shares)
 			case f.Name == "out":
 				add(f.Name, name, job.Replaces)

@@ -118,7 +118,7 @@ type Opener struct {
 	set    *Set
 	sum    [][]factor
 	public *expander
-	a, m   []uint64
+	a      []uint64
 	packed *Sum
 }
 

@@ -140,5 +140,5 @@ func (c *scaling) round(v []int64, random *Stream) {
 
 // Mean is what a sum of quantised numbers stands for, given the sum of their weights.
 func (q *Quantizer) Mean(sum, weights int64) float64 {
-	return float64(sum) / float64(weights) * q.Step()
+	return float64(sum) * q.clip / (float64(weights) * float64(q.Largest()))
 }
