@@ -31,7 +31,7 @@ func (o *decryptOptions) AddFlags(f *pflag.FlagSet) {
 	o.key.AddFlags(f, "`FILE` secret key")
 	f.StringVar(&o.In, "in", "", "`FILE` encrypted table")
 	f.StringVar(&o.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
-	f.StringArrayVar(&o.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
+	furtherFlags(f, &o.Further)
 	f.StringVar(&o.Trust, "trust", "", "`FILE` trust file: refuse a sum that is not of exactly the owners in it, each once, signed by an aggregator in it")
 	f.Int64Var(&o.MinOwners, "min-owners", 0, "`N` refuse a sum of fewer owners' tables")
 	f.Int64Var(&o.MinCount, "min-count", 0, "`N` suppress what rests on fewer than N values: sums, counts, means and all that follows from them")

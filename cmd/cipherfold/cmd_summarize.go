@@ -58,7 +58,7 @@ reads it. It is here to compare with what encryption gives, and to check a descr
 	f := cmd.Flags()
 	source.AddFlags(f, &s.Spec)
 	f.StringVar(&s.Out, "out", "", "`DST` table to write: .parquet, .arrow, .csv or .tsv")
-	f.StringArrayVar(&s.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
+	furtherFlags(f, &s.Further)
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	csvSafeFlag(f, &csvSafe)

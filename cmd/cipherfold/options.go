@@ -13,6 +13,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/dataset"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/stats"
 	"github.com/cipherfold/cipherfold/engine/trust"
 	"github.com/cipherfold/cipherfold/io/blob"
 )
@@ -72,6 +73,15 @@ func (s *sourceOptions) complete(f *pflag.FlagSet, e *dataset.Spec) error {
 // csvSafeFlag adds the flag of verbs that write tables in the clear.
 func csvSafeFlag(f *pflag.FlagSet, safe *bool) {
 	f.BoolVar(safe, "csv-safe", false, "in CSV and TSV, put ' before texts that a spreadsheet would take for formulas")
+}
+
+// furtherFlags adds the flags of columns that a result has when they are asked for.
+func furtherFlags(f *pflag.FlagSet, s *stats.Further) {
+	f.StringArrayVar(&s.Ratios, "ratio", nil, "`NAME=A/B...` add a column: the sum of measure A divided by that of B")
+	f.BoolVar(&s.Intervals, "ratio-interval", false, "also its 95% interval: NAME_low and NAME_high")
+	f.BoolVar(&s.Errors, "errors", false, "add standard deviation and error of measures with a square: NAME_sd, NAME_se")
+	f.StringArrayVar(&s.Weighted, "weighted-mean", nil, "`NAME=X*W...` add the mean of X weighted by W, whose product was encrypted")
+	f.StringArrayVar(&s.Regressions, "regress", nil, "`Y~X1+X2...` add a linear regression: coefficients, standard errors, P, R², from products")
 }
 
 // keyOptions say which key a verb works with.

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/gonum/mathext"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/stats"
 )
 
 // result is a row: what the strata of one id tell together. What depends on the other ids is NaN.
@@ -22,11 +23,8 @@ func (c *comparison) result(cases, controls [][]float64) []float64 {
 	if c.several() {
 		one, heterogeneity = c.combine(all)
 	}
-	effect, low, high := one.odds, nan, nan
-	switch {
-	case c.Test != Welch:
-		low, high = math.Exp(one.effect-z95*one.se), math.Exp(one.effect+z95*one.se)
-	default:
+	effect, low, high := one.odds, math.Exp(one.effect-z95*one.se), math.Exp(one.effect+z95*one.se)
+	if c.Test == Welch {
 		effect = one.effect
 		low, high = effect-quantile95(one.df)*one.se, effect+quantile95(one.df)*one.se
 	}
@@ -124,7 +122,7 @@ func tail(t, df float64, alternative string) float64 {
 		}
 		return both
 	}
-	both = studentP(t, df)
+	both = stats.StudentP(t, df)
 	if alternative == TwoSided {
 		return both
 	}
@@ -132,15 +130,6 @@ func tail(t, df float64, alternative string) float64 {
 		return both / 2
 	}
 	return 1 - both/2
-}
-
-// studentP is the probability of |T| >= |t| under Student's distribution: the regularized incomplete beta function
-// I(df/(df+t²); df/2, 1/2).
-func studentP(t, df float64) float64 {
-	if math.IsNaN(t) || math.IsNaN(df) || math.IsInf(t, 0) || df <= 0 {
-		return nan
-	}
-	return mathext.RegIncBeta(df/2, 0.5, df/(df+t*t))
 }
 
 // quantile95 is the t that |T| exceeds with a probability of 0.05.

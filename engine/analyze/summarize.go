@@ -27,8 +27,8 @@ import (
 type Summary struct {
 	job.Options
 	dataset.Spec
-	Out    string
-	Ratios []string // as in Decryption
+	Out     string
+	Further stats.Further // as of a decryption
 }
 
 // Summarize writes the sums, counts and statistics of each id of a table. It holds them in memory.
@@ -59,7 +59,7 @@ func Summarize(ctx context.Context, s Summary) (*job.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	more, err := stats.Ratios(x.Src.Files[0], &table, s.Ratios, statistics)
+	more, err := s.Further.Columns(x.Src.Files[0], &table, statistics)
 	if err != nil {
 		return nil, err
 	}

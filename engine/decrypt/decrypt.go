@@ -31,10 +31,10 @@ import (
 // Request describes the opening of an encrypted table.
 type Request struct {
 	job.Options
-	Key    keys.Key // with its secret part
-	In     string
-	Ratios []string // NAME=A/B: further columns, the sum of measure A divided by that of B
-	Out    string   // .parquet, .arrow, .csv or .tsv
+	Key     keys.Key // with its secret part
+	In      string
+	Further stats.Further // columns besides those that the table has by itself
+	Out     string        // .parquet, .arrow, .csv or .tsv
 
 	RowsPerFile int64 // > 0: Out is a directory of part files of so many records each
 
@@ -278,7 +278,7 @@ func newDecryption(d *Request, in *enctable.Set) (*decryption, error) {
 	if err != nil {
 		return nil, column.Refuse(d.In, "unusable layout: %w", err).WithHint(job.ForeignFooter)
 	}
-	more, err := stats.Ratios(d.In, t, d.Ratios, statistics)
+	more, err := d.Further.Columns(d.In, t, statistics)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/fuse"
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
+	"github.com/cipherfold/cipherfold/engine/stats"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -58,12 +59,12 @@ func TestSummaryEqualsDecryption(t *testing.T) {
 	b := newBench(t, paillier.MHL)
 	in := b.table("a.csv", table)
 	e := encrypt.Request{Key: keys.Of(b.key), Spec: dataset.Spec{IDs: []string{"ward"}, Measures: measures(t, "HR:decimals=2:clip=50..120:max=1000", "SysABP:decimals=2:max=1000"), Squares: []string{"HR"}, Products: []string{"HR*SysABP"}}}
-	clear, err := b.summarize(in, "clear.csv", analyze.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out, Ratios: []string{"q=HR/SysABP"}})
+	clear, err := b.summarize(in, "clear.csv", analyze.Summary{Options: e.Options, Spec: e.Spec, Out: e.Out, Further: stats.Further{Ratios: []string{"q=HR/SysABP"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	fused := b.fuse("f.cf.parquet", fuse.Request{In: []string{b.encrypt(in, e)}})
-	if _, err := decrypt.Run(t.Context(), decrypt.Request{Unfused: true, Key: keys.Of(b.key), In: fused, Out: b.path("f.csv"), Ratios: []string{"q=HR/SysABP"}}); err != nil {
+	if _, err := decrypt.Run(t.Context(), decrypt.Request{Unfused: true, Key: keys.Of(b.key), In: fused, Out: b.path("f.csv"), Further: stats.Further{Ratios: []string{"q=HR/SysABP"}}}); err != nil {
 		t.Fatal(err)
 	}
 	secret := map[string]map[string]string{}

@@ -15,6 +15,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/stats"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
 )
 
@@ -35,7 +36,7 @@ func TestMinCount(t *testing.T) {
 	b := newBench(t, paillier.DJN)
 	var log strings.Builder
 	in := b.twoOwners(fuse.Request{By: []string{"g"}})
-	d := decrypt.Request{Key: keys.Of(b.key), In: in, Out: b.path("s.csv"), MinCount: 3, Ratios: []string{"r=x/y"}, Options: job.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	d := decrypt.Request{Key: keys.Of(b.key), In: in, Out: b.path("s.csv"), MinCount: 3, Further: stats.Further{Ratios: []string{"r=x/y"}}, Options: job.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
 	report, err := decrypt.Run(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)

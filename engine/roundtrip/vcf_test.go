@@ -23,6 +23,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/keys"
 	"github.com/cipherfold/cipherfold/engine/slots"
+	"github.com/cipherfold/cipherfold/engine/stats"
 	"github.com/cipherfold/cipherfold/io/vcfio"
 	"github.com/cipherfold/cipherfold/io/vcfio/vcfiotest"
 	"github.com/cipherfold/cipherfold/kernels/paillier"
@@ -45,7 +46,7 @@ func (b *bench) fuseOwners(file string, owners [][]string, layout string, v data
 	}
 	fused := b.fuse("fused.cf.parquet", fuse.Request{In: tables})
 	out := b.path("fused.csv")
-	if _, err := decrypt.Run(b.Context(), decrypt.Request{Unfused: true, Options: job.Options{Overwrite: true}, Key: keys.Of(b.key), In: fused, Out: out, Ratios: []string{"AF=AC/AN"}}); err != nil {
+	if _, err := decrypt.Run(b.Context(), decrypt.Request{Unfused: true, Options: job.Options{Overwrite: true}, Key: keys.Of(b.key), In: fused, Out: out, Further: stats.Further{Ratios: []string{"AF=AC/AN"}}}); err != nil {
 		b.Fatal(err)
 	}
 	return b.rows(out)
@@ -340,7 +341,7 @@ func TestRatios(t *testing.T) {
 	ct := b.encrypt(b.csv("a.csv", "g,x,w/v,z", "a,1.25,0.5,3", "b,-2,8,0"), encrypt.Request{Spec: dataset.Spec{IDs: []string{"g"}, Measures: measures(t, "x:decimals=2:max=9", "w/v:decimals=1:max=9", "z:max=9")}})
 	try := func(specs ...string) ([]map[string]string, error) {
 		out := b.path("r.csv")
-		_, err := decrypt.Run(t.Context(), decrypt.Request{Unfused: true, Options: job.Options{Overwrite: true}, Key: keys.Of(b.key), In: ct, Out: out, Ratios: specs})
+		_, err := decrypt.Run(t.Context(), decrypt.Request{Unfused: true, Options: job.Options{Overwrite: true}, Key: keys.Of(b.key), In: ct, Out: out, Further: stats.Further{Ratios: specs}})
 		if err != nil {
 			return nil, err
 		}

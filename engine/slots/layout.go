@@ -205,8 +205,3 @@ func BaseMeasures(t *ctfile.Table) []ctfile.Measure {
 	}
 	return out
 }
-
-// CountOf is the quantity, an index into t.Measures, that counts the records with all that m is over; -1 when there is none.
-func CountOf(t *ctfile.Table, m ctfile.Measure) int {
-	return slices.IndexFunc(t.Measures, func(c ctfile.Measure) bool { return len(c.Terms) == 0 && slices.Equal(c.Given, m.Given) })
-}

@@ -144,7 +144,6 @@ func covarianceOf(name string, decimals int, p moments) Statistic {
 
 func spread(name string, decimals int, p moments) Statistic {
 	unit := codec.ExactPowerOfTen(decimals)
-	one := codec.ExactOf(codec.FromInt64(1))
 	return double(name, func(sum func(int) codec.Int) (float64, bool) {
 		if sum(p.n).Cmp(codec.FromInt64(2)) < 0 {
 			return 0, false
