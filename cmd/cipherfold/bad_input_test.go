@@ -130,6 +130,8 @@ const (
 	hintKeyFile  = "Give a key file as keygen wrote it, or a JWK of python-paillier."
 	hintBadKey   = "The key is damaged, or was not made by cipherfold."
 	hintDamagedK = "The key is damaged or was not made by a proper key generation."
+	hintBeyond   = "An owner encrypted a value beyond the agreed max, or the footer or a ciphertext was changed, or folded by other software. To learn which one, give --locate-refused, and read in the threat model who should not learn it."
+	hintLocated  = "An owner encrypted a value beyond the agreed max, or the footer or a ciphertext was changed, or folded by other software. Tell nobody where it is who could have submitted the table to learn that."
 	hintPass     = "The key file was encrypted under another passphrase."
 )
 

@@ -508,9 +508,13 @@ func TestBadDecryptions(t *testing.T) {
 		{name: "foreign randomiser under MHL", setup: foreign, line: decryptA,
 			cause: `a.cf.parquet: row 2, column "ct0": invalid ciphertext: its randomizer is not in the group of this MHL key: it was made or re-randomized with another variant`, hint: hintChanged, at: "a.cf.parquet row 2 column ct0"},
 		{name: "a plaintext beyond its slots", setup: setups(records, planted("a.cf.parquet", 1, 0, func(_ *place, c *crafted) *big.Int { return encryption(c, new(big.Int).Rsh(c.N, 1)) })), line: decryptA,
-			cause: `a.cf.parquet: row 2, column "ct0": residue above the last slot: a sum left its slot or the layout is another one`, hint: "The ciphertext was not made by this layout: it may have been tampered with or folded by other software beyond its headroom.", at: "a.cf.parquet row 2 column ct0"},
+			cause: `a.cf.parquet: a sum is beyond what the footer's bounds and additions allow`, hint: hintBeyond, at: "a.cf.parquet"},
+		{name: "a plaintext beyond its slots, located", setup: setups(records, planted("a.cf.parquet", 1, 0, func(_ *place, c *crafted) *big.Int { return encryption(c, new(big.Int).Rsh(c.N, 1)) })), line: decryptA + " --locate-refused",
+			cause: `a.cf.parquet: row 2, column "ct0": a sum of this ciphertext is beyond its slot`, hint: hintLocated, at: "a.cf.parquet row 2 column ct0"},
 		{name: "a sum beyond its bound", setup: setups(records, planted("a.cf.parquet", 1, 0, func(_ *place, c *crafted) *big.Int { return encryption(c, big.NewInt(101)) })), line: decryptA,
-			cause: `a.cf.parquet: row 2, column "ct0": the sum of "x" is beyond what the footer's bound and additions allow`, hint: "An owner encrypted a value beyond the agreed max, or the footer or a ciphertext was changed.", at: "a.cf.parquet row 2 column ct0"},
+			cause: `a.cf.parquet: a sum is beyond what the footer's bounds and additions allow`, hint: hintBeyond, at: "a.cf.parquet"},
+		{name: "a sum beyond its bound, located", setup: setups(records, planted("a.cf.parquet", 1, 0, func(_ *place, c *crafted) *big.Int { return encryption(c, big.NewInt(101)) })), line: decryptA + " --locate-refused",
+			cause: `a.cf.parquet: row 2, column "ct0": the sum of "x" is beyond what the footer's bound and additions allow`, hint: hintLocated, at: "a.cf.parquet row 2 column ct0"},
 	}
 	for _, kind := range []struct {
 		name  string

@@ -36,6 +36,7 @@ func (o *decryptOptions) AddFlags(f *pflag.FlagSet) {
 	f.Int64Var(&o.MinOwners, "min-owners", 0, "`N` refuse a sum of fewer owners' tables")
 	f.Int64Var(&o.MinCount, "min-count", 0, "`N` suppress what rests on fewer than N values: sums, counts, means and all that follows from them")
 	f.BoolVar(&o.Unfused, "unfused", false, "open also a table that is no fusion of several: an owner's rows")
+	f.BoolVar(&o.LocateRefused, "locate-refused", false, "when a sum is out of range, tell which one: for you alone")
 	releasePrivacyFlags(f, &o.Privacy)
 	f.Int64Var(&o.RowsPerFile, "rows-per-file", 0, "`N` write DST as a directory of part files of N records each")
 	csvSafeFlag(f, &o.CSVSafe)

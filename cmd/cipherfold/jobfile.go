@@ -139,7 +139,7 @@ func schemaOf(flags *pflag.FlagSet) jobfile.Schema {
 func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
 
 // noParameters are flags that say how a step is done and not what it is: they may change between two runs of a job.
-var noParameters = []string{"overwrite", "passphrase-file", "sign", "sign-passphrase-file"}
+var noParameters = []string{"overwrite", "passphrase-file", "sign", "sign-passphrase-file", "locate-refused"}
 
 // setFlags sets flags by the keys of a table, and returns what was set.
 func setFlags(flags *pflag.FlagSet, t *jobfile.Table) (map[string]receipt.Values, error) {

@@ -44,6 +44,10 @@ type Request struct {
 	MinOwners int64  // refuse a sum of fewer owners' tables; 0 refuses none
 	Unfused   bool   // open also what is no sum of several owners' tables: an owner's rows
 	MinCount  int64  // suppress what rests on fewer values: see stats.Suppression; 0 suppresses nothing
+
+	// LocateRefused tells of a sum that is out of range which one it is. Else nobody learns more from the refusal than that there
+	// is one: docs/threat-model.md.
+	LocateRefused bool
 }
 
 // Run writes the exact sums and counts of an encrypted table and the statistics made of them.
@@ -189,6 +193,7 @@ type decryption struct {
 	again   bool               // after write: all is to be decrypted once more, as more must be hidden
 	noise   *privacy.Noise     // to add; nil: none
 	privacy *job.PrivacyReport // of the noise that the result has; nil: none
+	beyond  outOfRange
 }
 
 // batchRows is how many rows of the table are decrypted together.
@@ -232,6 +237,9 @@ func (o *decryption) write(ctx context.Context, in column.Reader, out column.Wri
 			return out.Write(ctx, b)
 		}},
 	})
+	if err == nil {
+		err = o.beyond.refusal(o.d)
+	}
 	if err != nil {
 		return nil, job.UnwrapStage(err)
 	}
@@ -339,6 +347,7 @@ func (o *decryption) worker(tally *stats.Tally) engine.Work[column.Batch, column
 			clear(sums[q])
 		}
 		m = slices.Grow(m[:0], rows*limbs)[:rows*limbs]
+		within := true
 		for c := range o.plan.Columns {
 			if err := ctx.Err(); err != nil {
 				return column.Batch{}, err
@@ -353,21 +362,26 @@ func (o *decryption) worker(tally *stats.Tally) engine.Work[column.Batch, column
 				if o.totals != nil {
 					o.totals[c].Unpack(values, residue)
 				} else if err := col.Packer.Unpack(values, residue); err != nil {
-					return column.Batch{}, b.Refuse(row, o.table.Columns[c], "%w", err).
-						WithHint("The ciphertext was not made by this layout: it may have been tampered with or folded by other software beyond its headroom.")
+					within = false
+					o.beyond.note(b.Refuse(row, o.table.Columns[c], "a sum of this ciphertext is beyond its slot"))
 				}
 				for i, cell := range col.Cells {
 					if record := int(first[row]) + cell.Record; record < int(first[row+1]) {
 						sums[cell.Quantity][record] = values[i]
 					}
 					if slots.Exceeds(values[i], o.limits[cell.Quantity]) {
-						return column.Batch{}, b.Refuse(row, o.table.Columns[c], "the sum of %s is beyond what the footer's bound and additions allow", column.Quote(o.table.Measures[cell.Quantity].Name)).
-							WithHint("An owner encrypted a value beyond the agreed max, or the footer or a ciphertext was changed.")
+						within = false
+						o.beyond.note(b.Refuse(row, o.table.Columns[c], "the sum of %s is beyond what the footer's bound and additions allow", column.Quote(o.table.Measures[cell.Quantity].Name)))
 					}
 				}
 			}
 		}
 		clear(m)
+		if !within { // it is refused in the end, and these do not suit the columns of the result
+			for q := range sums {
+				clear(sums[q])
+			}
+		}
 		if adder != nil {
 			if err := adder.AddAll(sums); err != nil {
 				return column.Batch{}, err
