@@ -64,3 +64,57 @@ func TestSignedStudy(t *testing.T) {
 		}
 	}
 }
+
+// Where owners signed different measures, no signature says what the measures of their sum are: that is told, by name, once.
+func TestUnsignedMeasuresAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	var policy strings.Builder
+	for party, role := range map[string]string{"north": "owner", "south": "owner", "east": "owner", "hub": "aggregator"} {
+		out := p.ok("keygen --signer --plain --out @/" + party)
+		policy.WriteString(role + " " + party + " " + regexp.MustCompile(`\b[0-9a-f]{64}\b`).FindString(out) + "\n")
+	}
+	everyone := strings.Split(strings.TrimSpace(policy.String()), "\n")
+	encrypt := func(owner, measure string) {
+		p.lines(owner+".csv", "id,"+measure, "p,1", "q,2")
+		p.ok("encrypt --key @/public.json --in @/" + owner + ".csv --id id --measure " + measure + ":max=9 --sign @/" + owner + "/signer.key --out @/" + owner + ".cf.parquet")
+	}
+	encrypt("north", "x")
+	encrypt("south", "x")
+	encrypt("east", "y")
+	const warning = "the owners signed different measures"
+	check := func(line, file string, warnings int) {
+		t.Helper()
+		if r := p.run(line); r.code != exitDone || strings.Count(r.err, warning) != warnings || warnings > 0 && !strings.Contains(r.err, "file="+file) {
+			t.Errorf("%s: exit code %d, want %d warnings\n%s", line, r.code, warnings, r.err)
+		}
+	}
+	without := func(party string) string {
+		var lines []string
+		for _, line := range everyone {
+			if !strings.Contains(line, " "+party+" ") {
+				lines = append(lines, line)
+			}
+		}
+		p.lines("trust", lines...)
+		return "--trust @/trust"
+	}
+	check("fuse --in @/north.cf.parquet @/south.cf.parquet "+without("east")+" --sign @/hub/signer.key --out @/same.cf.parquet", "", 0)
+	check("decrypt --key @/secret.json --in @/same.cf.parquet "+without("east")+" --out @/same.csv", "", 0)
+	check("fuse --in @/north.cf.parquet @/east.cf.parquet "+without("south")+" --sign @/hub/signer.key --out @/joined.cf.parquet", "", 0) // each says its own
+	check("decrypt --key @/secret.json --in @/joined.cf.parquet "+without("south")+" --out @/joined.csv", "joined.cf.parquet", 1)
+	check("fuse --in @/joined.cf.parquet @/south.cf.parquet "+without("nobody")+" --sign @/hub/signer.key --out @/all.cf.parquet", "joined.cf.parquet", 1)
+	p.write("job.toml", strings.ReplaceAll(`version = 1
+[job]
+dir = "@/job"
+[[decrypt]]
+key = "@/secret.json"
+in = "@/all.cf.parquet"
+trust = "@/trust"
+out = "@/all.csv"
+`, "@", p.dir))
+	check("run @/job.toml --receipt-key @/receipt.key", "all.cf.parquet", 1)
+	if got := p.open("all.csv"); got.line(0, "x_sum") != "2" || got.line(1, "y_sum") != "2" {
+		t.Errorf("%v", got)
+	}
+}

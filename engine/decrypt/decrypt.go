@@ -48,6 +48,8 @@ type Request struct {
 	// LocateRefused tells of a sum that is out of range which one it is. Else nobody learns more from the refusal than that there
 	// is one: docs/threat-model.md.
 	LocateRefused bool
+
+	unsigned bool // after table: no signature tells what the measures are
 }
 
 // Run writes the exact sums and counts of an encrypted table and the statistics made of them.
@@ -133,6 +135,9 @@ func (d *Request) open(ctx context.Context) (*decryption, error) {
 	o, err := newDecryption(d, in)
 	if err == nil {
 		enctable.WarnOfUnidentified(d.Options, t, d.In)
+		if d.unsigned {
+			enctable.WarnOfUnsignedMeasures(d.Options, d.In)
+		}
 		enctable.WarnOfTwo(d.Options, t, d.In, o.noise != nil || t.Noise != nil)
 	}
 	return o, err
@@ -155,7 +160,8 @@ func (d *Request) table(ctx context.Context) (*enctable.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return in, policy.CheckSum(in.Trusted())
+	d.unsigned, err = policy.CheckSum(in.Trusted())
+	return in, err
 }
 
 // check refuses a request that makes no sense for any table.

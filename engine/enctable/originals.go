@@ -166,3 +166,8 @@ func WarnOfTwo(o job.Options, t *ctfile.Table, file string, noise bool) {
 		o.Log.Warn("the sum is of two owners' tables: whoever has one of them can subtract it and see the other's", "file", file)
 	}
 }
+
+// WarnOfUnsignedMeasures tells that nobody but the aggregator says what the measures of a sum are.
+func WarnOfUnsignedMeasures(o job.Options, file string) {
+	o.Log.Warn("the owners signed different measures, so that no signature covers the names and the layout of those in this sum: ask the owners, and see what «inspect» lists", "file", file)
+}

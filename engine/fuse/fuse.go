@@ -182,8 +182,12 @@ func (u Request) begin(ctx context.Context) (*fusion, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := policy.CheckInputs(all); err != nil {
+		unsigned, err := policy.CheckInputs(all)
+		if err != nil {
 			return nil, err
+		}
+		for _, name := range unsigned {
+			enctable.WarnOfUnsignedMeasures(u.Options, name)
 		}
 	}
 	if err := enctable.SumOf(&f.sum, inputs, u.AllowRepeats); err != nil {

@@ -10,13 +10,17 @@ import (
 )
 
 // CheckInputs refuses inputs of a fusion that are not of the parties of the policy: each is a table that a listed owner
-// signed, or a sum that a listed aggregator signed, of such tables. No owner is there with two tables.
-func (p *Policy) CheckInputs(inputs []Input) error {
+// signed, or a sum that a listed aggregator signed, of such tables. No owner is there with two tables. unsigned names the inputs
+// whose measures no signature tells: see CheckSum.
+func (p *Policy) CheckInputs(inputs []Input) (unsigned []string, err error) {
 	tables := map[string]string{} // of each owner
 	for _, in := range inputs {
 		f, err := p.examine(in)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if f.unsigned {
+			unsigned = append(unsigned, in.Name)
 		}
 		for owner, ids := range f.tables {
 			for _, id := range ids {
@@ -27,19 +31,20 @@ func (p *Policy) CheckInputs(inputs []Input) error {
 			}
 		}
 		if err := f.refusal(in.Name, p); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return unsigned, nil
 }
 
 // CheckSum refuses a table that is not what the policy demands: a sum, signed by a listed aggregator, of exactly one table
 // of each listed owner, whole, with the weight of the owner, signed by it and encrypted under the key of the table. Of
-// one owner its table will do. It names all that it finds wrong.
-func (p *Policy) CheckSum(in Input) error {
+// one owner its table will do. It names all that it finds wrong. unsigned says that no signature tells what the measures of the
+// sum are: its owners signed different ones, and what an aggregator made of them is its word alone.
+func (p *Policy) CheckSum(in Input) (unsigned bool, err error) {
 	f, err := p.examine(in)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, o := range p.owners {
 		switch ids := f.tables[o.name]; {
@@ -57,7 +62,7 @@ func (p *Policy) CheckSum(in Input) error {
 			f.add("the table of %s has the weight %d, not %d", o.name, x.weight, o.weight)
 		}
 	}
-	return f.refusal(in.Name, p)
+	return f.unsigned, f.refusal(in.Name, p)
 }
 
 // findings are what was found of an input.
@@ -67,6 +72,7 @@ type findings struct {
 	tables  map[string][]string // ids, by the names of owners
 	weights []weightOf
 
+	unsigned   bool     // owners signed different measures
 	incomplete []string // owners of whose table only some files are there
 }
 
@@ -233,6 +239,7 @@ func examineSchema(f *findings, t *ctfile.Table, statements []Signed) {
 			}
 		}
 	}
+	f.unsigned = !same
 	if len(statements) > 0 && same && schemaOf(t) != statements[0].Statement.Schema {
 		f.add("its measures are not those that its owners signed")
 	}
