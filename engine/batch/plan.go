@@ -323,9 +323,13 @@ func (j *Job) newPlan(ctx context.Context, fs blob.FS) (*PlanFile, error) {
 	return p, err
 }
 
-// tableID is the id of a step's table: the same in every part, another in every step.
+// tableID is the id of a step's table: the same in every part, another in every step. In a job of version 1, some of whose parts
+// may be there, tables had no id, but a job id alone.
 func (p *PlanFile) tableID(step string) string {
 	sum := sha256.Sum256([]byte(p.ID + " " + step))
+	if p.Version == 1 {
+		return hex.EncodeToString(sum[:8])
+	}
 	return hex.EncodeToString(sum[:16])
 }
 

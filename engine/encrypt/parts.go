@@ -146,7 +146,8 @@ func (x *encryption) survey(ctx context.Context) (int64, error) {
 
 // Parts encrypts ranges of the records, in ascending order, each into a table of its own, as the survey says. Ranges
 // begin at multiples of BlockRecords. out names the table of a range; done is called as soon as it is committed. All
-// tables of one encryption carry the same id, ctfile.IDDigits hex digits. enctable.Join puts them together: the result is
+// tables of one encryption carry the same id, ctfile.IDDigits hex digits. With enctable.JobDigits they are those of an earlier
+// version, which did not say in a footer which table it is, nor of what kind its randomizers are. enctable.Join puts them together: the result is
 // that of Run, except for the randomness of the ciphertexts.
 func Parts(ctx context.Context, e Request, s *SurveyResult, tableID string, parts []job.Range, out func(job.Range) string, done func(job.Range, *job.Report) error) error {
 	x, err := e.open(ctx)
@@ -157,6 +158,9 @@ func Parts(ctx context.Context, e Request, s *SurveyResult, tableID string, part
 		return err
 	}
 	x.table.TableID, x.table.JobID = tableID, tableID[:enctable.JobDigits]
+	if tableID == x.table.JobID {
+		x.table.TableID, x.table.Randomizers = "", ""
+	}
 	r, err := x.openRecords(ctx)
 	if err != nil {
 		return err
