@@ -134,6 +134,14 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, grou
 		if !fresh {
 			return &RefusedError{errors.New("the query was asked before: each is answered once")}
 		}
+		user := userOf(a)
+		spent, err := l.Spent(user, now-limits.Period.Milliseconds())
+		if err != nil {
+			return err
+		}
+		if spent >= limits.Queries {
+			return &RefusedError{fmt.Errorf("%s has asked %d queries within %v: %w", a.Who, spent, limits.Period.Duration, errBudget)}
+		}
 		if records == 0 {
 			return &RefusedError{errors.New("no record fits the query")}
 		}
@@ -146,14 +154,6 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, grou
 		}
 		if err := g.Policy.Permit(a, extent); err != nil {
 			return &RefusedError{err}
-		}
-		user := userOf(a)
-		spent, err := l.Spent(user, now-limits.Period.Milliseconds())
-		if err != nil {
-			return err
-		}
-		if spent >= limits.Queries {
-			return &RefusedError{fmt.Errorf("%s has asked %d queries within %v: %w", a.Who, spent, limits.Period.Duration, errBudget)}
 		}
 		if err := l.Spend(user, now); err != nil {
 			return err

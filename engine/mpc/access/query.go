@@ -75,6 +75,14 @@ func (c *Credentials) Sign(q *Query) ([]byte, error) {
 	return json.Marshal(Signed{Query: text, Certificate: c.signing.Raw, Signature: ed25519.Sign(c.signer, append([]byte(signatureContext), text...))})
 }
 
+// Signing is the certificate that signs queries, nil when there is none.
+func (c *Credentials) Signing() []byte {
+	if c.signing == nil {
+		return nil
+	}
+	return c.signing.Raw
+}
+
 // Asked is a query whose signature is right.
 type Asked struct {
 	Query

@@ -4,9 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"strconv"
 
 	"github.com/cipherfold/cipherfold/engine/mpc/protocol"
+	"github.com/cipherfold/cipherfold/internal/printable"
 )
 
 // version of the frames. A server refuses any other.
@@ -75,8 +75,7 @@ func readFrame(r io.Reader, limit int) (kind byte, body []byte, err error) {
 		return 0, nil, fmt.Errorf("the connection ends within a frame: %w", err)
 	}
 	if head[0] == frameError {
-		text := strconv.QuoteToASCII(string(body))
-		return 0, nil, &RemoteError{text[1 : len(text)-1]}
+		return 0, nil, &RemoteError{printable.Escape(string(body))}
 	}
 	return head[0], body, nil
 }
