@@ -58,6 +58,7 @@ type Gateway struct {
 	count int
 	made  int64 // of the last batch
 
+	acks     *acknowledged
 	failed   chan struct{} // closed when sending has failed
 	stop     context.CancelFunc
 	group    *errgroup.Group
@@ -268,13 +269,21 @@ func (g *Gateway) Finish(ctx context.Context) error {
 	if err := g.Flush(ctx); err != nil {
 		return err
 	}
+	var enough <-chan time.Time // that servers know what all hold is good, but nothing depends on it
 	for {
 		first, next, changed := g.spool.state()
 		if first == next {
-			return nil
+			if g.acks.known() >= next-1 {
+				return nil
+			}
+			if enough == nil {
+				enough = time.After(toldTimeout)
+			}
 		}
 		select {
 		case <-changed:
+		case <-enough:
+			return nil
 		case <-g.failed:
 			return g.sendErr
 		case <-ctx.Done():
@@ -298,7 +307,8 @@ func (g *Gateway) begin(ctx context.Context) {
 	ctx, g.stop = context.WithCancel(ctx)
 	g.group, ctx = errgroup.WithContext(ctx)
 	first, _, _ := g.spool.state()
-	acks := &acknowledged{held: make([]uint64, len(g.o.Client.User.Names)), dropped: first - 1}
+	acks := &acknowledged{held: make([]uint64, len(g.o.Client.User.Names)), told: make([]uint64, len(g.o.Client.User.Names)), dropped: first - 1}
+	g.acks = acks
 	for j := range acks.held {
 		acks.held[j] = first - 1
 	}
@@ -321,7 +331,26 @@ func (g *Gateway) begin(ctx context.Context) {
 type acknowledged struct {
 	mu      sync.Mutex
 	held    []uint64
+	told    []uint64 // what each server knows that all hold
 	dropped uint64
+}
+
+// known is what all servers know that all hold.
+func (a *acknowledged) known() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Min(a.told)
+}
+
+// knows notes that a server knows it.
+func (a *acknowledged) knows(g *Gateway, j int, number uint64) {
+	a.mu.Lock()
+	changed := a.told[j] != number
+	a.told[j] = number
+	a.mu.Unlock()
+	if changed {
+		g.spool.wake()
+	}
 }
 
 // all is the number up to which all servers hold the batches.
@@ -353,6 +382,7 @@ const (
 	pauseMax    = 10 * time.Second
 	refusalsMax = 3               // of one batch by one server
 	callTimeout = 2 * time.Minute // for a batch to be held
+	toldTimeout = 5 * time.Second
 )
 
 // send sends the batches of the spool to a server, one after the other, until ctx ends.
@@ -394,6 +424,7 @@ func (g *Gateway) send(ctx context.Context, j int, acks *acknowledged) error {
 		}
 		if err == nil {
 			pause, refusals, since, told = pauseMin, 0, time.Now(), all
+			acks.knows(g, j, all)
 			if number < next {
 				if err := acks.took(g, j, number); err != nil {
 					return err

@@ -140,6 +140,13 @@ func (s *spool) notify() {
 	s.changed = make(chan struct{})
 }
 
+// wake is notify for others.
+func (s *spool) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notify()
+}
+
 // entry is a batch as the spool has it.
 type entry struct {
 	number uint64

@@ -52,17 +52,7 @@ func (t *Table) Check() error {
 // it added, and how many rows of other attributes it left out. A row that is refused is a *column.InputError.
 func (g *Gateway) Ingest(ctx context.Context, t *Table, r column.Reader) (added, skipped int64, err error) {
 	c := &converter{g: g, t: t}
-	err = column.Each(ctx, r, func(b column.Batch) error {
-		if err := c.begin(b); err != nil {
-			return err
-		}
-		for i := range int(b.NumRows()) {
-			if err := c.row(ctx, b, i); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err = column.Each(ctx, r, func(b column.Batch) error { return c.batch(ctx, b) })
 	return c.added, c.skipped, err
 }
 
@@ -83,6 +73,19 @@ type valueColumn struct {
 	index int // of the attribute; in a long table it depends on the row
 	about server.Attribute
 	array arrow.Array
+}
+
+// batch adds the readings of a batch.
+func (c *converter) batch(ctx context.Context, b column.Batch) error {
+	if err := c.begin(b); err != nil {
+		return err
+	}
+	for i := range int(b.NumRows()) {
+		if err := c.row(ctx, b, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // begin finds the columns of a batch.
