@@ -34,8 +34,6 @@ func plain(readings []tryout.Reading, columns []int, keep func(tryout.Reading) b
 	return m
 }
 
-func all(tryout.Reading) bool { return true }
-
 // Each statistic that three servers answer is the plain one.
 func TestStatistics(t *testing.T) {
 	t.Parallel()

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // Buckets of the embedded store. Numbers are big-endian, so that keys sort by them; a time has its sign bit flipped.
@@ -57,7 +58,7 @@ func OpenBolt(name string, o BoltOptions) (*Bolt, error) {
 	}
 	db, err := bolt.Open(name, 0o600, &bolt.Options{Timeout: time.Second, ReadOnly: o.ReadOnly, FreelistType: bolt.FreelistMapType, NoFreelistSync: true})
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("%s: another process has the store open", name)
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
