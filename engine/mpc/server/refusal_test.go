@@ -221,25 +221,27 @@ func TestRefusals(t *testing.T) {
 			t.Fatalf("the budget does not end: %v", err)
 		}
 	}
+	// A user who hears of one refusal may go away before the other servers have noted theirs.
+	var entries []string
 	for j := range 3 {
-		entries := c.Audit(j)
-		for _, test := range tests {
-			noted := test.noted
-			if noted == "" {
-				noted = test.told
-			}
-			quoted, _ := json.Marshal(noted)
-			found := slices.ContainsFunc(entries, func(e string) bool {
-				return strings.Contains(e, `"event":"refused"`) && strings.Contains(e, string(quoted[1:len(quoted)-1]))
-			})
-			if !found && !test.nothing && (j == 0 || !strings.Contains(test.told, "store readings") && !strings.Contains(test.told, "backup") && !strings.Contains(test.told, "gateway-2")) {
-				t.Errorf("%s: the audit log of server %d does not say %q", test.name, j+1, noted)
-			}
-		}
+		own := c.Audit(j)
 		for _, event := range []string{access.Started, access.Admitted, access.Answered} {
-			if !slices.ContainsFunc(entries, func(e string) bool { return strings.Contains(e, `"event":"`+event+`"`) }) {
+			if !slices.ContainsFunc(own, func(e string) bool { return strings.Contains(e, `"event":"`+event+`"`) }) {
 				t.Errorf("the audit log of server %d has no %s", j+1, event)
 			}
+		}
+		entries = append(entries, own...)
+	}
+	for _, test := range tests {
+		noted := test.noted
+		if noted == "" {
+			noted = test.told
+		}
+		quoted, _ := json.Marshal(noted)
+		if !test.nothing && !slices.ContainsFunc(entries, func(e string) bool {
+			return strings.Contains(e, `"event":"refused"`) && strings.Contains(e, string(quoted[1:len(quoted)-1]))
+		}) {
+			t.Errorf("%s: no audit log says %q", test.name, noted)
 		}
 	}
 }
@@ -331,9 +333,10 @@ func TestServersDisagree(t *testing.T) {
 	if _, err := rita.Ask(c.Within(), mean); err == nil || !strings.Contains(err.Error(), "was asked another query") {
 		t.Errorf("servers with other records: %v", err)
 	}
-	if entries := c.Audit(0); !slices.ContainsFunc(entries, func(e string) bool {
+	entries := slices.Concat(c.Audit(0), c.Audit(1), c.Audit(2))
+	if !slices.ContainsFunc(entries, func(e string) bool {
 		return strings.Contains(e, `"event":"failed"`) && strings.Contains(e, "another query")
 	}) {
-		t.Errorf("the audit log says nothing of it: %q", entries[len(entries)-2:])
+		t.Errorf("no audit log says so: %q", entries)
 	}
 }
