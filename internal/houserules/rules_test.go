@@ -55,7 +55,7 @@ var rooms = []room{
 	kernel("kernels/codec", "bigmod", "internal/strictjson"),
 	kernel("kernels/noise", "bigmod", "internal/randstream"),
 	kernel("kernels/shares", "bigmod", "internal/randstream"),
-	kernel("kernels/ringlwe", "internal/randstream"),
+	kernel("kernels/ringlwe", "internal/cpu", "internal/randstream"),
 	kernel("kernels/moments"),
 	kernel("kernels/paillier", "bigmod", "kernels/shares", "kernels/moments", "kernels/fma47", "kernels/mont52", "kernels/mont64", "kernels/umulh", "internal/knownanswer", "internal/randstream", "internal/strictjson"),
 

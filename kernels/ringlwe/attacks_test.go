@@ -231,53 +231,39 @@ func TestAttackMissingMember(t *testing.T) {
 
 // With t too large, noise reaches half the modulus. CheckNoise refuses that before; opening sees it.
 func TestAttackTooLargePlaintexts(t *testing.T) {
-	s := &Set{Name: "test", Degree: 2048, Primes: []uint64{prime50a}, LogT: 48, Fields: 1}
-	if _, err := s.CheckNoise(all(6)); !errors.Is(err, ErrNoRoom) {
-		t.Errorf("t = 2^48 for six members: %v", err)
-	}
-	s.LogT = 50
+	const members, blocks = 64, 24
+	s := &Set{Name: "test", Degree: 2048, Primes: []uint64{prime50a}, LogT: 50, Fields: 1}
 	if _, err := s.CheckNoise(all(1)); !errors.Is(err, ErrNoRoom) {
 		t.Errorf("t = 2^50 for one member: %v", err)
 	}
-	s.LogT = 48
-	r := newRound(t, s, s.NewPublic("net", 1), 6, 4, 1, 1000, []int64{1, 1, 1, 1, 1, 1})
-	keys, err := r.keys(t, all(6), []int{0, 1, 2, 3})
+	s.LogT = 45
+	if _, err := s.CheckNoise(all(members)); !errors.Is(err, ErrNoRoom) {
+		t.Errorf("t = 2^45 for %d members: %v", members, err)
+	}
+	r := newRound(t, s, s.NewPublic("net", 1), members, members, blocks, 1000, slices.Repeat([]int64{1}, members))
+	keys, err := r.keys(t, all(members), to(members))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, _, check := r.want(0, all(6))
-	// A single check is right by chance when its own noise is small; in one of many blocks it is not.
+	// A single check is right by chance when its own noise is small, about every second time; in many blocks it is not.
 	wrong, seen := 0, 0
-	random := NewStream()
-	for b := range uint64(8) {
-		sum := s.NewSum()
-		for i := range r.members {
-			block := make([]byte, s.BlockBytes())
-			if err := r.members[i].key.NewEncryptor(r.public, random).Encrypt(block, b, r.members[i].head, r.members[i].values[0]); err != nil {
-				t.Fatal(err)
-			}
-			if err := sum.Add(block, 1); err != nil {
-				t.Fatal(err)
-			}
-		}
-		out := make([]byte, s.BlockBytes())
-		sum.Bytes(out)
-		got := make([]int64, s.Capacity())
-		if _, err := s.NewOpener(r.public, keys).Open(got, b, out, check); errors.Is(err, ErrCheck) {
+	o := s.NewOpener(r.public, keys)
+	for b := range blocks {
+		want, _, check := r.want(b, all(members))
+		sum, slots := r.sum(t, b, all(members)), make([]int64, s.BlockValues())
+		if _, err := o.Open(make([]int64, s.Capacity()), uint64(b), sum, check); errors.Is(err, ErrCheck) {
 			seen++
-			got = make([]int64, s.BlockValues())
-			if err := s.NewOpener(r.public, keys).open(got, b, out); err != nil {
-				t.Fatal(err)
-			}
-			got = got[headSlots:]
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		if agreeing(got, want) < len(want) {
+		if err := o.open(slots, uint64(b), sum); err != nil {
+			t.Fatal(err)
+		}
+		if agreeing(slots[headSlots:], want) < len(want) {
 			wrong++
 		}
 	}
-	if wrong != 8 || seen == 0 {
-		t.Errorf("%d of 8 blocks are wrong, %d are seen to be", wrong, seen)
+	if wrong != blocks || seen == 0 {
+		t.Errorf("%d of %d blocks are wrong, %d are seen to be", wrong, blocks, seen)
 	}
 }

@@ -41,9 +41,7 @@ func BenchmarkEncrypt(b *testing.B) {
 			}
 			part("quantise", func(int) { q.Float32(values, g, random) })
 			part("noise", func(int) {
-				for i := range e.noise {
-					e.noise[i] = random.source.Uint64()
-				}
+				random.words(e.noise)
 			})
 			part("encode", func(int) { s.encode(e.m, e.slots, e.noise) })
 			part("public", func(i int) { e.public.element(e.a, uint64(i)) })

@@ -37,10 +37,20 @@ type Head struct {
 }
 
 // encode writes the plaintext of a block, with noise, as residues: Words of them. slots are the head and the values; missing
-// ones are 0. noise are words of random bits, n of them.
+// ones are 0. They are changed. noise are words of random bits, n of them.
 func (s *Set) encode(dst []uint64, slots []int64, noise []uint64) {
 	n, f := s.Degree, s.FieldBits()
 	low, high := s.split()
+	if high == 0 {
+		values := slots[:n:n]
+		for i := 1; i < low; i++ {
+			for j, x := range slots[i*n : (i+1)*n] {
+				values[j] += x << (i * f)
+			}
+		}
+		s.rings[0].encode(dst[:n], values, noise[:n], s.LogT)
+		return
+	}
 	for j := range n {
 		var lo, hi int64
 		for i := low - 1; i >= 0; i-- {
@@ -49,15 +59,18 @@ func (s *Set) encode(dst []uint64, slots []int64, noise []uint64) {
 		for i := high - 1; i >= 0; i-- {
 			hi = hi<<f + slots[(low+i)*n+j]
 		}
-		e := binomial(noise[j])
-		if high == 0 {
-			dst[j] = s.rings[0].lift(lo + e<<s.LogT)
-			continue
-		}
-		hi += e << (s.LogT - low*f)
+		hi += binomial(noise[j]) << (s.LogT - low*f)
 		for k, r := range s.rings {
 			dst[k*n+j] = r.once(r.mul(r.lift(hi), s.shift[k]) + r.lift(lo))
 		}
+	}
+}
+
+// encodeGeneric writes values + noise·2^shift as residues.
+func (r *ring) encodeGeneric(dst []uint64, values []int64, noise []uint64, shift int) {
+	values, noise = values[:len(dst)], noise[:len(dst)]
+	for j := range dst {
+		dst[j] = r.lift(values[j] + binomial(noise[j])<<shift)
 	}
 }
 

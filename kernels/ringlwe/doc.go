@@ -32,6 +32,8 @@ package ringlwe
 
 import "fmt"
 
+//go:generate go -C _asm run . -out ../kernels_amd64.s -stubs ../kernels_amd64.go -pkg ringlwe
+
 // checkLen panics unless a length is what it must be.
 func checkLen(what string, n, want int) {
 	if n != want {

@@ -51,6 +51,17 @@ func (m modulus) factor(w uint64) factor {
 	return factor{w, q}
 }
 
+// factors are constants, each an element of both.
+type factors struct{ w, ratio []uint64 }
+
+func (f factors) at(i int) factor { return factor{f.w[i], f.ratio[i]} }
+
+// erase forgets them.
+func (f factors) erase() {
+	clear(f.w)
+	clear(f.ratio)
+}
+
 // mulLazy multiplies any word x by f. The result is between 0 and 2p-1.
 func (m modulus) mulLazy(x uint64, f factor) uint64 {
 	q, _ := bits.Mul64(x, f.ratio)

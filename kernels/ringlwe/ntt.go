@@ -12,6 +12,10 @@ type ring struct {
 	roots   []factor // powers of psi in bit-reversed order, psi a primitive 2n-th root of unity
 	inverse []factor // powers of 1/psi, likewise
 	scale   factor   // 1/n
+
+	ifma  bool     // whether the assembly is used, and its tables:
+	pairs []uint64 // roots as w and floor(w·2^52/p)
+	lanes []uint64 // those of the last three stages, for tailIFMA
 }
 
 func newRing(n int, p uint64) *ring {
@@ -34,15 +38,39 @@ func newRing(n int, p uint64) *ring {
 		x, y = r.mulVarTime(x, psi), r.mulVarTime(y, back)
 	}
 	r.scale = r.factor(r.inverseVarTime(uint64(n)))
+	if r.ifma = used() && n >= vectorTail; r.ifma {
+		r.makePairs()
+	}
 	return r
 }
 
-// forward transforms a, in place: n coefficients below 2p become n values of the polynomial at odd powers of psi, in
+// vectorTail is how many words the assembly takes at a time in the last stages.
+const vectorTail = 16
+
+// makePairs makes the tables of the assembly.
+func (r *ring) makePairs() {
+	for _, f := range r.roots {
+		r.pairs = append(r.pairs, f.w, f.ratio>>12)
+	}
+	for at := 0; at < r.n; at += vectorTail {
+		for half := 4; half >= 1; half /= 2 {
+			var w, ratio [8]uint64
+			for lane := range w {
+				// Group lane/half of those of 2·half words that begin at word `at`, in the order in which tailIFMA has them.
+				f := r.roots[r.n/(2*half)+at/(2*half)+lane/half]
+				w[lane], ratio[lane] = f.w, f.ratio>>12
+			}
+			r.lanes = append(append(r.lanes, w[:]...), ratio[:]...)
+		}
+	}
+}
+
+// forwardGeneric transforms a, in place: n coefficients below 2p become n values of the polynomial at odd powers of psi, in
 // bit-reversed order. They are not reduced: each is below (2+2·log2 n)·p, which fits a word by far.
 //
 // Butterflies are those of Cooley and Tukey, with negacyclic twist (Longa, Naehrig 2016), two stages at a time. A product by a
 // root is below 2p whatever the factor (Harvey 2014), so a stage adds 2p to the bound and nothing needs reducing.
-func (r *ring) forward(a []uint64) {
+func (r *ring) forwardGeneric(a []uint64) {
 	checkLen("coefficients", len(a), r.n)
 	p, twice := r.p, 2*r.p
 	m, size := 1, r.n // m groups of size words
@@ -120,16 +148,17 @@ func (r *ring) backward(a []uint64) {
 }
 
 // factors makes constants of values below p, to multiply with.
-func (r *ring) factors(values []uint64) []factor {
-	f := make([]factor, len(values))
+func (r *ring) factors(values []uint64) factors {
+	f := factors{make([]uint64, len(values)), make([]uint64, len(values))}
 	for i, x := range values {
-		f[i] = r.factor(x)
+		one := r.factor(x)
+		f.w[i], f.ratio[i] = one.w, one.ratio
 	}
 	return f
 }
 
 // transformed is the transform of small coefficients, |x| < p, as constants to multiply with.
-func (r *ring) transformed(coefficients []int64) []factor {
+func (r *ring) transformed(coefficients []int64) factors {
 	a := make([]uint64, r.n)
 	checkLen("coefficients", len(coefficients), r.n)
 	for i, x := range coefficients {

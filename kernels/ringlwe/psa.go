@@ -10,7 +10,7 @@ import (
 type Key struct {
 	set          *Set
 	coefficients []int64
-	transformed  [][]factor // for each prime
+	transformed  []factors // for each prime
 }
 
 // NewKey draws a key.
@@ -32,14 +32,14 @@ func (s *Set) key(coefficients []int64) *Key {
 func (k *Key) Erase() {
 	clear(k.coefficients)
 	for _, f := range k.transformed {
-		clear(f)
+		f.erase()
 	}
 }
 
 // Encryptor encrypts blocks of one vector under a key. It serves one goroutine at a time.
 type Encryptor struct {
 	key    *Key
-	public *expander
+	public *Public
 	random *Stream
 	slots  []int64
 	noise  []uint64
@@ -52,7 +52,7 @@ func (k *Key) NewEncryptor(public *Public, random *Stream) *Encryptor {
 	if public.set != s {
 		panic("ringlwe: a key and public randomness of different sets")
 	}
-	return &Encryptor{key: k, public: public.expander(), random: random, slots: make([]int64, s.BlockValues()),
+	return &Encryptor{key: k, public: public, random: random, slots: make([]int64, s.BlockValues()),
 		noise: make([]uint64, s.Degree), a: make([]uint64, s.Words()), m: make([]uint64, s.Words())}
 }
 
@@ -90,9 +90,7 @@ func (e *Encryptor) Encrypt(dst []byte, block uint64, head Head, values []int64)
 // encrypt encrypts e.slots.
 func (e *Encryptor) encrypt(dst []byte, block uint64) {
 	s := e.key.set
-	for i := range e.noise {
-		e.noise[i] = e.random.source.Uint64()
-	}
+	e.random.words(e.noise)
 	s.encode(e.m, e.slots, e.noise)
 	e.public.element(e.a, block)
 	n, size := s.Degree, s.residueBits()
@@ -104,20 +102,20 @@ func (e *Encryptor) encrypt(dst []byte, block uint64) {
 	}
 }
 
-// addProduct adds products of values and constants to m, which are words as forward leaves them. The results are between 0
-// and p-1.
-func (r *ring) addProduct(m, a []uint64, f []factor) {
-	a, f = a[:len(m)], f[:len(m)]
+// addProductGeneric adds products of values and constants to m, which are words as forward leaves them. The results are
+// between 0 and p-1.
+func (r *ring) addProductGeneric(m, a []uint64, f factors) {
+	a, w, ratio := a[:len(m)], f.w[:len(m)], f.ratio[:len(m)]
 	for j := range m {
-		m[j] = r.reduce(m[j] + r.mulLazy(a[j], f[j]))
+		m[j] = r.reduce(m[j] + r.mulLazy(a[j], factor{w[j], ratio[j]}))
 	}
 }
 
 // Opener opens sums of ciphertexts with the same sum of keys. It serves one goroutine at a time.
 type Opener struct {
 	set    *Set
-	sum    [][]factor
-	public *expander
+	sum    []factors
+	public *Public
 	a      []uint64
 	packed *Sum
 }
@@ -129,7 +127,7 @@ func (s *Set) NewOpener(public *Public, keys []int64) *Opener {
 	if public.set != s {
 		panic("ringlwe: a sum of keys and public randomness of different sets")
 	}
-	o := &Opener{set: s, public: public.expander(), a: make([]uint64, s.Words()), packed: s.NewSum()}
+	o := &Opener{set: s, public: public, a: make([]uint64, s.Words()), packed: s.NewSum()}
 	for _, r := range s.rings {
 		o.sum = append(o.sum, r.transformed(keys))
 	}
@@ -169,7 +167,7 @@ func (o *Opener) open(slots []int64, block uint64, sum []byte) error {
 		m := o.packed.words[k*n : (k+1)*n]
 		a, f := o.a[k*n:(k+1)*n], o.sum[k]
 		for j := range m {
-			m[j] += 2*r.p - r.mulLazy(a[j], f[j])
+			m[j] += 2*r.p - r.mulLazy(a[j], f.at(j))
 			m[j] = r.reduce(m[j])
 		}
 		r.backward(m)

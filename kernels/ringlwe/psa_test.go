@@ -465,8 +465,8 @@ func TestQuantizer(t *testing.T) {
 		wide[i] = float64(x)
 	}
 	words := []uint64{1, 2 << 40, 3 << 50, 1 << 63, 1<<64 - 1}
-	q.Float32(a, g, &Stream{&replay{slices.Clone(words)}})
-	q.Float64(b, wide, &Stream{&replay{slices.Clone(words)}})
+	q.Float32(a, g, &Stream{source: &replay{slices.Clone(words)}})
+	q.Float64(b, wide, &Stream{source: &replay{slices.Clone(words)}})
 	if !slices.Equal(a, b) {
 		t.Errorf("of 32 bits %d, of 64 bits %d", a, b)
 	}

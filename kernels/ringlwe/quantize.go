@@ -71,16 +71,36 @@ const fraction = 32
 func (q *Quantizer) Float64(dst []int64, g []float64, random *Stream) {
 	checkLen("numbers", len(g), len(dst))
 	c := q.constants()
-	for i, x := range g {
-		dst[i] = c.quantize(math.Float64bits(x))
-	}
-	c.round(dst, random)
+	inChunks(len(dst), random, func(from, to int, words []uint64) { c.float64s(dst[from:to], g[from:to], words) })
 }
 
 // Float32 quantises finite numbers; dst is as long as g.
 func (q *Quantizer) Float32(dst []int64, g []float32, random *Stream) {
 	checkLen("numbers", len(g), len(dst))
 	c := q.constants()
+	inChunks(len(dst), random, func(from, to int, words []uint64) { c.float32s(dst[from:to], g[from:to], words) })
+}
+
+// inChunks calls f for some numbers after the others, with 32 random bits for each.
+func inChunks(n int, random *Stream, f func(from, to int, words []uint64)) {
+	var words [256]uint64
+	for from := 0; from < n; from += 2 * len(words) {
+		to := min(n, from+2*len(words))
+		u := words[:(to-from+1)/2]
+		random.words(u)
+		f(from, to, u)
+	}
+	clear(words[:])
+}
+
+func (c *scaling) float64sGeneric(dst []int64, g []float64, words []uint64) {
+	for i, x := range g {
+		dst[i] = c.quantize(math.Float64bits(x))
+	}
+	c.round(dst, words)
+}
+
+func (c *scaling) float32sGeneric(dst []int64, g []float32, words []uint64) {
 	for i, x := range g {
 		// Widen by integers: a conversion of a denormal number could take longer than others. Such a number becomes 0.
 		b := uint64(math.Float32bits(x))
@@ -88,7 +108,7 @@ func (q *Quantizer) Float32(dst []int64, g []float32, random *Stream) {
 		normal := uint64(int64(1<<23-1-magnitude) >> 63)
 		dst[i] = c.quantize(b>>31<<63 | (magnitude<<29+(1023-127)<<52)&normal)
 	}
-	c.round(dst, random)
+	c.round(dst, words)
 }
 
 // scaling are the constants of a Quantizer.
@@ -97,17 +117,23 @@ type scaling struct {
 	factor    float64 // from numbers to fixed point
 	largest   int64   // in fixed point
 	weight    int64
+
+	ifma   bool      // whether the assembly is used
+	vector [5]uint64 // what it reads: all of the above, in that order
 }
 
-func (q *Quantizer) constants() scaling {
+func (q *Quantizer) constants() *scaling {
 	high := q.clip / q.shrink
-	return scaling{
+	c := &scaling{
 		high:    math.Float64bits(high),
 		low:     math.Float64bits(high * 0x1p-100), // products with the factor are no denormal numbers
 		factor:  q.shrink / q.Step() * (1 << fraction),
 		largest: q.Largest() << fraction,
 		weight:  q.weight,
+		ifma:    used(),
 	}
+	c.vector = [5]uint64{c.high, c.low, math.Float64bits(c.factor), uint64(c.largest), uint64(c.weight)}
+	return c
 }
 
 // quantize makes fixed point of the bits of a number. It compares magnitudes as integers, without branches.
@@ -125,16 +151,11 @@ func (c *scaling) quantize(b uint64) int64 {
 	return (v ^ negative) - negative
 }
 
-// round rounds fixed point at random and weighs it.
-func (c *scaling) round(v []int64, random *Stream) {
-	for len(v) >= 2 {
-		u := random.source.Uint64()
-		v[0] = (v[0] + int64(u&(1<<fraction-1))) >> fraction * c.weight
-		v[1] = (v[1] + int64(u>>fraction)) >> fraction * c.weight
-		v = v[2:]
-	}
+// round rounds fixed point at random and weighs it. The random bits of number i are the low or high half of word i/2.
+func (c *scaling) round(v []int64, words []uint64) {
 	for i := range v {
-		v[i] = (v[i] + int64(random.source.Uint64()>>fraction)) >> fraction * c.weight
+		u := words[i/2] >> (i % 2 * fraction) & (1<<fraction - 1)
+		v[i] = (v[i] + int64(u)) >> fraction * c.weight
 	}
 }
 

@@ -120,7 +120,7 @@ func multiply(r *ring, a, b []uint64) []uint64 {
 	f := r.factors(forwardReduced(r, b))
 	x := forwardReduced(r, a)
 	for j := range x {
-		x[j] = r.mulLazy(x[j], f[j])
+		x[j] = r.mulLazy(x[j], f.at(j))
 	}
 	r.backward(x)
 	return x
@@ -129,7 +129,7 @@ func multiply(r *ring, a, b []uint64) []uint64 {
 func TestReferencePublic(t *testing.T) {
 	for _, v := range readReference(t).Public {
 		s := SetByName(v.Set)
-		e := s.NewPublic(v.Network, v.Round).expander()
+		e := s.NewPublic(v.Network, v.Round)
 		got := make([]uint64, s.Words())
 		e.element(got, v.Block)
 		if !slices.Equal(got[:len(v.First)], v.First) || digest(got) != v.SHA256 {
@@ -180,7 +180,7 @@ func TestReferencePSA(t *testing.T) {
 			}
 			f := r.transformed(keys)
 			for j := range sum.words {
-				sum.words[j] = r.reduce(sum.words[j] + 2*r.p - r.mulLazy(v.A[j], f[j]))
+				sum.words[j] = r.reduce(sum.words[j] + 2*r.p - r.mulLazy(v.A[j], f.at(j)))
 			}
 			r.backward(sum.words)
 			got := make([]int64, v.N)
@@ -201,7 +201,7 @@ func TestReferenceShares(t *testing.T) {
 			coefficients = append(coefficients, p[d])
 		}
 	}
-	shares, err := s.key(v.Key).Share(v.Members, v.Threshold, &Stream{&replay{words: coefficients}})
+	shares, err := s.key(v.Key).Share(v.Members, v.Threshold, &Stream{source: &replay{words: coefficients}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestReferenceQuantiser(t *testing.T) {
 			words = append(words, w)
 		}
 		got := make([]int64, len(v.Numbers))
-		q.Float64(got, v.Numbers, &Stream{&replay{words}})
+		q.Float64(got, v.Numbers, &Stream{source: &replay{words}})
 		if !slices.Equal(got, v.Quantised) {
 			t.Errorf("clip %g, %d bits: %d, not %d", v.Clip, v.Bits, got, v.Quantised)
 		}

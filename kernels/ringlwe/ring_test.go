@@ -237,7 +237,7 @@ func TestTernary(t *testing.T) {
 		}
 	}
 	NewStream().ternary(c[:0])
-	s := &Stream{&replay{[]uint64{0, 1<<64 - 1, 1 << 63}}}
+	s := &Stream{source: &replay{[]uint64{0, 1<<64 - 1, 1 << 63}}}
 	s.ternary(c[:3])
 	if !slices.Equal(c[:3], []int64{-1, 1, 0}) {
 		t.Errorf("words 0, 2^64-1 and 2^63 give %d", c[:3])
