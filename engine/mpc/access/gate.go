@@ -112,13 +112,18 @@ func (g *Gate) Check(a *Asked, label [32]byte) error {
 	return nil
 }
 
-// Admit decides on a query whose groups are about these cohorts; of all groups together it is about all. It notes the label, the
-// expense, the cohorts and an entry of the audit log in one transaction. A refusal is a *RefusedError.
-func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, groups []store.Cohort, all store.Cohort, records int64) error {
+// Admit decides on a query that is about these cohorts: of each column those of the groups and, where there are groups, of
+// all together, which comes last. It notes the label, the expense, the cohorts and an entry of the audit log in one transaction. A
+// refusal is a *RefusedError.
+func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, cohorts [][]store.Cohort, records int64) error {
 	limits := g.Limits[a.Who.Role]
-	extent := Extent{Records: records, Patients: all.Patients(), Smallest: all.Patients()}
-	for _, c := range groups {
-		extent.Smallest = min(extent.Smallest, c.Patients())
+	extent := Extent{Records: records}
+	for i, c := range cohorts[0] {
+		n := c.Patients()
+		if i == 0 || n < extent.Smallest {
+			extent.Smallest = n
+		}
+		extent.Patients = n // the last one is of all
 	}
 	nonce, err := hex.DecodeString(a.Label)
 	if err != nil || len(nonce) != 32 {
@@ -147,7 +152,7 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, grou
 		}
 		if extent.Smallest < limits.SmallestCohort {
 			what := "the query"
-			if len(groups) > 1 {
+			if len(cohorts[0]) > 1 {
 				what = "a group of the query"
 			}
 			return &RefusedError{fmt.Errorf("%s is about fewer than %d patients", what, limits.SmallestCohort)}
@@ -159,7 +164,7 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, grou
 			return err
 		}
 		if limits.SmallestCohort > 1 {
-			if err := g.compare(l, columns, append(groups[:len(groups):len(groups)], all), limits.SmallestCohort); err != nil {
+			if err := compare(l, columns, cohorts, limits.SmallestCohort); err != nil {
 				return err
 			}
 		}
@@ -170,10 +175,10 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, grou
 }
 
 // compare refuses cohorts that differ from answered ones by a few patients: the difference of the sums would be about these.
-func (g *Gate) compare(l store.Ledger, columns []store.Column, cohorts []store.Cohort, least int) error {
-	for _, column := range columns {
+func compare(l store.Ledger, columns []store.Column, cohorts [][]store.Cohort, least int) error {
+	for i, column := range columns {
 		err := l.Cohorts(column, func(answered store.Cohort) error {
-			for _, c := range cohorts {
+			for _, c := range cohorts[i] {
 				if n := c.Different(answered); n > 0 && n < least {
 					return &RefusedError{fmt.Errorf("the query differs from an answered one about %s by fewer than %d patients: both together would tell about these", column.Attribute, least)}
 				}
@@ -184,8 +189,8 @@ func (g *Gate) compare(l store.Ledger, columns []store.Column, cohorts []store.C
 			return err
 		}
 	}
-	for _, column := range columns {
-		for _, c := range cohorts {
+	for i, column := range columns {
+		for _, c := range cohorts[i] {
 			if err := l.AddCohort(column, c); err != nil {
 				return err
 			}

@@ -89,11 +89,19 @@ func TestOutages(t *testing.T) {
 		t.Errorf("%q is left in the spool", left)
 	}
 	g = c.Gateway(small)
-	for i := range readings[:20] {
+	for i := range readings {
 		readings[i].Values[0]++
 	}
 	add(t, c, g, readings[:20])
 	add(t, c, g, readings[:20]) // the same again
+	finish(t, c, g)
+	// They are of one patient. The difference to the answer above would tell by how much they were corrected.
+	_, err = c.Client(c.ResearcherConfig()).Ask(c.Within(), &client.Question{Statistic: access.Mean, Attributes: []string{"HR"}})
+	if err == nil || !strings.Contains(err.Error(), "differs from an answered one about HR by fewer than 3 patients") {
+		t.Errorf("readings of one patient were corrected: %v", err)
+	}
+	g = c.Gateway(small)
+	add(t, c, g, readings[20:])
 	finish(t, c, g)
 	check(t, c, readings)
 	survey, err := c.Client(c.GatewayConfig()).Survey(t.Context())

@@ -25,10 +25,9 @@ const (
 type survey struct {
 	selection *store.Selection
 	by        string
-	keys      []groupKey // in order
-	counts    []int64    // records of each group
-	cohorts   []store.Cohort
-	all       store.Cohort
+	keys      []groupKey       // in order
+	counts    []int64          // records of each group
+	cohorts   [][]store.Cohort // of each column: of each group, and of all groups together
 	records   int64
 	digest    [32]byte
 	times     []Times // of values to be retrieved
@@ -90,26 +89,31 @@ func (s *survey) label(k groupKey) string {
 func look(ctx context.Context, st store.Store, sel *store.Selection, by string, retrieve bool) (*survey, error) {
 	s := &survey{selection: sel, by: by}
 	type group struct {
-		count  int64
-		cohort store.CohortBuilder
+		count   int64
+		cohorts []store.CohortBuilder // of each column
 	}
 	groups := map[groupKey]*group{}
-	var all store.CohortBuilder
+	all := make([]store.CohortBuilder, len(sel.Columns))
 	digest := newRecordDigest()
-	err := st.Scan(ctx, sel, func(patient string, t int64, _ []uint64) error {
+	err := st.Scan(ctx, sel, func(r *store.Record) error {
+		patient, t := r.Patient, r.Time
 		k := s.key(patient, t)
 		g := groups[k]
 		if g == nil {
 			if len(groups) == groupsMax {
 				return fmt.Errorf("the query has more than %d groups", groupsMax)
 			}
-			g = new(group)
+			g = &group{cohorts: make([]store.CohortBuilder, len(sel.Columns))}
 			groups[k] = g
 		}
 		g.count++
-		g.cohort.Add(patient, t)
-		all.Add(patient, t)
-		digest.add(patient, t)
+		for i, version := range r.Versions {
+			g.cohorts[i].Add(patient, t, version)
+			if by != "" {
+				all[i].Add(patient, t, version)
+			}
+		}
+		digest.add(r)
 		s.records++
 		if retrieve {
 			if s.records > valuesMax {
@@ -144,9 +148,17 @@ func look(ctx context.Context, st store.Store, sel *store.Selection, by string, 
 	})
 	for _, k := range s.keys {
 		s.counts = append(s.counts, groups[k].count)
-		s.cohorts = append(s.cohorts, groups[k].cohort.Cohort())
 	}
-	s.all = all.Cohort()
+	for i := range sel.Columns {
+		var cohorts []store.Cohort
+		for _, k := range s.keys {
+			cohorts = append(cohorts, groups[k].cohorts[i].Cohort())
+		}
+		if by != "" {
+			cohorts = append(cohorts, all[i].Cohort())
+		}
+		s.cohorts = append(s.cohorts, cohorts)
+	}
 	s.digest = digest.sum()
 	return s, nil
 }
@@ -166,14 +178,14 @@ func (s *survey) load(ctx context.Context, st store.Store, memoryBytes int64, di
 		next[k], ends[k] = first, first+s.counts[i]
 		first += s.counts[i]
 	}
-	err = st.Scan(ctx, s.selection, func(patient string, t int64, shares []uint64) error {
-		k := s.key(patient, t)
+	err = st.Scan(ctx, s.selection, func(r *store.Record) error {
+		k := s.key(r.Patient, r.Time)
 		at, ok := next[k]
 		if !ok || at == ends[k] {
 			return errChanged
 		}
 		next[k] = at + 1
-		return c.put(at, shares)
+		return c.put(at, r.Shares)
 	})
 	if err == nil {
 		err = c.finish()
@@ -203,13 +215,16 @@ func newRecordDigest() *recordDigest {
 	return d
 }
 
-func (d *recordDigest) add(patient string, t int64) {
-	if patient != d.patient {
+func (d *recordDigest) add(r *store.Record) {
+	if patient := r.Patient; patient != d.patient {
 		d.patient = patient
 		d.block = append(append(d.block, 1), binary.BigEndian.AppendUint32(nil, uint32(len(patient)))...)
 		d.block = append(d.block, patient...)
 	}
-	d.block = binary.BigEndian.AppendUint64(append(d.block, 0), uint64(t))
+	d.block = binary.BigEndian.AppendUint64(append(d.block, 0), uint64(r.Time))
+	for _, v := range r.Versions {
+		d.block = binary.BigEndian.AppendUint64(d.block, v)
+	}
 	if len(d.block) > 4<<10 {
 		d.hash.Write(d.block)
 		d.block = d.block[:0]

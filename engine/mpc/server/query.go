@@ -111,7 +111,7 @@ func (s *Server) prepare(ctx context.Context, asked *access.Asked) (*wire.Opened
 		return nil, err
 	}
 	for i, k := range found.keys {
-		head.Groups = append(head.Groups, Group{Label: found.label(k), Records: found.counts[i], Patients: found.cohorts[i].Patients()})
+		head.Groups = append(head.Groups, Group{Label: found.label(k), Records: found.counts[i], Patients: found.cohorts[0][i].Patients()})
 	}
 	head.Times = found.times
 	plan := Plan(asked.Statistic, len(s.config.Servers), head)
@@ -120,7 +120,7 @@ func (s *Server) prepare(ctx context.Context, asked *access.Asked) (*wire.Opened
 			return nil, err
 		}
 	}
-	if err := s.gate.Admit(ctx, asked, columns, found.cohorts, found.all, found.records); err != nil {
+	if err := s.gate.Admit(ctx, asked, columns, found.cohorts, found.records); err != nil {
 		return nil, err
 	}
 	opened := &wire.Opened{Query: plan, Key: user}

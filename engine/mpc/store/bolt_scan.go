@@ -10,7 +10,7 @@ import (
 )
 
 // Scan implements Store.
-func (s *Bolt) Scan(ctx context.Context, sel *Selection, emit func(string, int64, []uint64) error) error {
+func (s *Bolt) Scan(ctx context.Context, sel *Selection, emit func(*Record) error) error {
 	return s.db.View(func(tx *bolt.Tx) error {
 		cut := map[uint32]cutRow{} // by what keys have
 		sources := tx.Bucket([]byte("sources"))

@@ -156,7 +156,7 @@ func TestCohorts(t *testing.T) {
 	make := func(records ...record) store.Cohort {
 		var b store.CohortBuilder
 		for _, r := range records {
-			b.Add(r.patient, r.time)
+			b.Add(r.patient, r.time, uint64(r.time))
 		}
 		return b.Cohort()
 	}

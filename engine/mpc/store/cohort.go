@@ -7,8 +7,8 @@ import (
 	"sort"
 )
 
-// Cohort is who sums are about: for each patient with records in it a hash of the patient and one of the times of these
-// records, 8 bytes each, sorted. The zero value is empty.
+// Cohort is who sums of an attribute are about: for each patient with records in it a hash of the patient and one of the times
+// and versions of these readings, 8 bytes each, sorted. The zero value is empty.
 type Cohort []byte
 
 const memberBytes = 16
@@ -46,15 +46,16 @@ type CohortBuilder struct {
 	times   [32]byte // of the patient so far, chained
 }
 
-// Add adds a record. Records of a patient follow each other, in the order of times.
-func (b *CohortBuilder) Add(patient string, time int64) {
+// Add adds a reading. Those of a patient follow each other, in the order of times.
+func (b *CohortBuilder) Add(patient string, time int64, version uint64) {
 	if !b.open || patient != b.patient {
 		b.finish()
 		b.open, b.patient, b.times = true, patient, [32]byte{}
 	}
-	var block [40]byte
+	var block [48]byte
 	copy(block[:], b.times[:])
 	binary.BigEndian.PutUint64(block[32:], uint64(time))
+	binary.BigEndian.PutUint64(block[40:], version)
 	b.times = sha256.Sum256(block[:])
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -18,6 +19,7 @@ type run struct {
 	made    int64 // of the batch
 	number  uint64
 	source  string
+	version uint64
 
 	time   int64
 	times  []byte // differences still to come
@@ -56,6 +58,9 @@ func (r *run) open(value []byte) error {
 	if p.bad || n == 0 || n > runReadings || uint64(len(p.data)) < 8*n {
 		return fmt.Errorf("%w: a run of readings", ErrDamaged)
 	}
+	batch := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64([]byte(r.source+"\x00"), r.number), uint64(r.made))
+	sum := sha256.Sum256(batch)
+	r.version = binary.BigEndian.Uint64(sum[:])
 	at := len(p.data) - int(8*n)
 	r.times, r.shares = p.data[:at], p.data[at:]
 	return nil
@@ -96,6 +101,7 @@ type readings struct {
 	patient string
 	time    int64
 	share   uint64
+	version uint64
 }
 
 // advance goes to the next reading. It reports whether there is one.
@@ -137,7 +143,7 @@ func (c *readings) advance() (bool, error) {
 			}
 			if best == nil || r.later(best) {
 				best = r
-				c.share = binary.BigEndian.Uint64(r.shares)
+				c.share, c.version = binary.BigEndian.Uint64(r.shares), r.version
 			}
 			more, err := r.advance()
 			if err != nil {
@@ -165,8 +171,8 @@ func (c *readings) before(d *readings) bool {
 }
 
 // join delivers the places that all columns have.
-func join(ctx context.Context, columns []*readings, emit func(patient string, time int64, shares []uint64) error) error {
-	shares := make([]uint64, len(columns))
+func join(ctx context.Context, columns []*readings, emit func(*Record) error) error {
+	record := &Record{Shares: make([]uint64, len(columns)), Versions: make([]uint64, len(columns))}
 	for _, c := range columns {
 		if more, err := c.advance(); !more || err != nil {
 			return err
@@ -195,9 +201,10 @@ func join(ctx context.Context, columns []*readings, emit func(patient string, ti
 			continue
 		}
 		for i, c := range columns {
-			shares[i] = c.share
+			record.Shares[i], record.Versions[i] = c.share, c.version
 		}
-		if err := emit(last.patient, last.time, shares); err != nil {
+		record.Patient, record.Time = last.patient, last.time
+		if err := emit(record); err != nil {
 			return err
 		}
 		if more, err := columns[0].advance(); !more || err != nil {

@@ -21,9 +21,9 @@ type Store interface {
 	Sources(ctx context.Context) ([]Source, error)
 
 	// Scan delivers the records of a selection in the order of patient and time: those at which a patient has a reading of
-	// every column. The slice is only valid until emit returns. Memory does not grow with the number of readings, but
+	// every column. A record is only valid until emit returns. Memory does not grow with the number of readings, but
 	// with the batches that hold readings of a patient of about the same time.
-	Scan(ctx context.Context, s *Selection, emit func(patient string, time int64, shares []uint64) error) error
+	Scan(ctx context.Context, s *Selection, emit func(*Record) error) error
 
 	// Decide runs a function on the ledger. What it added is on disk when Decide returns nil; when it returns an error, nothing
 	// was added.
@@ -88,6 +88,14 @@ type Selection struct {
 	From     int64             // milliseconds since 1970, the first that counts
 	Until    int64             // the first that does not count
 	Cut      map[string]uint64 // the last batch that counts, of each source; of others, none
+}
+
+// Record is the readings of all columns of a selection at one time of a patient.
+type Record struct {
+	Patient  string
+	Time     int64 // milliseconds since 1970
+	Shares   []uint64
+	Versions []uint64 // tell a reading from one that replaced it; alike on all servers
 }
 
 // Column is an attribute in a unit.

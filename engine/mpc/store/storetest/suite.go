@@ -24,7 +24,7 @@ type Opener func(t *testing.T) store.Store
 // Test runs the suite. fresh makes an opener of a new store.
 func Test(t *testing.T, fresh func(t *testing.T) Opener) {
 	for name, test := range map[string]func(*testing.T, Opener){
-		"Batches": testBatches, "Model": testModel, "Runs": testRuns, "Ledger": testLedger, "Rollback": testRollback, "Audit": testAudit, "Concurrent": testConcurrent, "Ends": testEnds,
+		"Batches": testBatches, "Model": testModel, "Runs": testRuns, "Versions": testVersions, "Ledger": testLedger, "Rollback": testRollback, "Audit": testAudit, "Concurrent": testConcurrent, "Ends": testEnds,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
@@ -58,8 +58,8 @@ func everything(c ...store.Column) *store.Selection {
 // scan lists records as texts.
 func scan(t *testing.T, s store.Store, sel *store.Selection) (rows []string) {
 	t.Helper()
-	if err := s.Scan(t.Context(), sel, func(p string, at int64, shares []uint64) error {
-		rows = append(rows, fmt.Sprint(p, " ", at, " ", shares))
+	if err := s.Scan(t.Context(), sel, func(r *store.Record) error {
+		rows = append(rows, fmt.Sprint(r.Patient, " ", r.Time, " ", r.Shares))
 		return nil
 	}); err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func testBatches(t *testing.T, open Opener) {
 		for _, bad := range []map[string]uint64{{"g/1": 3}, {"g/1": 2, "g/9": 1}} {
 			sel := everything(pulse)
 			sel.Cut = bad
-			if err := s.Scan(t.Context(), sel, func(string, int64, []uint64) error { return nil }); !errors.As(err, &gap) {
+			if err := s.Scan(t.Context(), sel, func(*store.Record) error { return nil }); !errors.As(err, &gap) {
 				t.Errorf("a cut %v beyond what is held: %v", bad, err)
 			}
 		}
@@ -243,6 +243,27 @@ func testModel(t *testing.T, open Opener) {
 	}
 }
 
+// A reading that replaces another one has another version, and all others keep theirs.
+func testVersions(t *testing.T, open Opener) {
+	s := open(t)
+	defer s.Close()
+	versions := func(n uint64) (list []uint64) {
+		if err := s.Scan(t.Context(), cut(everything(pulse), "g/1", n), func(r *store.Record) error {
+			list = append(list, r.Versions...)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	hold(t, s, batch("g/1", 1, series(pulse, "a", 1, 2, 3)))
+	before := versions(1)
+	hold(t, s, batch("g/1", 2, series(pulse, "a", 2)))
+	if after := versions(2); len(before) != 3 || len(after) != 3 || before[0] != after[0] || before[1] == after[1] || before[2] != after[2] || !slices.Equal(versions(1), before) {
+		t.Errorf("versions %x, then %x", before, after)
+	}
+}
+
 // A series that is longer than a run is stored in several, and read as one.
 func testRuns(t *testing.T, open Opener) {
 	s := open(t)
@@ -256,7 +277,8 @@ func testRuns(t *testing.T, open Opener) {
 	n, last := 0, int64(-1)
 	sel := cut(everything(pulse), "g/1", 2)
 	sel.From = 3
-	if err := s.Scan(t.Context(), sel, func(_ string, at int64, shares []uint64) error {
+	if err := s.Scan(t.Context(), sel, func(r *store.Record) error {
+		at, shares := r.Time, r.Shares
 		if at <= last || at%3 == 0 && shares[0] != uint64(at/3) {
 			return fmt.Errorf("share %d at %d after %d", shares[0], at, last)
 		}
@@ -278,10 +300,10 @@ func decide(t *testing.T, s store.Store, f func(store.Ledger) error) {
 func testLedger(t *testing.T, open Opener) {
 	s := open(t)
 	var b1, b2 store.CohortBuilder
-	b1.Add("a", 1)
-	b1.Add("b", 1)
-	b2.Add("a", 1)
-	b2.Add("b", 2)
+	b1.Add("a", 1, 0)
+	b1.Add("b", 1, 0)
+	b2.Add("a", 1, 0)
+	b2.Add("b", 2, 0)
 	x, y := b1.Cohort(), b2.Cohort()
 	decide(t, s, func(l store.Ledger) error {
 		for i, want := range []bool{true, false} {
@@ -417,7 +439,7 @@ func testConcurrent(t *testing.T, open Opener) {
 					want += 2 * x.Held
 				}
 				n := uint64(0)
-				if err := s.Scan(t.Context(), sel, func(string, int64, []uint64) error { n++; return nil }); err != nil || n != want {
+				if err := s.Scan(t.Context(), sel, func(*store.Record) error { n++; return nil }); err != nil || n != want {
 					t.Errorf("%d readings, not %d, %v", n, want, err)
 				}
 			}
@@ -441,7 +463,7 @@ func testEnds(t *testing.T, open Opener) {
 	}
 	stop := errors.New("stop")
 	n := 0
-	if err := s.Scan(t.Context(), cut(everything(pulse), "g/1", 1), func(string, int64, []uint64) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+	if err := s.Scan(t.Context(), cut(everything(pulse), "g/1", 1), func(*store.Record) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
 		t.Errorf("%d records, %v", n, err)
 	}
 }
