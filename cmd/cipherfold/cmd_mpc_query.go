@@ -85,7 +85,11 @@ also without a table, to send what is in the spool. A reading that is sent again
 				return serverRefusal(err)
 			}
 			return a.print(map[string]any{"readings": added, "skipped_rows": skipped, "batches": g.Progress.Sent.Load()}, func(w io.Writer) {
-				fmt.Fprintf(w, "readings  %d, held by all servers in %s\n", added, count(g.Progress.Sent.Load(), "batch"))
+				batches := "1 batch"
+				if n := g.Progress.Sent.Load(); n != 1 {
+					batches = fmt.Sprintf("%d batches", n)
+				}
+				fmt.Fprintf(w, "readings  %d, held by all servers in %s\n", added, batches)
 				if skipped > 0 {
 					fmt.Fprintf(w, "left out  %s of other attributes\n", count(skipped, "row"))
 				}
