@@ -12,6 +12,7 @@ import (
 type Progress struct {
 	Done  atomic.Int64 // units finished
 	Total atomic.Int64 // units expected; 0 while unknown
+	Read  atomic.Int64 // units that were read, of which some are not finished; 0 where that is not counted
 	Bytes atomic.Int64 // bytes finished
 	Items atomic.Int64 // pieces of work finished, of which a unit may have several
 }

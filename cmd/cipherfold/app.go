@@ -30,6 +30,7 @@ const (
 	exitUsage       = 2
 	exitRefused     = 3
 	exitInterrupted = 4
+	exitNotNow      = 5
 )
 
 // app is one run of the program: its standard streams and the flags that all verbs share.
@@ -154,7 +155,12 @@ func (a *app) report(ctx context.Context, err error) int {
 		return code
 	}
 	shown := printable.NewWriter(a.err)
-	fmt.Fprintf(shown, "cipherfold: %s\n", f.Message)
+	if terminal(a.err) && os.Getenv("NO_COLOR") == "" {
+		fmt.Fprint(a.err, "\x1b[31mcipherfold:\x1b[0m ") // red
+		fmt.Fprintf(shown, "%s\n", f.Message)
+	} else {
+		fmt.Fprintf(shown, "cipherfold: %s\n", f.Message)
+	}
 	if f.Hint != "" {
 		fmt.Fprintf(shown, "  hint: %s\n", f.Hint)
 	}
@@ -162,7 +168,7 @@ func (a *app) report(ctx context.Context, err error) int {
 }
 
 func exitCode(kind job.Kind) int {
-	return map[job.Kind]int{job.Failed: exitFailed, job.Usage: exitUsage, job.Refused: exitRefused, job.Interrupted: exitInterrupted}[kind]
+	return map[job.Kind]int{job.Failed: exitFailed, job.Usage: exitUsage, job.Refused: exitRefused, job.Interrupted: exitInterrupted, job.NotNow: exitNotNow}[kind]
 }
 
 func explain(ctx context.Context, err error) job.Failure {

@@ -565,7 +565,7 @@ func TestBadCommandLines(t *testing.T) {
 		{name: "unknown verb", line: "encrpyt", code: exitUsage,
 			cause: `"encrpyt" is no verb`, hint: "Did you mean encrypt? See: cipherfold --help"},
 		{name: "unknown flag", line: "fuse --ouput @/f.cf.parquet", code: exitUsage,
-			cause: "unknown flag --ouput", hint: "See: cipherfold fuse --help"},
+			cause: "unknown flag --ouput", hint: "Did you mean --out? See: cipherfold fuse --help"},
 		{name: "unknown short flag", line: "fuse -o @/f.cf.parquet", code: exitUsage,
 			cause: "unknown flag -o", hint: "See: cipherfold fuse --help"},
 		{name: "flag without its value", line: "fuse --out @/f.cf.parquet --in", code: exitUsage,

@@ -18,10 +18,8 @@ Examples:
 Verbs:
 {{range .Commands}}{{if .IsAvailableCommand}}  {{rpad .Name .NamePadding}} {{.Short}}
 {{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-{{if .HasParent}}Flags:{{else}}Flags of all verbs:{{end}}
-{{flagTable .LocalFlags}}{{end}}{{if .HasAvailableInheritedFlags}}
-Flags of all verbs:
-{{flagTable .InheritedFlags}}{{end}}{{if .HasAvailableSubCommands}}
+{{if .HasParent}}{{flagTable .LocalFlags "Flags"}}{{else}}{{flagTable .LocalFlags "Flags of all verbs"}}{{end}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{flagTable .InheritedFlags "Flags of all verbs"}}{{end}}{{if .HasAvailableSubCommands}}
 "cipherfold VERB --help" says more about a verb.
 {{end}}`
 
@@ -33,43 +31,58 @@ func init() {
 // helpColumns is how wide help may be.
 const helpColumns = 118
 
-// flagTable lists flags and what they do. A description begins with the name of the flag's value in backquotes.
-func flagTable(flags *pflag.FlagSet) string {
-	type row struct{ flag, text string }
-	var rows []row
+// flagTable lists flags and what they do, under headings. A description begins with the name of the flag's value in backquotes.
+func flagTable(flags *pflag.FlagSet, title string) string {
+	lists := grouped(flags, title)
 	width := 0
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
+	for _, l := range lists {
+		for _, f := range l.flags {
+			name, _ := describe(f)
+			width = max(width, len(name))
 		}
-		r := row{"--" + f.Name, f.Usage}
-		if value, text, ok := strings.Cut(strings.TrimPrefix(f.Usage, "`"), "` "); ok {
-			r = row{r.flag + " " + value, text}
-		}
-		if s := strings.Trim(f.DefValue, "[]"); s != "" && s != "0" && s != "false" {
-			r.text += fmt.Sprintf(" (default %s)", s)
-		}
-		width = max(width, len(r.flag))
-		rows = append(rows, r)
-	})
+	}
 	var s strings.Builder
-	for _, r := range rows {
-		fmt.Fprintf(&s, "  %-*s  ", width, r.flag)
-		at := width + 4
-		for i, word := range strings.Fields(r.text) {
-			switch {
-			case i == 0:
-			case at+1+len(word) > helpColumns:
-				fmt.Fprintf(&s, "\n%*s", width+4, "")
-				at = width + 4
-			default:
-				s.WriteByte(' ')
-				at++
-			}
-			s.WriteString(word)
-			at += len(word)
+	for i, l := range lists {
+		if i > 0 {
+			s.WriteByte('\n')
 		}
-		s.WriteByte('\n')
+		fmt.Fprintf(&s, "%s:\n", l.title)
+		for _, f := range l.flags {
+			name, text := describe(f)
+			writeFlag(&s, width, name, text)
+		}
 	}
 	return s.String()
+}
+
+// describe says how a flag is written and what it does.
+func describe(f *pflag.Flag) (name, text string) {
+	name, text = "--"+f.Name, f.Usage
+	if value, rest, ok := strings.Cut(strings.TrimPrefix(f.Usage, "`"), "` "); ok {
+		name, text = name+" "+value, rest
+	}
+	if s := strings.Trim(f.DefValue, "[]"); s != "" && s != "0" && s != "false" {
+		text += fmt.Sprintf(" (default %s)", s)
+	}
+	return name, text
+}
+
+// writeFlag writes a flag in lines of helpColumns.
+func writeFlag(s *strings.Builder, width int, name, text string) {
+	fmt.Fprintf(s, "  %-*s  ", width, name)
+	at := width + 4
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case at+1+len(word) > helpColumns:
+			fmt.Fprintf(s, "\n%*s", width+4, "")
+			at = width + 4
+		default:
+			s.WriteByte(' ')
+			at++
+		}
+		s.WriteString(word)
+		at += len(word)
+	}
+	s.WriteByte('\n')
 }

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/engine/receipt"
 	"github.com/cipherfold/cipherfold/io/blob/stores"
 )
 
@@ -74,7 +77,8 @@ only the result: exact sums and counts, with means, variances and correlations.
   key holder   cipherfold decrypt --key secret.age --in fused.cf.parquet --out sums.parquet
 
 Exit codes: 0 done; 1 failed; 2 usage; 3 input refused (bad data, wrong key, no headroom,
-corrupted file, output in the way); 4 interrupted.`,
+corrupted file, output in the way); 4 interrupted; 5 not now (shards are missing, or another program
+runs the job): try again.`,
 		Example:       "  cipherfold demo",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -83,9 +87,12 @@ corrupted file, output in the way); 4 interrupted.`,
 			return cmd.Help()
 		},
 	}
+	program := receipt.ThisProgram()
+	root.Version = strings.TrimSpace(program.Version + " " + program.Commit)
+	root.SetVersionTemplate(fmt.Sprintf("cipherfold {{.Version}} (%s, %s/%s)\n", program.Go, runtime.GOOS, runtime.GOARCH))
+	root.Flags().Bool("version", false, "print the version of the program")
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageTemplate(usageTemplate)
 	f := root.PersistentFlags()
@@ -176,7 +183,18 @@ func required(flags *pflag.FlagSet, hint string, names ...string) error {
 
 // flagError says what is wrong with a flag in words that do not come from a library.
 func flagError(cmd *cobra.Command, err error) error {
-	return &commandLineError{errors.New(flagText(err)), fmt.Sprintf("See: %s --help", cmd.CommandPath())}
+	hint := fmt.Sprintf("See: %s --help", cmd.CommandPath())
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var names []string
+		for _, flags := range []*pflag.FlagSet{cmd.Flags(), cmd.InheritedFlags()} {
+			flags.VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		}
+		if near, ok := job.Nearest(unknown.GetSpecifiedName(), names); ok {
+			hint = fmt.Sprintf("Did you mean --%s? %s", near, hint)
+		}
+	}
+	return &commandLineError{errors.New(flagText(err)), hint}
 }
 
 func flagText(err error) string {

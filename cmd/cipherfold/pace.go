@@ -19,20 +19,26 @@ type pace struct {
 	marks         []mark
 }
 
-// mark is where a stage was at a time.
+// mark is when it was seen that a stage had done so much.
 type mark struct {
-	when           time.Time
-	records, bytes int64
+	when time.Time
+	done float64
 }
 
-// paceOver is the time over which the rates for the time left are taken: long enough to be steady, short enough to follow
-// a machine that becomes busy.
-const paceOver = 20 * time.Second
+// paceOver is the time over which the rate for the time left is taken: long enough for stages that go unevenly, short enough
+// to follow a machine that becomes busy.
+const paceOver = time.Minute
+
+// lookEvery is how often a pace must be looked at, so that it is known when work was done.
+const lookEvery = 250 * time.Millisecond
 
 func newPace(p *job.Progress, w *watching) *pace {
-	s := &pace{progress: p, meter: &w.meter, expected: w.expected, start: time.Now(), read: w.meter.Read.Load(), written: w.meter.Written.Load()}
-	s.marks = []mark{{s.start, 0, 0}}
-	return s
+	return paceFrom(time.Now(), p, w)
+}
+
+// paceFrom is newPace with a clock of one's own.
+func paceFrom(start time.Time, p *job.Progress, w *watching) *pace {
+	return &pace{progress: p, meter: &w.meter, expected: w.expected, start: start, read: w.meter.Read.Load(), written: w.meter.Written.Load(), marks: []mark{{start, 0}}}
 }
 
 // sight is what can be said of a stage at one moment.
@@ -54,24 +60,50 @@ func (p *pace) look(now time.Time) sight {
 	}
 	seconds := max(s.elapsed.Seconds(), 1e-3)
 	s.perSecond, s.bytesPerSecond = float64(s.records)/seconds, float64(s.bytes)/seconds
-	for len(p.marks) > 1 && now.Sub(p.marks[1].when) >= paceOver {
-		p.marks = p.marks[1:]
-	}
-	m := p.marks[0]
-	if now.Sub(p.marks[len(p.marks)-1].when) >= paceOver/20 {
-		p.marks = append(p.marks, mark{now, s.records, read})
-	}
-	done, all, before := s.records, s.of, m.records
-	if all == 0 {
-		done, all, before = read, p.expected, m.bytes
-	}
-	if all > 0 {
-		s.share = min(float64(done)/float64(all), 1)
-		if recent := done - before; recent > 0 && s.elapsed > time.Second {
-			s.left = time.Duration(float64(max(all-done, 0)) / float64(recent) * float64(now.Sub(m.when)))
+	done, all := float64(s.records), float64(s.of)
+	if taken := p.progress.Read.Load(); s.of == 0 && p.expected > 0 {
+		// The bytes of the records read so far tell how many there will be. A stage that does not count them does what it reads.
+		if done, all = float64(read), float64(p.expected); taken > 0 && read > 0 {
+			done, all = float64(s.records), float64(taken)*max(1, float64(p.expected)/float64(read))
 		}
 	}
+	if done > p.marks[len(p.marks)-1].done {
+		p.marks = append(p.marks, mark{now, done})
+	}
+	if all > 0 {
+		s.share = min(done/all, 1)
+		s.left = p.left(now, all-min(done, all))
+	}
 	return s
+}
+
+// left estimates how long it takes to do what is left, from the work that was done in the last minute. A stage works in steps:
+// its rate is that up to the last step, and the time since then was spent on the next. When nothing happens for long, the time
+// left grows.
+func (p *pace) left(now time.Time, rest float64) time.Duration {
+	last := p.marks[len(p.marks)-1]
+	if rest == 0 {
+		return 0
+	}
+	// What came before the first step, such as tables of powers, is not counted once there are two.
+	first := 0
+	if len(p.marks) > 2 && p.marks[0].done == 0 {
+		first = 1
+	}
+	for first < len(p.marks)-2 && now.Sub(p.marks[first+1].when) >= paceOver {
+		first++
+	}
+	p.marks = p.marks[first:]
+	from := p.marks[0]
+	if now.Sub(p.start) <= time.Second || last.done <= from.done {
+		return -1
+	}
+	since := now.Sub(last.when)
+	perUnit := float64(last.when.Sub(from.when)) / (last.done - from.done)
+	if step := last.when.Sub(from.when) / time.Duration(len(p.marks)-1); since > 2*step {
+		return time.Duration(rest * (perUnit + float64(since)/(last.done-from.done)) / 2)
+	}
+	return max(0, time.Duration(rest*perUnit)-since)
 }
 
 // bytesText writes a number of bytes in three digits.

@@ -33,11 +33,17 @@ func (a *app) watch(stage string, p *job.Progress) (done func()) {
 	}
 	go func() {
 		defer close(ended)
-		t := time.NewTicker(tick)
+		t := time.NewTicker(min(tick, lookEvery))
 		defer t.Stop()
+		next := time.Now().Add(tick)
 		for {
 			select {
-			case <-t.C:
+			case now := <-t.C:
+				if tick > lookEvery && now.Before(next) {
+					pace.look(now)
+					continue
+				}
+				next = now.Add(tick)
 				show()
 			case <-stop:
 				end()

@@ -390,9 +390,7 @@ func TestProgressLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		progress := &job.Progress{}
-		pace := newPace(progress, &a.watching)
-		pace.start = pace.start.Add(-2 * time.Second)
-		pace.marks[0].when = pace.start
+		pace := paceFrom(time.Now().Add(-2*time.Second), progress, &a.watching)
 		progress.Total.Store(1000)
 		progress.Done.Store(500)
 		a.watching.meter.Read.Store(5000)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/io/column"
 )
 
@@ -52,7 +53,7 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 			continue
 		}
 		if s.partition == nil {
-			return nil, column.Refuse(j.Dir, "%s has no part yet", p.Name).WithHint("Run the shards first: «shard %s 1/N» to N/N", j.File)
+			return nil, &job.NotNowError{Err: column.Refuse(j.Dir, "%s has no part yet", p.Name).WithHint("Run the shards first: «shard %s 1/N» to N/N", j.File)}
 		}
 		if _, err := w.dropDamaged(ctx, s, s.all()); err != nil {
 			return nil, err
@@ -79,7 +80,10 @@ func Merge(ctx context.Context, j *Job) (*MergeSummary, error) {
 		}
 		if err == nil {
 			m.Parts += len(s.partition.ranges())
-			err = w.join(ctx, x, p.Name)
+			ended := w.logStep(p.Name, len(s.partition.ranges()))
+			if err = w.join(ctx, x, p.Name); err == nil {
+				ended(w.state.steps[p.Name].report)
+			}
 		}
 		if err != nil {
 			return nil, w.stopped(p.Name, err)
@@ -111,7 +115,7 @@ func (w *work) lacking(name string, p *partition, missing []int) error {
 	parts := len(p.ranges())
 	e := column.Refuse(w.job.Dir, "%s lacks %d of %d parts", name, len(missing), parts)
 	if p.Shards == 0 {
-		return e.WithHint("Go on with: «run %s ‹resume›»", w.job.File)
+		return &job.NotNowError{Err: e.WithHint("Go on with: «run %s ‹resume›»", w.job.File)}
 	}
 	var shards []string
 	for _, part := range missing {
@@ -124,7 +128,7 @@ func (w *work) lacking(name string, p *partition, missing []int) error {
 	if len(shards) > listed {
 		shards = append(shards[:listed], "...")
 	}
-	return e.WithHint("Run these shards, and merge again: %s", strings.Join(shards, " "))
+	return &job.NotNowError{Err: e.WithHint("Run these shards, and merge again: %s", strings.Join(shards, " "))}
 }
 
 // removeJournals removes the journals of shards whose steps are all done.

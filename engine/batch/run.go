@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cipherfold/cipherfold/engine/job"
 	"github.com/cipherfold/cipherfold/engine/receipt"
@@ -87,9 +89,11 @@ func Run(ctx context.Context, j *Job, resume bool) (*Summary, error) {
 	for level := w.level(); level > 0; level = w.level() {
 		for i, p := range w.plan.Steps {
 			if p.Level == level && !w.state.steps[p.Name].done {
+				ended := w.logStep(p.Name, 0)
 				if err := w.do(ctx, i); err != nil {
 					return nil, w.stopped(p.Name, err)
 				}
+				ended(w.state.steps[p.Name].report)
 			}
 		}
 	}
@@ -97,6 +101,22 @@ func Run(ctx context.Context, j *Job, resume bool) (*Summary, error) {
 		return nil, err
 	}
 	return w.summary(false), nil
+}
+
+// logStep notes that a step, or so many parts of it, begins, and returns what notes that it is done. 0 parts says nothing.
+func (w *work) logStep(name string, parts int) (ended func(*job.Report)) {
+	start := time.Now()
+	about := []any{"step", name}
+	if parts > 0 {
+		about = append(about, "parts", parts)
+	}
+	w.log.Info("begins", about...)
+	return func(r *job.Report) {
+		if r != nil {
+			about = append(about, "records", r.Records, "ciphertexts", r.Ciphertexts)
+		}
+		w.log.Info("done", append(about, "seconds", math.Round(10*time.Since(start).Seconds())/10)...)
+	}
 }
 
 // survey divides a step that nobody has divided.

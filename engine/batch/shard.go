@@ -132,7 +132,10 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 	if err := w.note(entry{Event: working, Step: name}); err != nil {
 		return err
 	}
-	return w.parts(ctx, x, k, missing, attempt, func(report *job.Report) error {
+	ended := w.logStep(name, len(missing))
+	done := &job.Report{}
+	err = w.parts(ctx, x, k, missing, attempt, func(report *job.Report) error {
+		done.Records, done.Ciphertexts = done.Records+report.Records, done.Ciphertexts+report.Ciphertexts
 		sum.Parts++
 		sum.Reports = append(sum.Reports, report)
 		if w.over(ctx, name) {
@@ -140,6 +143,10 @@ func (w *work) shard(ctx context.Context, k, i, n int, attempt string, sum *Shar
 		}
 		return nil
 	})
+	if err == nil {
+		ended(done)
+	}
+	return err
 }
 
 // reread reads the directory again.

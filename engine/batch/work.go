@@ -82,7 +82,7 @@ func (j *Job) enter(ctx context.Context, alone bool) (*work, error) {
 func (w *work) lock(ctx context.Context) error {
 	unlock, err := w.lockFile(ctx, journalName)
 	if errors.Is(err, blob.ErrLocked) {
-		return column.Refuse(w.job.Dir, "another program is running this job").WithHint("Wait until it is done. What is done is not done again.")
+		return &job.NotNowError{Err: column.Refuse(w.job.Dir, "another program is running this job").WithHint("Wait until it is done. What is done is not done again.")}
 	}
 	if err == nil {
 		w.unlock = unlock

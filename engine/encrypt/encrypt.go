@@ -228,8 +228,14 @@ func (x *encryption) write(ctx context.Context, name string, feed feed, progress
 		s.quantities = append(s.quantities, t...)
 	}
 	stats, err := engine.Run(ctx, engine.Pipeline[chunk, enctable.Rows]{
-		Source: engine.Source[chunk]{Name: "read", Next: feed.next},
-		Stage:  engine.Stage[chunk, enctable.Rows]{Name: "encrypt", Workers: x.request.Threads, New: s.worker, Discard: chunk.release},
+		Source: engine.Source[chunk]{Name: "read", Next: func(ctx context.Context) (chunk, error) {
+			c, err := feed.next(ctx)
+			if err == nil {
+				progress.Read.Add(c.batch.NumRows())
+			}
+			return c, err
+		}},
+		Stage: engine.Stage[chunk, enctable.Rows]{Name: "encrypt", Workers: x.request.Threads, New: s.worker, Discard: chunk.release},
 		Sink: engine.Sink[enctable.Rows]{Name: "write", Discard: enctable.Rows.Release, Put: func(ctx context.Context, y enctable.Rows) error {
 			defer y.Release()
 			return enctable.WriteRows(ctx, out, y, x.plan.Records, x.request.Layout == slots.Blocks)

@@ -19,6 +19,7 @@ const (
 	Usage       Kind = "usage"         // the request makes no sense
 	Refused     Kind = "input refused" // bad data, wrong key, no headroom, corrupted file, output in the way
 	Interrupted Kind = "interrupted"   // cancelled from outside
+	NotNow      Kind = "not now"       // others must do something first: try again later
 )
 
 // Failure is an error in parts, for a person or a program to read.
@@ -33,6 +34,12 @@ type Failure struct {
 	Line     int64  `json:"line,omitempty"`
 	Column   string `json:"column,omitempty"`
 }
+
+// NotNowError wraps a refusal of what may go well later, when others have done their part.
+type NotNowError struct{ Err error }
+
+func (e *NotNowError) Error() string { return e.Err.Error() }
+func (e *NotNowError) Unwrap() error { return e.Err }
 
 // Explain takes an error of this package apart.
 func Explain(err error) Failure {
@@ -66,6 +73,9 @@ func Explain(err error) Failure {
 		f.Kind, f.Hint = Refused, key.Hint
 	case errors.As(err, &memory):
 		f.Hint = "Raise ‹memory›."
+	}
+	if wait := (*NotNowError)(nil); errors.As(err, &wait) {
+		f.Kind = NotNow
 	}
 	return f
 }

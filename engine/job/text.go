@@ -29,3 +29,6 @@ func Count(n int, thing string) string {
 	}
 	return fmt.Sprintf("%d %s", n, thing)
 }
+
+// Nearest is the name that is most like one that is not there; ok is false when none is near.
+func Nearest(name string, have []string) (near string, ok bool) { return column.Nearest(name, have) }
