@@ -395,6 +395,15 @@ sums tells a single member's vector. What was answered is recorded in a file bes
 	return cmd
 }
 
+// openReport is the report of an opening with what it tells.
+type openReport struct {
+	*job.Report
+	Opened *update.Opened `json:"opened"`
+}
+
+// Public is what may be printed for others.
+func (r openReport) Public() any { return openReport{r.Report.Told(), r.Opened} }
+
 func (a *app) flOpenCommand() *cobra.Command {
 	var q update.OpenRequest
 	var overwrite bool
@@ -417,10 +426,7 @@ check value: what does not belong together is refused, and no mean is written.`,
 			if err != nil {
 				return err
 			}
-			return a.print(struct {
-				*job.Report
-				Opened *update.Opened `json:"opened"`
-			}{report, opened}, func(w io.Writer) {
+			return a.print(openReport{report, opened}, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: %s, %.1f s\n  the mean of %s (%s), with a weight of %s in all\n  each within %.3g of the mean of the clipped numbers\n", report.Out, count(report.Records, "number"), report.Seconds,
 					count(int64(len(opened.Members)), "member"), strings.Join(opened.Members, ", "), thousands(opened.Weight), opened.Step)
 			})

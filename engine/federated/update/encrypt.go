@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine"
@@ -129,7 +130,11 @@ func Encrypt(ctx context.Context, e EncryptRequest) (*job.Report, error) {
 	}
 	report := &job.Report{Out: e.Out, Records: r.Parameters, Values: r.Parameters, Ciphertexts: footer.Blocks, Key: keyReport(r), Measures: []string{v.column}}
 	for _, f := range v.source.Files {
-		report.Inputs = append(report.Inputs, job.InputReport{File: f})
+		in := job.InputReport{File: f}
+		if len(v.source.Files) == 1 {
+			in.Rows = r.Parameters
+		}
+		report.Inputs = append(report.Inputs, in)
 	}
 	report.Finish(start, stats)
 	return report, nil
@@ -170,34 +175,41 @@ func (e *EncryptRequest) encrypt(ctx context.Context, r *round.Round, key *ringl
 	progress.Total.Store(r.Parameters)
 	defer e.Watch("encrypt", progress)()
 	var next int64
-	return engine.Run(ctx, engine.Pipeline[item, item]{
-		Source: engine.Source[item]{Name: "read", Next: func(ctx context.Context) (item, error) {
-			c, err := source.next(ctx)
-			i := item{first: next, chunk: c}
-			next += set.Blocks(int64(c.len()))
+	// Items that are written are used again: allocating them would take more time than encrypting.
+	var used sync.Pool
+	return engine.Run(ctx, engine.Pipeline[*item, *item]{
+		Source: engine.Source[*item]{Name: "read", Next: func(ctx context.Context) (*item, error) {
+			i, ok := used.Get().(*item)
+			if !ok {
+				i = new(item)
+			}
+			var err error
+			i.first = next
+			i.chunk, err = source.next(ctx, i.chunk)
+			next += set.Blocks(int64(i.chunk.len()))
 			return i, err
 		}},
-		Stage: engine.Stage[item, item]{Name: "encrypt", Workers: e.Threads, New: func(int) (engine.Work[item, item], error) {
+		Stage: engine.Stage[*item, *item]{Name: "encrypt", Workers: e.Threads, New: func(int) (engine.Work[*item, *item], error) {
 			random := ringlwe.NewStream()
 			encryptor := key.NewEncryptor(public, random)
 			values := make([]int64, set.Capacity())
-			return func(ctx context.Context, in item) (item, error) {
+			return func(ctx context.Context, in *item) (*item, error) {
 				n := int(set.Blocks(int64(in.chunk.len())))
-				in.blocks = make([]byte, n*set.BlockBytes())
+				in.blocks = slices.Grow(in.blocks[:0], n*set.BlockBytes())[:n*set.BlockBytes()]
 				for b := range n {
 					if err := ctx.Err(); err != nil {
-						return item{}, err
+						return nil, err
 					}
 					from := b * set.Capacity()
 					to := min(in.chunk.len(), from+set.Capacity())
 					v := values[:to-from]
-					if in.chunk.single != nil {
+					if len(in.chunk.single) > 0 {
 						q.Float32(v, in.chunk.single[from:to], random)
 					} else {
 						q.Float64(v, in.chunk.double[from:to], random)
 					}
 					if err := encryptor.Encrypt(in.blocks[b*set.BlockBytes():(b+1)*set.BlockBytes()], uint64(in.first)+uint64(b), head, v); err != nil {
-						return item{}, err
+						return nil, err
 					}
 				}
 				clear(values)
@@ -205,6 +217,10 @@ func (e *EncryptRequest) encrypt(ctx context.Context, r *round.Round, key *ringl
 				return in, nil
 			}, nil
 		}},
-		Sink: engine.Sink[item]{Name: "write", Put: func(ctx context.Context, i item) error { return out.Write(ctx, i.blocks) }},
+		Sink: engine.Sink[*item]{Name: "write", Put: func(ctx context.Context, i *item) error {
+			err := out.Write(ctx, i.blocks)
+			used.Put(i)
+			return err
+		}},
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -203,10 +204,15 @@ type chunks struct {
 	open   bool
 }
 
-// next returns the next numbers, or io.EOF.
-func (s *chunks) next(ctx context.Context) (chunk, error) {
-	var c chunk
+// next returns the next numbers, or io.EOF. They are put into the memory of c.
+func (s *chunks) next(ctx context.Context, c chunk) (chunk, error) {
 	want := int(min(int64(s.most), s.left))
+	c.single, c.double = c.single[:0], c.double[:0]
+	if s.v.single {
+		c.single = slices.Grow(c.single, want)
+	} else {
+		c.double = slices.Grow(c.double, want)
+	}
 	if s.left == 0 && s.open {
 		return chunk{}, s.v.tooLong(s.length)
 	}
