@@ -28,7 +28,8 @@ type rechunked struct {
 	rows    int
 	mem     memory.Allocator
 	pending []Batch // fewer than rows rows, except for the last batch
-	held    int     // rows in pending
+	taken   int     // rows of the first that are delivered
+	held    int     // rows in pending that are not
 	err     error   // of r, delivered when the pending rows are
 }
 
@@ -60,17 +61,21 @@ func (c *rechunked) Read(ctx context.Context) (Batch, error) {
 func (c *rechunked) take(n int) (Batch, error) {
 	var pieces []Batch
 	for got := 0; got < n; {
-		b := c.pending[0]
-		if have := int(b.NumRows()); have <= n-got {
+		b, from := c.pending[0], c.taken
+		to := min(from+n-got, int(b.NumRows()))
+		got += to - from
+		c.taken = to
+		if from > 0 || to < int(b.NumRows()) {
+			pieces = append(pieces, b.Slice(from, to))
+		} else {
 			pieces = append(pieces, b)
-			c.pending = c.pending[1:]
-			got += have
-			continue
 		}
-		pieces = append(pieces, b.Slice(0, n-got))
-		c.pending[0] = b.Slice(n-got, int(b.NumRows()))
-		b.Release()
-		got = n
+		if to == int(b.NumRows()) {
+			c.pending, c.taken = c.pending[1:], 0
+			if from > 0 {
+				b.Release()
+			}
+		}
 	}
 	c.held -= n
 	if len(pieces) == 1 {
@@ -91,7 +96,7 @@ func (c *rechunked) drop() {
 	for _, b := range c.pending {
 		b.Release()
 	}
-	c.pending, c.held = nil, 0
+	c.pending, c.taken, c.held = nil, 0, 0
 }
 
 func (c *rechunked) Close() error {

@@ -44,6 +44,10 @@ func (d *decoders) of(c *Column) (*parquet.FileColumnChunk, error) {
 	return k, nil
 }
 
+// headerBytes is the buffer that parquet-go reads through: enough for the header of a page, which comes from memory. Larger pieces
+// it reads without it. Every column has one, of tens of thousands at a time.
+const headerBytes = 256
+
 // decoder opens what parquet-go decodes columns of a shape with: a file without
 // any data that has one such column, one row group of it, uncompressed. Its
 // page cursors read what the guard of a chunk (see chunk.ReadAt) gives them.
@@ -88,7 +92,7 @@ func (s shape) decoder() (*parquet.FileColumnChunk, error) {
 	}
 	file := append([]byte(magic), footer...)
 	file = append(binary.LittleEndian.AppendUint32(file, uint32(len(footer))), magic...)
-	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	f, err := parquet.OpenFile(bytes.NewReader(file), int64(len(file)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(headerBytes))
 	if err != nil {
 		return nil, err
 	}

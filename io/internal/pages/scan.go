@@ -318,15 +318,13 @@ func (g *groupReader) read(max int) (p piece, err error) {
 			return p, g.s.file.refuseAt(g.group, name, err)
 		}
 		p.cols = append(p.cols, col)
-	}
-	g.left -= int64(p.rows)
-	if g.left == 0 {
-		for i, c := range g.cols {
+		if int64(p.rows) == g.left { // now, so that the next column can have its buffers
 			if err := c.finish(); err != nil {
-				return p, g.s.file.refuseAt(g.group, g.s.cols[i].Name, err)
+				return p, g.s.file.refuseAt(g.group, name, err)
 			}
 		}
 	}
+	g.left -= int64(p.rows)
 	name = ""
 	if g.check != nil {
 		if err := g.check.Rows(p.cols); err != nil {
