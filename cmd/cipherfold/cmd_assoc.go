@@ -19,6 +19,7 @@ func init() {
 func (a *app) assocCommand() *cobra.Command {
 	var x analyze.Association
 	var overwrite, csvSafe bool
+	var page string
 	cmd := &cobra.Command{
 		Use:   "assoc --cases FILE... --controls FILE... --out DST",
 		Short: "Test decrypted sums of cases against those of controls",
@@ -43,11 +44,17 @@ Mantel and Haenszel do (mh), and so are strata: values of an id column, such as 
 			if err := required(cmd.Flags(), helpOf(cmd), "cases", "controls", "out"); err != nil {
 				return err
 			}
+			if err := a.canReport(cmd.Context(), page, overwrite); err != nil {
+				return err
+			}
 			report, err := a.perform(cmd, work{verb: "assoc", in: slices.Concat(x.Cases, x.Controls), out: []string{x.Out}}, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
 				o.CSVSafe = csvSafe
 				x.Options = o
 				return analyze.Associate(ctx, x)
 			})
+			if err == nil {
+				err = a.writePage(cmd.Context(), page, overwrite, report)
+			}
 			if err != nil {
 				return err
 			}
@@ -73,6 +80,7 @@ Mantel and Haenszel do (mh), and so are strata: values of an id column, such as 
 	f.StringVar(&x.Combine, "combine", analyze.Meta, "`HOW` cohorts and strata: meta (fixed effects) or mh (Mantel-Haenszel)")
 	f.StringVar(&x.Alternative, "alternative", analyze.TwoSided, "`WHAT` P is two-sided, or that the effect in cases is greater, or less")
 	f.BoolVar(&x.ByP, "by-p", false, "rows in the order of P, empty ones last")
+	pageFlag(f, &page)
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	csvSafeFlag(f, &csvSafe)

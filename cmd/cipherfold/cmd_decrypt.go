@@ -53,6 +53,7 @@ func (o *decryptOptions) step(a *app) batch.Step {
 
 func (a *app) decryptCommand() *cobra.Command {
 	var o decryptOptions
+	var page string
 	cmd := &cobra.Command{
 		Use:   "decrypt --key SECRET --in FILE --out DST",
 		Short: "Open a fused table: exact sums, counts, means, variances, correlations",
@@ -71,6 +72,9 @@ up, and whatever would betray them.`,
 			if err := o.complete(a, cmd.Flags(), helpOf(cmd)); err != nil {
 				return err
 			}
+			if err := a.canReport(cmd.Context(), page, o.overwrite); err != nil {
+				return err
+			}
 			report, err := a.perform(cmd, work{verb: "decrypt", in: []string{o.In}, out: []string{o.Out}}, o.overwrite, func(ctx context.Context, options job.Options) (_ *job.Report, err error) {
 				if o.Key, err = o.key.read(ctx, a); err != nil {
 					return nil, err
@@ -79,6 +83,9 @@ up, and whatever would betray them.`,
 				o.Options = options
 				return decrypt.Run(ctx, o.Request)
 			})
+			if err == nil {
+				err = a.writePage(cmd.Context(), page, o.overwrite, report)
+			}
 			if err != nil {
 				return err
 			}
@@ -98,6 +105,7 @@ up, and whatever would betray them.`,
 		},
 	}
 	o.AddFlags(cmd.Flags())
+	pageFlag(cmd.Flags(), &page)
 	a.receiptFlags(cmd.Flags())
 	a.watchFlags(cmd.Flags())
 	return cmd

@@ -153,7 +153,7 @@ func (a *app) withReceipt(ctx context.Context, cmd *cobra.Command, w work, overw
 
 // notParameters are flags that do not say what is computed: files, which a receipt has with their digests, and how the job
 // works and is watched.
-var notParameters = []string{"in", "out", "overwrite", "table-cache", "receipt", "receipt-private", "metrics-addr", "metrics-file", "lineage", "profile", "help"}
+var notParameters = []string{"in", "out", "overwrite", "table-cache", "receipt", "receipt-private", "report", "metrics-addr", "metrics-file", "lineage", "profile", "help"}
 
 // secret reports whether a flag names a file with a key or a passphrase. A receipt has the fingerprint of the key instead.
 func secret(flag string) bool {

@@ -23,7 +23,7 @@ var (
 	countedFlags = []string{"in", "cases", "controls"}
 
 	// writeFlags are written, by this verb and nobody else.
-	writeFlags = []string{"out", "shares-out", "receipt", "receipt-private", "metrics-file", "lineage", "export"}
+	writeFlags = []string{"out", "shares-out", "receipt", "receipt-private", "report", "metrics-file", "lineage", "export"}
 
 	// otherFlags name what is no file that a verb reads or writes by that name, or an input once more; or they are told elsewhere. So is
 	// --out of a directory that keeps other files.

@@ -123,8 +123,14 @@ func TestGenomics(t *testing.T) {
 			t.Errorf("cases: %s, want %s", got, want)
 		}
 	}
-	if out := p.ok("assoc --cases @/cases.csv --controls @/controls.csv --out @/assoc.tsv"); !strings.Contains(out, "4 records tested") {
+	if out := p.ok("assoc --cases @/cases.csv --controls @/controls.csv --out @/assoc.tsv --report @/assoc.html"); !strings.Contains(out, "4 records tested") {
 		t.Error(out)
+	}
+	if page := string(p.read("assoc.html")); !strings.Contains(page, "Manhattan plot") {
+		t.Errorf("no report: %s", page)
+	}
+	if r := p.run("assoc --cases @/cases.csv --controls @/controls.csv --out @/again.tsv --report @/assoc.html"); r.code != exitRefused || !strings.Contains(r.err, "already exists") {
+		t.Errorf("a report in the way: exit code %d\n%s", r.code, r.err)
 	}
 	// 100 A G: 4 of 6 against 0 of 4: chi-square 10·(4·4-2·0)²/(6·4·4·6), by hand.
 	if got := p.open("assoc.tsv").line(0, "AF_cases", "AF_controls", "CHISQ"); got != "0.6666666666666666 0 4.444444444444445" && got != "0.6666666666666666 0 4.444444444444444" {

@@ -83,6 +83,7 @@ var rooms = []room{
 	floor("decrypt", append(lowRooms, "enctable")...),
 	floor("analyze", verbRooms...),
 	floor("inspect", verbRooms...),
+	{folder: "engine/report", imports: []string{"engine/job", "engine/dataset", "io/*", "internal/printable"}},
 	floor("receipt", "job"),
 	{folder: "engine/observe", imports: []string{"engine", "io/*"}},
 	{folder: "engine/batch/jobfile", imports: []string{"engine/job", "engine/receipt", "io/column"}},

