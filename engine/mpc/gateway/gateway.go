@@ -444,6 +444,9 @@ func (g *Gateway) send(ctx context.Context, j int, acks *acknowledged) error {
 			conn = nil
 		}
 		if errors.Is(err, errSpool) || refusals >= refusalsMax || time.Since(since) > g.o.Patience || conn == nil && !temporary(err) {
+			if refused != nil && strings.Contains(refused.Text, missingBatches) {
+				return job.Misuse("A server whose store was restored or is new lacks batches. Name another spool, and ingest the tables again.", "%s: %v", name, err)
+			}
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		g.o.Log.Warn("a server does not take batches; trying again", "server", name, "error", err.Error())
@@ -453,6 +456,9 @@ func (g *Gateway) send(ctx context.Context, j int, acks *acknowledged) error {
 		pause = min(2*pause, pauseMax)
 	}
 }
+
+// missingBatches is how a server says that it does not hold what comes before a batch: see store.GapError.
+const missingBatches = "those between are missing"
 
 // errSpool is that the spool cannot be read.
 var errSpool = errors.New("the spool cannot be read")

@@ -101,13 +101,16 @@ type Record struct {
 // Column is an attribute in a unit.
 type Column struct{ Attribute, Unit string }
 
-// GapError says that a batch before this one is missing.
+// GapError says that a batch, or one before it, is missing.
 type GapError struct {
 	Source       string
 	Number, Held uint64
 }
 
 func (e *GapError) Error() string {
+	if e.Number == e.Held+1 {
+		return fmt.Sprintf("batch %d of %s is not held here", e.Number, e.Source)
+	}
 	return fmt.Sprintf("batch %d of %s comes after batch %d: those between are missing", e.Number, e.Source, e.Held)
 }
 
