@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/cipherfold/cipherfold/engine/job"
+	"github.com/cipherfold/cipherfold/internal/thoroughtest"
 	"github.com/cipherfold/cipherfold/io/blob"
 	"github.com/cipherfold/cipherfold/io/column"
 	"github.com/cipherfold/cipherfold/kernels/ringlwe"
@@ -116,7 +117,8 @@ func TestThresholds(t *testing.T) {
 func TestFiles(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	id := identities()[0]
-	for _, passphrase := range []string{"", "a passphrase for tests"} {
+	// Making a key from a passphrase takes seconds, by intention; package keys tests that, too.
+	for _, passphrase := range thoroughtest.Pick([]string{""}, []string{"", "a passphrase for tests"}) {
 		sub := filepath.Join(dir, "keys"+passphrase)
 		if err := os.Mkdir(sub, 0o700); err != nil {
 			t.Fatal(err)
