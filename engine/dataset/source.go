@@ -132,7 +132,7 @@ func (s Source) OpenRaw(ctx context.Context, columns []string) (column.Reader, e
 func (s Source) OpenFiles(ctx context.Context, columns []string) (column.Reader, error) {
 	s.Vcf.begin()
 	r, err := column.OpenParts(ctx, s.Files, func(ctx context.Context, name string) (column.Reader, error) {
-		r, err := s.openFile(ctx, name, column.ReadOptions{Columns: columns, Threads: s.Opts.Threads, Nulls: s.nulls, BatchRows: batchRows(len(columns))})
+		r, err := s.openFile(ctx, name, column.ReadOptions{Columns: columns, Threads: readThreads(s.Opts, len(columns)), Nulls: s.nulls, BatchRows: batchRows(len(columns))})
 		if err != nil {
 			return nil, err
 		}
@@ -177,6 +177,14 @@ const BatchRows = 8 << 10
 func batchRows(columns int) int {
 	const cells = 1 << 20
 	return max(8, min(BatchRows, cells/max(1, columns)))
+}
+
+// readThreads is how many threads decode a table of so many columns: as many as a quarter of the memory has room for. Each has
+// pages, buffers and arrays of every column.
+func readThreads(o job.Options, columns int) int {
+	const columnBytes = 12 << 10
+	o = o.WithDefaults()
+	return int(max(1, min(int64(o.Threads), o.Memory/4/columnBytes/int64(max(1, columns)))))
 }
 
 // Schema returns the columns of the prepared table, those of measures as they are before.
