@@ -10,7 +10,7 @@ import (
 // with the square the square of it.
 const (
 	factor = 4
-	most   = 6
+	most   = 9
 )
 
 // tries is how often it is measured until once the work has not grown too much: a collection of garbage may come in between.
@@ -22,7 +22,7 @@ type test interface {
 	Errorf(format string, args ...any)
 }
 
-// Linear fails the test when f takes more than six times as long, in seconds of all processors, for four times as much. f
+// Linear fails the test when f takes more than nine times as long, in seconds of all processors, for four times as much. f
 // works on something of n elements, and prepares it before it calls work. It must take some milliseconds for n elements, and
 // the test must not be parallel: what other tests do at the same time would count.
 func Linear(t test, n int, f func(n int, work func(func()))) {
