@@ -2,11 +2,13 @@ package access
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cipherfold/cipherfold/engine/mpc/store"
@@ -112,10 +114,30 @@ func (g *Gate) Check(a *Asked, label [32]byte) error {
 	return nil
 }
 
+// nonceMargin is how long a nonce is kept beyond the last moment at which its query could come again: as long as a server may
+// take from the check of the clock to the decision.
+const nonceMargin = 24 * time.Hour
+
+// nonceUntil is how long the nonce of a query is kept that was asked at a time.
+func (g *Gate) nonceUntil(asked int64) int64 {
+	return asked + (2*g.skew() + nonceMargin).Milliseconds()
+}
+
+// CheckMade refuses a batch that comes from the future: its readings would replace later ones.
+func (g *Gate) CheckMade(made int64) error {
+	if now := g.now(); made > now.Add(g.skew()).UnixMilli() {
+		return fmt.Errorf("the batch was made at %s, and the server's clock says %s: they may differ by %v",
+			time.UnixMilli(made).UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339), g.skew())
+	}
+	return nil
+}
+
 // Admit decides on a query that is about these cohorts: of each column those of the groups and, where there are groups, of
 // all together, which comes last. It notes the label, the expense, the cohorts and an entry of the audit log in one transaction. A
 // refusal is a *RefusedError.
-func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, cohorts [][]store.Cohort, records int64) error {
+//
+// unfit is why the query cannot be computed, or nil. It may tell about records, so it is said only after all else permits.
+func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, cohorts [][]store.Cohort, records int64, unfit error) error {
 	limits := g.Limits[a.Who.Role]
 	extent := Extent{Records: records}
 	for i, c := range cohorts[0] {
@@ -131,8 +153,7 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, coho
 	}
 	return g.Store.Decide(ctx, func(l store.Ledger) error {
 		now := g.now().UnixMilli()
-		until := a.Time + 2*g.skew().Milliseconds()
-		fresh, err := l.Nonce([32]byte(nonce), until, now)
+		fresh, err := l.Nonce([32]byte(nonce), g.nonceUntil(a.Time), now)
 		if err != nil {
 			return err
 		}
@@ -147,18 +168,19 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, coho
 		if spent >= limits.Queries {
 			return &RefusedError{fmt.Errorf("%s has asked %d queries within %v: %w", a.Who, spent, limits.Period.Duration, errBudget)}
 		}
-		if records == 0 {
-			return &RefusedError{errors.New("no record fits the query")}
-		}
-		if extent.Smallest < limits.SmallestCohort {
-			what := "the query"
-			if len(cohorts[0]) > 1 {
-				what = "a group of the query"
-			}
-			return &RefusedError{fmt.Errorf("%s is about fewer than %d patients", what, limits.SmallestCohort)}
-		}
 		if err := g.Policy.Permit(a, extent); err != nil {
 			return &RefusedError{err}
+		}
+		if limits.SmallestCohort > 1 && (records == 0 || extent.Smallest < limits.SmallestCohort) {
+			// The same words for none and few: they would tell whether a single patient was measured, and when.
+			what := "it"
+			if a.GroupBy != "" {
+				what = "a group of it"
+			}
+			return &RefusedError{fmt.Errorf("no record fits the query, or %s is about fewer than %d patients", what, limits.SmallestCohort)}
+		}
+		if records == 0 {
+			return &RefusedError{errors.New("no record fits the query")}
 		}
 		if err := l.Spend(user, now); err != nil {
 			return err
@@ -168,6 +190,9 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, coho
 				return err
 			}
 		}
+		if unfit != nil {
+			return &RefusedError{unfit}
+		}
 		entry := g.entry(Admitted, a)
 		entry.Records, entry.Patients = records, extent.Patients
 		return appendEntry(l, entry)
@@ -175,11 +200,12 @@ func (g *Gate) Admit(ctx context.Context, a *Asked, columns []store.Column, coho
 }
 
 // compare refuses cohorts that differ from answered ones by a few patients: the difference of the sums would be about these.
+// Patients whose readings were only stored again count as different, too, but do not hide that few are in one cohort only.
 func compare(l store.Ledger, columns []store.Column, cohorts [][]store.Cohort, least int) error {
 	for i, column := range columns {
 		err := l.Cohorts(column, func(answered store.Cohort) error {
 			for _, c := range cohorts[i] {
-				if n := c.Different(answered); n > 0 && n < least {
+				if places, all := c.Different(answered, least); places > 0 && places < least || all > 0 && all < least {
 					return &RefusedError{fmt.Errorf("the query differs from an answered one about %s by fewer than %d patients: both together would tell about these", column.Attribute, least)}
 				}
 			}
@@ -202,13 +228,32 @@ func compare(l store.Ledger, columns []store.Column, cohorts [][]store.Cohort, l
 // entry is an entry about a query.
 func (g *Gate) entry(event string, a *Asked) Entry {
 	e := Entry{Time: g.now().UnixMilli(), Event: event, Role: a.Who.Role, User: a.Who.Name, Certificate: a.Serial, Label: a.Label}
-	if event == Admitted || event == Refused {
-		e.Signature, e.Query = a.Signed.Signature, string(a.Signed.Query)
+	if event == Admitted || event == Refused && len(a.Signed.Query) <= refusedQueryMax {
+		e.Query = string(a.Signed.Query)
+	}
+	if (event == Admitted || event == Refused) && len(a.Signed.Signature) <= ed25519.SignatureSize {
+		e.Signature = a.Signed.Signature
 	}
 	return e
 }
 
+// Limits of what an entry keeps, so that nobody fills the audit log with queries that are refused.
+const (
+	refusedQueryMax = 4 << 10 // bytes; of a longer query that is refused, the text is left out
+	reasonMax       = 1000
+	labelMax        = 64 // of a label and a serial number
+)
+
+// short is the beginning of a text.
+func short(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}
+
 func appendEntry(l store.Ledger, e Entry) error {
+	e.Reason, e.Label, e.Certificate = short(e.Reason, reasonMax), short(e.Label, labelMax), short(e.Certificate, labelMax)
 	text, err := json.Marshal(e)
 	if err != nil {
 		return err

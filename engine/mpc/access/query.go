@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cipherfold/cipherfold/internal/strictjson"
 )
@@ -103,6 +104,10 @@ func (c *Credentials) Open(data []byte, connected *x509.Certificate, now time.Ti
 	if err := strictjson.Decode(data, &a.Signed); err != nil {
 		return a, fmt.Errorf("the query is not one: %w", err)
 	}
+	if err := checkText(a.Signed.Query); err != nil {
+		a.Signed = Signed{} // what the audit log could not keep, or not as it was signed
+		return a, err
+	}
 	cert, err := x509.ParseCertificate(a.Signed.Certificate)
 	if err != nil {
 		return a, fmt.Errorf("the certificate of the query: %w", err)
@@ -135,7 +140,19 @@ func (c *Credentials) Open(data []byte, connected *x509.Certificate, now time.Ti
 const (
 	attributesMax = 64
 	patientsMax   = 100_000
+	queryBytesMax = 8 << 20
 )
+
+// checkText refuses a text that is too long, or that the audit log would change.
+func checkText(text []byte) error {
+	switch {
+	case len(text) > queryBytesMax:
+		return fmt.Errorf("the query has %d bytes: at most %d are possible", len(text), queryBytesMax)
+	case !utf8.Valid(text):
+		return errors.New("the query is not text in UTF-8")
+	}
+	return nil
+}
 
 // check refuses a query that makes no sense by itself.
 func (q *Query) check() error {

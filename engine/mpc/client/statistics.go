@@ -49,6 +49,13 @@ func (a *Answer) Quantities() ([]Quantity, error) {
 	var out []Quantity
 	for g, m := range a.Moments {
 		c := &calculation{group: a.Head.Groups[g], columns: a.Head.Columns, m: m}
+		if a.Statistic != access.Mean && a.Statistic != access.Average {
+			for i := range c.columns {
+				if v, err := m.Covariance(i, i); err == nil && v.Sign() < 0 {
+					return nil, errImpossible
+				}
+			}
+		}
 		switch a.Statistic {
 		case access.Mean, access.Average:
 			c.means()
@@ -93,8 +100,14 @@ func (c *calculation) add(name, unit string, value *big.Rat, err error) {
 	c.put(name, unit, f, nil)
 }
 
-// root notes the square root of an exact number.
+// errImpossible is that sums are not those of any readings.
+var errImpossible = errors.New("no readings have these sums: a server does not follow the protocol, or a value is beyond its bound")
+
+// root notes the square root of an exact number, which is not negative.
 func (c *calculation) root(name, unit string, square *big.Rat, err error) {
+	if err == nil && square.Sign() < 0 {
+		err = errImpossible
+	}
 	if err != nil {
 		c.put(name, unit, 0, err)
 		return
@@ -162,6 +175,9 @@ func (c *calculation) pairs(statistic string) {
 			}
 			sign, square, err := c.m.Correlation(i, j)
 			r := 0.0
+			if err == nil && square.Cmp(big.NewRat(1, 1)) > 0 {
+				err = errImpossible
+			}
 			if err == nil {
 				r = float64(sign) * moments.Root(square)
 			}
@@ -180,6 +196,10 @@ func (c *calculation) regression() {
 	r, err := c.m.Regress(0, xs)
 	if err != nil {
 		c.add("regression of "+y.Name, y.Unit, nil, err)
+		return
+	}
+	if r.R2 != nil && (r.R2.Sign() < 0 || r.R2.Cmp(big.NewRat(1, 1)) > 0) {
+		c.err = errImpossible
 		return
 	}
 	for k, coefficient := range r.Coefficients {

@@ -122,7 +122,7 @@ func catalogue(ctx context.Context, o *Options) ([]server.Attribute, error) {
 			return survey.Attributes, nil
 		}
 		var refused *wire.RemoteError
-		if errors.As(err, &refused) || ctx.Err() != nil || time.Now().After(deadline) || !temporary(err) {
+		if errors.As(err, &refused) && refused.Text != wire.BusyCalls || ctx.Err() != nil || time.Now().After(deadline) || !temporary(err) {
 			return nil, err
 		}
 		o.Log.Warn("waiting for the servers", "error", err.Error())
@@ -437,7 +437,7 @@ func (g *Gateway) send(ctx context.Context, j int, acks *acknowledged) error {
 			return context.Cause(ctx)
 		}
 		var refused *wire.RemoteError
-		if errors.As(err, &refused) {
+		if errors.As(err, &refused) && refused.Text != wire.BusyCalls {
 			refusals++
 		} else if conn != nil {
 			conn.Close()

@@ -292,6 +292,7 @@ func TestRefusedQueries(t *testing.T) {
 		{Query{Servers: 3, Columns: two}, "0 groups"},
 		{Query{Servers: 3, Columns: two, Groups: make([]int64, GroupsMax+1)}, "1048577 groups"},
 		{Query{Servers: 3, Columns: make([]Column, 200), Groups: make([]int64, 100_000)}, "200 sums for each of 100000 groups"},
+		{Query{Servers: 3, Columns: two, Groups: make([]int64, AnswersMax/3+1), Pairs: AllPairs(2)}, "3 sums of products for each of 43691 groups"},
 		{Query{Servers: 3, Columns: two, Groups: []int64{-1}}, "a group of -1 records"},
 		{Query{Servers: 3, Columns: two, Groups: []int64{1, RecordsMax}}, "a group of 1099511627776 records after 1"},
 		{Query{Servers: 3, Columns: two, Groups: []int64{1}, Sigma: 39}, "masks of 39 bits"},
@@ -309,9 +310,11 @@ func TestRefusedQueries(t *testing.T) {
 			t.Errorf("%s: %v", c.want, err)
 		}
 	}
-	good := Query{Servers: 3, Columns: two, Groups: []int64{127}, Pairs: AllPairs(2)}
-	if err := good.Check(); err != nil {
-		t.Error(err)
+	for _, groups := range [][]int64{{127}, make([]int64, AnswersMax/3)} {
+		good := Query{Servers: 3, Columns: two, Groups: groups, Pairs: AllPairs(2)}
+		if err := good.Check(); err != nil {
+			t.Error(err)
+		}
 	}
 	if _, err := newServers(&Query{Servers: 3}, nil, nil); err == nil {
 		t.Error("a server takes a query without columns")

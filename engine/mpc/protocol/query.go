@@ -14,6 +14,7 @@ const (
 	RecordsMax = 1 << 40 // of a query
 	GroupsMax  = 1 << 20
 	ResultsMax = 1 << 24 // words of a result
+	AnswersMax = 1 << 17 // ciphertexts of an answer, which are in memory at one time: one for each pair of each group
 )
 
 // Query is what is asked of all servers, who must have the same one.
@@ -44,6 +45,8 @@ func (q *Query) Check() error {
 		return job.Misuse("There are 1 to 2^20 groups.", "%d groups", len(q.Groups))
 	case len(q.Groups)*q.Words() > ResultsMax:
 		return job.Misuse("Ask for fewer groups or columns.", "%d sums for each of %d groups", q.Words(), len(q.Groups))
+	case len(q.Groups)*len(q.Pairs) > AnswersMax:
+		return job.Misuse("Ask for fewer groups or columns.", "%d sums of products for each of %d groups", len(q.Pairs), len(q.Groups))
 	case q.Sigma != 0 && (q.Sigma < shares.SigmaDefault || q.Sigma > shares.SigmaMax):
 		return job.Misuse("The security of masks is 40 to 64 bits.", "masks of %d bits", q.Sigma)
 	}

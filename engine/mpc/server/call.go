@@ -96,7 +96,7 @@ func (s *Server) call(ctx context.Context, peer *x509.Certificate, method byte, 
 			return refuse(fmt.Errorf("a %s may not store readings", who.Role))
 		}
 		if method == CallHold {
-			return s.hold(ctx, who, body)
+			return s.hold(ctx, who, body, refuse)
 		}
 		var h Held
 		if err := strictjson.Decode(body, &h); err != nil {
@@ -127,13 +127,17 @@ func ownSource(who access.Identity, source string) error {
 	return nil
 }
 
-func (s *Server) hold(ctx context.Context, who access.Identity, body []byte) error {
+// hold stores a batch. refuse notes a refusal.
+func (s *Server) hold(ctx context.Context, who access.Identity, body []byte, refuse func(error) error) error {
 	b, err := decodeHold(body)
 	if err != nil {
 		return err
 	}
 	if err := ownSource(who, b.Source); err != nil {
-		return err
+		return refuse(err)
+	}
+	if err := s.gate.CheckMade(b.Made); err != nil {
+		return refuse(err)
 	}
 	for i := range b.Series {
 		if a, ok := s.attributes[b.Series[i].Attribute]; !ok || a.Unit != b.Series[i].Unit {

@@ -17,8 +17,9 @@ import (
 
 // Limits of what a query is about.
 const (
-	groupsMax = 4096
-	valuesMax = 100_000 // that are retrieved at once
+	groupsMax  = 4096
+	valuesMax  = 100_000 // that are retrieved at once
+	membersMax = 1 << 21 // patients in all cohorts: of each group and column, and of all groups together
 )
 
 // survey is what a first pass over the records of a query found.
@@ -31,6 +32,7 @@ type survey struct {
 	records   int64
 	digest    [32]byte
 	times     []Times // of values to be retrieved
+	unfit     error   // more groups or values than there can be: what else is here is then about the first ones
 }
 
 // groupKey is a patient, or the beginning of an hour or day.
@@ -94,30 +96,46 @@ func look(ctx context.Context, st store.Store, sel *store.Selection, by string, 
 	}
 	groups := map[groupKey]*group{}
 	all := make([]store.CohortBuilder, len(sel.Columns))
-	digest := newRecordDigest()
+	digest, members := newRecordDigest(), 0
+	add := func(b *store.CohortBuilder, r *store.Record, column int) error {
+		if !b.Add(r.Patient, r.Time, r.Versions[column]) {
+			return nil
+		}
+		if members++; members > membersMax {
+			return fmt.Errorf("the query is about more than %d patients, counted in each group and attribute: ask for fewer", membersMax)
+		}
+		return nil
+	}
 	err := st.Scan(ctx, sel, func(r *store.Record) error {
 		patient, t := r.Patient, r.Time
 		k := s.key(patient, t)
 		g := groups[k]
 		if g == nil {
 			if len(groups) == groupsMax {
-				return fmt.Errorf("the query has more than %d groups", groupsMax)
+				s.unfit = fmt.Errorf("the query has more than %d groups", groupsMax)
+				return nil
 			}
 			g = &group{cohorts: make([]store.CohortBuilder, len(sel.Columns))}
 			groups[k] = g
 		}
 		g.count++
-		for i, version := range r.Versions {
-			g.cohorts[i].Add(patient, t, version)
-			if by != "" {
-				all[i].Add(patient, t, version)
+		for i := range r.Versions {
+			if err := add(&g.cohorts[i], r, i); err != nil {
+				return err
+			}
+			if by == "" {
+				continue
+			}
+			if err := add(&all[i], r, i); err != nil {
+				return err
 			}
 		}
 		digest.add(r)
 		s.records++
 		if retrieve {
 			if s.records > valuesMax {
-				return fmt.Errorf("the query is about more than %d values: ask for a shorter time or fewer patients", valuesMax)
+				s.unfit = fmt.Errorf("the query is about more than %d values: ask for a shorter time or fewer patients", valuesMax)
+				return nil
 			}
 			if n := len(s.times); n == 0 || s.times[n-1].Patient != patient {
 				s.times = append(s.times, Times{Patient: patient})

@@ -9,6 +9,9 @@ import (
 // LoadForTest makes both passes of a query and hands over its columns, one after the other, in pieces.
 func LoadForTest(ctx context.Context, s store.Store, sel *store.Selection, by string, memory int64, dir string, each func(first int64, shares []uint64)) (groups int, err error) {
 	found, err := look(ctx, s, sel, by, false)
+	if err == nil {
+		err = found.unfit
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -27,4 +30,17 @@ func LoadForTest(ctx context.Context, s store.Store, sel *store.Selection, by st
 		}
 	}
 	return len(found.keys), nil
+}
+
+// LookForTest makes the first pass of a query. smallest is how many patients the smallest group has.
+func LookForTest(ctx context.Context, s store.Store, sel *store.Selection, by string, retrieve bool) (groups, smallest int, unfit, err error) {
+	found, err := look(ctx, s, sel, by, retrieve)
+	if err != nil {
+		return 0, 0, nil, err
+	}
+	smallest = found.cohorts[0][0].Patients()
+	for _, c := range found.cohorts[0] {
+		smallest = min(smallest, c.Patients())
+	}
+	return len(found.keys), smallest, found.unfit, nil
 }

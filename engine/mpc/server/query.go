@@ -114,13 +114,11 @@ func (s *Server) prepare(ctx context.Context, asked *access.Asked) (*wire.Opened
 		head.Groups = append(head.Groups, Group{Label: found.label(k), Records: found.counts[i], Patients: found.cohorts[0][i].Patients()})
 	}
 	head.Times = found.times
-	plan := Plan(asked.Statistic, len(s.config.Servers), head)
-	if found.records > 0 {
-		if err := plan.Check(); err != nil {
-			return nil, err
-		}
+	plan, unfit := Plan(asked.Statistic, len(s.config.Servers), head), found.unfit
+	if unfit == nil && found.records > 0 {
+		unfit = plan.Check()
 	}
-	if err := s.gate.Admit(ctx, asked, columns, found.cohorts, found.records); err != nil {
+	if err := s.gate.Admit(ctx, asked, columns, found.cohorts, found.records, unfit); err != nil {
 		return nil, err
 	}
 	opened := &wire.Opened{Query: plan, Key: user}

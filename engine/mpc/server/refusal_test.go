@@ -18,6 +18,7 @@ import (
 	"github.com/cipherfold/cipherfold/engine/mpc/client"
 	"github.com/cipherfold/cipherfold/engine/mpc/clustertest"
 	"github.com/cipherfold/cipherfold/engine/mpc/server"
+	"github.com/cipherfold/cipherfold/engine/mpc/store"
 	"github.com/cipherfold/cipherfold/engine/mpc/tryout"
 	"github.com/cipherfold/cipherfold/engine/mpc/wire"
 )
@@ -145,6 +146,13 @@ func TestRefusals(t *testing.T) {
 		}
 		return names
 	}
+	tomorrow := time.Now().Add(24 * time.Hour).Truncate(time.Second)
+	hold := func(source string, made time.Time) func(context.Context) error {
+		return func(ctx context.Context) error {
+			b := &store.Batch{Source: source, Number: 1, Made: made.UnixMilli(), Series: []store.Series{{Column: store.Column{Attribute: "HR", Unit: "bpm"}, Patient: p(0)[0], Times: []int64{1}, Shares: []uint64{1}}}}
+			return gate.Call(ctx, 0, server.CallHold, server.EncodeHold(0, b.AppendHead(nil), b.AppendShares(nil)), nil)
+		}
+	}
 	answered := question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"Temp"}, Patients: p(0, 1, 2, 3, 4)})
 	if err := answered(c.Within()); err != nil {
 		t.Fatal(err)
@@ -192,13 +200,19 @@ func TestRefusals(t *testing.T) {
 		{name: "no such statistic", ask: raw(func(q *access.Query) { q.Statistic = "median" }, nil), told: `"median" is no statistic`},
 		{name: "patients that are not sorted", ask: raw(func(q *access.Query) { q.Patients = []string{"b", "a"} }, nil), told: "sorted, each once"},
 		{name: "an empty time range", ask: raw(func(q *access.Query) { at := int64(5); q.From, q.Until = &at, &at }, nil), told: "the time range is empty"},
-		{name: "no records", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}, Patients: []string{"nobody"}}), told: "no record fits the query"},
-		{name: "a cohort that is too small", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}, Patients: p(0, 1)}), told: "the query is about fewer than 3 patients"},
-		{name: "a group that is too small", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}, GroupBy: access.ByPatient}), told: "a group of the query is about fewer than 3 patients"},
+		{name: "a gateway with a batch of another one", ask: hold("gateway-2/y", time.Now()), told: `the source "gateway-2/y" is not one of gateway gateway-1`},
+		{name: "a batch of tomorrow", ask: hold("gateway-1/x", tomorrow), told: "the batch was made at " + tomorrow.UTC().Format(time.RFC3339) + ", and the server's clock says "},
+		{name: "no records", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}, Patients: []string{"nobody"}}), told: "no record fits the query, or it is about fewer than 3 patients"},
+		{name: "no records in any group", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}, Patients: []string{"nobody"}, GroupBy: access.ByHour}), told: "no record fits the query, or a group of it is about fewer than 3 patients"},
+		{name: "few patients, whose sums might not fit", ask: question(rita, client.Question{Statistic: access.Variance, Attributes: []string{"Wide"}, Patients: p(0, 1)}), told: "no record fits the query, or it is about fewer than 3 patients"},
+		{name: "a cohort that is too small", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}, Patients: p(0, 1)}), told: "no record fits the query, or it is about fewer than 3 patients"},
+		{name: "a group that is too small", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}, GroupBy: access.ByPatient}), told: "no record fits the query, or a group of it is about fewer than 3 patients"},
 		{name: "one patient more than in an answered query", ask: question(rita, client.Question{Statistic: access.Variance, Attributes: []string{"Temp"}, Patients: p(0, 1, 2, 3, 4, 5)}), told: "the query differs from an answered one about Temp by fewer than 3 patients"},
 		{name: "one patient less than in an answered query", ask: question(rita, client.Question{Statistic: access.Mean, Attributes: []string{"Temp"}, Patients: p(0, 1, 2, 3)}), told: "the query differs from an answered one about Temp by fewer than 3 patients"},
 		{name: "what a researcher may not ask", ask: question(rita, client.Question{Statistic: access.Average, Attributes: []string{"HR"}}), told: "the policy does not permit researcher rita to ask for average of HR"},
 		{name: "another physician's patient", ask: question(alice, client.Question{Statistic: access.Get, Attributes: []string{"HR"}, Patients: p(1)}), told: "the policy does not permit physician alice to ask for get of HR"},
+		{name: "another physician's patient, of whom there is nothing", ask: question(alice, client.Question{Statistic: access.Get, Attributes: []string{"HR"}, Patients: []string{"nobody"}}), told: "the policy does not permit physician alice to ask for get of HR"},
+		{name: "another physician's patient, whose sums might not fit", ask: question(alice, client.Question{Statistic: access.Variance, Attributes: []string{"Wide"}, Patients: p(1)}), told: "the policy does not permit physician alice to ask for var of Wide"},
 		{name: "all patients of a physician", ask: question(alice, client.Question{Statistic: access.Mean, Attributes: []string{"HR"}}), told: "the policy does not permit physician alice to ask for mean of HR"},
 		{name: "sums that might not fit", ask: question(rita, client.Question{Statistic: access.Variance, Attributes: []string{"Wide"}}), told: "might not fit 63 bits"},
 	}

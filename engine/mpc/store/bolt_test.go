@@ -77,7 +77,7 @@ func TestOthers(t *testing.T) {
 	if err := os.WriteFile(text, bytes.Repeat([]byte("text "), 2000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for file, want := range map[string]string{name: "another version: 9, not 1", foreign: "no store of a data server", text: "invalid database"} {
+	for file, want := range map[string]string{name: "another version: 9, not 2", foreign: "no store of a data server", text: "invalid database"} {
 		if _, err := store.OpenBolt(file, store.BoltOptions{Identity: identity}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
@@ -146,20 +146,22 @@ func FuzzParseBatch(f *testing.F) {
 	})
 }
 
-// The difference of cohorts counts patients who are in one only, and those with other records.
+// The difference of cohorts counts patients who are in one only, and those with other records. Those whose readings were only
+// stored again count apart.
 func TestCohorts(t *testing.T) {
 	t.Parallel()
 	type record struct {
 		patient string
 		time    int64
 	}
-	make := func(records ...record) store.Cohort {
+	build := func(version uint64, records ...record) store.Cohort {
 		var b store.CohortBuilder
 		for _, r := range records {
-			b.Add(r.patient, r.time, uint64(r.time))
+			b.Add(r.patient, r.time, version)
 		}
 		return b.Cohort()
 	}
+	make := func(records ...record) store.Cohort { return build(1, records...) }
 	a := make(record{"a", 1}, record{"a", 2}, record{"b", 1}, record{"c", 1})
 	for want, c := range map[int]store.Cohort{
 		0: make(record{"a", 1}, record{"a", 2}, record{"b", 1}, record{"c", 1}),
@@ -168,9 +170,21 @@ func TestCohorts(t *testing.T) {
 		3: make(),
 		4: make(record{"a", 3}, record{"b", 2}, record{"c", 0}, record{"d", 1}),
 	} {
-		if got := a.Different(c); got != want || c.Different(a) != want {
-			t.Errorf("%d patients differ, not %d", got, want)
+		for _, x := range [][2]store.Cohort{{a, c}, {c, a}} {
+			if places, all := x[0].Different(x[1], 10); places != want || all != want {
+				t.Errorf("%d and %d patients differ, not %d", places, all, want)
+			}
+			if places, all := x[0].Different(x[1], 2); min(places, 2) != min(want, 2) || all < places {
+				t.Errorf("at least %d of %d patients differ, and %d", places, want, all)
+			}
 		}
+	}
+	again := build(2, record{"a", 1}, record{"a", 2}, record{"b", 1}, record{"c", 1})
+	if places, all := a.Different(again, 10); places != 0 || all != 3 {
+		t.Errorf("stored again: %d and %d patients differ", places, all)
+	}
+	if places, all := a.Different(build(2, record{"a", 1}, record{"a", 2}, record{"c", 1}), 10); places != 1 || all != 3 {
+		t.Errorf("stored again, without one: %d and %d patients differ", places, all)
 	}
 	if a.Patients() != 3 || make().Patients() != 0 {
 		t.Errorf("%d patients", a.Patients())

@@ -7,11 +7,11 @@ import (
 	"sort"
 )
 
-// Cohort is who sums of an attribute are about: for each patient with records in it a hash of the patient and one of the times
-// and versions of these readings, 8 bytes each, sorted. The zero value is empty.
+// Cohort is who sums of an attribute are about: for each patient with records in it a hash of the patient, one of the times of
+// these readings and one of their versions, 8 bytes each, sorted. The zero value is empty.
 type Cohort []byte
 
-const memberBytes = 16
+const memberBytes = 24
 
 // Patients is the number of patients.
 func (c Cohort) Patients() int { return len(c) / memberBytes }
@@ -19,44 +19,58 @@ func (c Cohort) Patients() int { return len(c) / memberBytes }
 // Digest identifies the cohort.
 func (c Cohort) Digest() [32]byte { return sha256.Sum256(c) }
 
-// Different counts the patients who are in one of two cohorts only, or in both with different records.
-func (c Cohort) Different(d Cohort) int {
-	n := 0
-	for len(c) > 0 && len(d) > 0 {
+// Different counts the patients who differ between two cohorts. places counts those who are in one only, or in both with
+// readings of other times; all counts those with other versions too, such as readings that were stored again. It stops when
+// places reaches least: the counts are then not complete, but all is at least places.
+func (c Cohort) Different(d Cohort, least int) (places, all int) {
+	for len(c) > 0 && len(d) > 0 && places < least {
 		switch order := bytes.Compare(c[:8], d[:8]); {
 		case order < 0:
-			n, c = n+1, c[memberBytes:]
+			places, all, c = places+1, all+1, c[memberBytes:]
 		case order > 0:
-			n, d = n+1, d[memberBytes:]
+			places, all, d = places+1, all+1, d[memberBytes:]
 		default:
-			if !bytes.Equal(c[8:memberBytes], d[8:memberBytes]) {
-				n++
+			if !bytes.Equal(c[8:16], d[8:16]) {
+				places, all = places+1, all+1
+			} else if !bytes.Equal(c[16:memberBytes], d[16:memberBytes]) {
+				all++
 			}
 			c, d = c[memberBytes:], d[memberBytes:]
 		}
 	}
-	return n + c.Patients() + d.Patients()
+	if places < least {
+		rest := c.Patients() + d.Patients() // one of them is empty
+		places, all = places+rest, all+rest
+	}
+	return places, all
 }
 
 // CohortBuilder makes a cohort from records in the order of patients.
 type CohortBuilder struct {
-	members [][memberBytes]byte
-	patient string
-	open    bool
-	times   [32]byte // of the patient so far, chained
+	members  [][memberBytes]byte
+	patient  string
+	open     bool
+	times    [32]byte // of the patient so far, chained
+	versions [32]byte
 }
 
-// Add adds a reading. Those of a patient follow each other, in the order of times.
-func (b *CohortBuilder) Add(patient string, time int64, version uint64) {
-	if !b.open || patient != b.patient {
+// Add adds a reading, and reports whether it is the first one of a patient. Those of a patient follow each other, in the order
+// of times.
+func (b *CohortBuilder) Add(patient string, time int64, version uint64) (first bool) {
+	if first = !b.open || patient != b.patient; first {
 		b.finish()
-		b.open, b.patient, b.times = true, patient, [32]byte{}
+		b.open, b.patient, b.times, b.versions = true, patient, [32]byte{}, [32]byte{}
 	}
-	var block [48]byte
-	copy(block[:], b.times[:])
-	binary.BigEndian.PutUint64(block[32:], uint64(time))
-	binary.BigEndian.PutUint64(block[40:], version)
-	b.times = sha256.Sum256(block[:])
+	b.times, b.versions = chain(b.times, uint64(time)), chain(b.versions, version)
+	return first
+}
+
+// chain is the hash of a number that follows others.
+func chain(before [32]byte, number uint64) [32]byte {
+	var block [40]byte
+	copy(block[:], before[:])
+	binary.BigEndian.PutUint64(block[32:], number)
+	return sha256.Sum256(block[:])
 }
 
 func (b *CohortBuilder) finish() {
@@ -66,7 +80,8 @@ func (b *CohortBuilder) finish() {
 	var m [memberBytes]byte
 	who := sha256.Sum256([]byte(b.patient))
 	copy(m[:], who[:8])
-	copy(m[8:], b.times[:])
+	copy(m[8:16], b.times[:])
+	copy(m[16:], b.versions[:])
 	b.members, b.open = append(b.members, m), false
 }
 

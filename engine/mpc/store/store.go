@@ -48,7 +48,7 @@ type Identity struct {
 }
 
 // version of the layout of stores.
-const version = 1
+const version = 2
 
 // OtherError says that a store belongs to somebody else or is of another version.
 type OtherError struct{ File, What, Is, Want string }

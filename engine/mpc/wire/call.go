@@ -4,18 +4,66 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"time"
 )
 
+// BusyCalls is what a server answers that has too many connections for calls.
+const BusyCalls = "the server is busy with other calls"
+
+// admitCalls is serveCalls, for as many connections as leave room for queries.
+func (n *Node) admitCalls(ctx context.Context, conn *tls.Conn, body []byte) error {
+	n.mu.Lock()
+	busy := n.calls == n.share()
+	if !busy {
+		n.calls++
+	}
+	n.mu.Unlock()
+	if busy {
+		err := errors.New(BusyCalls)
+		_ = conn.SetDeadline(time.Now().Add(resultTimeout))
+		writeError(conn, err)
+		return err
+	}
+	defer func() {
+		n.mu.Lock()
+		n.calls--
+		n.mu.Unlock()
+	}()
+	return n.serveCalls(ctx, conn, body)
+}
+
+// valid refuses certificates that have expired since a connection was made, or that Check refuses by now.
+func (n *Node) valid(chain []*x509.Certificate) error {
+	for _, c := range chain {
+		if time.Now().After(c.NotAfter) {
+			return fmt.Errorf("the certificate of %q has expired", c.Subject.CommonName)
+		}
+	}
+	if n.Check != nil {
+		return n.Check(chain[0])
+	}
+	return nil
+}
+
 // serveCalls answers calls of a connection until it ends. body is that of the first one.
 func (n *Node) serveCalls(ctx context.Context, conn *tls.Conn, body []byte) error {
 	defer watch(ctx, conn)()
-	peer := conn.ConnectionState().VerifiedChains[0][0]
+	chain := conn.ConnectionState().VerifiedChains[0]
+	peer := chain[0]
 	for {
 		if len(body) == 0 {
 			return fmt.Errorf("a call of 0 bytes")
+		}
+		if err := n.valid(chain); err != nil {
+			if n.Turned != nil {
+				n.Turned(conn.RemoteAddr().String(), err)
+			}
+			_ = conn.SetDeadline(time.Now().Add(resultTimeout))
+			writeError(conn, err)
+			return err
 		}
 		err := errNoCalls
 		if n.Call != nil {

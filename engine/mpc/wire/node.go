@@ -40,7 +40,8 @@ type Config struct {
 	// Call answers a call: it sends the parts of the response. Nil refuses all.
 	Call func(ctx context.Context, peer *x509.Certificate, method byte, body []byte, send func([]byte) error) error
 
-	// Turned hears of connections that failed before they said what they want, such as without a certificate. Nil ignores them.
+	// Turned hears of connections that failed before they said what they want, such as without a certificate, and of callers
+	// whose certificate was revoked or has expired since they connected. Nil ignores them.
 	Turned func(from string, err error)
 
 	QueryTimeout   time.Duration // 0 means QueryTimeoutDefault
@@ -56,7 +57,8 @@ type Opened struct {
 	Key    *paillier.PublicKey // of a user who retrieves the values of the first column; nil for sums
 	Head   []byte              // for the user, before the result
 
-	// Release is called before the first word goes to the user. When it returns an error, the user gets that. Nil does nothing.
+	// Release is called before the first word goes to the user, and in a retrieval before the first value goes to anybody. When it
+	// returns an error, the user gets that. Nil does nothing.
 	Release func() error
 	// Close is called once, with the error of the query. Nil does nothing.
 	Close func(error)
@@ -83,6 +85,7 @@ type Node struct {
 	mu       sync.Mutex
 	sessions map[[labelBytes]byte]*session
 	queries  int                            // of users, under way
+	calls    int                            // connections for calls
 	over     map[[labelBytes]byte]time.Time // queries that failed here lately: other servers need not wait for them
 }
 
@@ -179,7 +182,7 @@ func (n *Node) handle(ctx context.Context, conn *tls.Conn) error {
 		return err
 	}
 	if kind == frameCall {
-		return n.serveCalls(ctx, conn, body)
+		return n.admitCalls(ctx, conn, body)
 	}
 	if len(body) < labelBytes {
 		return fmt.Errorf("a first frame of %d bytes", len(body))
@@ -212,7 +215,7 @@ func (n *Node) session(label [labelBytes]byte, asked bool) (*session, error) {
 		if s.asked {
 			return nil, errors.New("a query with this label is under way")
 		}
-		if n.queries == max(1, n.ConnectionsMax/len(n.Names)) { // the rest is for the other servers
+		if n.queries == n.share() { // the rest is for the other servers
 			return nil, errors.New("the server is busy with other queries")
 		}
 		n.queries++
@@ -225,6 +228,9 @@ func (n *Node) session(label [labelBytes]byte, asked bool) (*session, error) {
 	}
 	return s, nil
 }
+
+// share is how many connections there may be for users' queries, and how many for calls.
+func (n *Node) share() int { return max(1, n.ConnectionsMax/len(n.Names)) }
 
 // errEnded is told servers that are still about a query that has ended here, for whatever reason.
 var errEnded = errors.New("the query has ended there")
@@ -406,19 +412,25 @@ func (n *Node) compute(ctx context.Context, conn *tls.Conn, s *session, label [l
 	for i, w := range words {
 		binary.BigEndian.PutUint64(out[8*i:], w)
 	}
+	if err := opened.release(); err != nil {
+		return err
+	}
 	if err := n.head(conn, opened); err != nil {
 		return err
 	}
 	return writeFrame(conn, frameResult, out)
 }
 
-// head begins what the user gets.
-func (n *Node) head(conn net.Conn, opened *Opened) error {
-	if opened.Release != nil {
-		if err := opened.Release(); err != nil {
-			return err
-		}
+// release calls Release.
+func (o *Opened) release() error {
+	if o.Release == nil {
+		return nil
 	}
+	return o.Release()
+}
+
+// head begins what the user gets. Release was called before.
+func (n *Node) head(conn net.Conn, opened *Opened) error {
 	_ = conn.SetDeadline(time.Now().Add(resultTimeout))
 	return writeFrame(conn, frameHead, opened.Head)
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -435,6 +436,148 @@ func TestNodeMistakes(t *testing.T) {
 		Keys: []*paillier.PublicKey{testKeys()[1].Public(), testKeys()[0].Public()}, Key: testKeys()[0]}} {
 		if _, err := NewNode(bad); err == nil {
 			t.Errorf("%+v is taken", bad)
+		}
+	}
+}
+
+// Each server notes an answer before its part of the values leaves.
+func TestRetrievalIsNotedFirst(t *testing.T) {
+	defer leaktest.Take().Check(t, "after the nodes have ended")
+	var mu sync.Mutex
+	released, full := make([]int, 3), -1
+	c := newCluster(t, [][]int64{{1, 2, 3}}, func(c *Config) {
+		open, j := c.Open, c.Number
+		c.Open = func(ctx context.Context, user *x509.Certificate, label [32]byte, text []byte) (*Opened, error) {
+			o, err := open(ctx, user, label, text)
+			o.Key = testKeys()[0].Public()
+			o.Release = func() error {
+				mu.Lock()
+				defer mu.Unlock()
+				if j == full {
+					return errors.New("the disk is full")
+				}
+				released[j]++
+				return nil
+			}
+			o.Shares = readFunc(func(ctx context.Context, dst []uint64, column int, first int64) error {
+				mu.Lock()
+				defer mu.Unlock()
+				if released[j] != 1 {
+					return fmt.Errorf("server %d reads shares when it has noted %d answers", j, released[j])
+				}
+				return nil
+			})
+			return o, err
+		}
+	})
+	defer c.stop()
+	text, err := json.Marshal(&protocol.Query{Servers: 3, Columns: []protocol.Column{{Name: "x", Bound: 10}}, Groups: []int64{3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.user.Ask(within(t, time.Minute), NewLabel(), text); err != nil {
+		t.Error(err)
+	}
+	for j := range 3 {
+		mu.Lock()
+		released, full = make([]int, 3), j
+		mu.Unlock()
+		if _, err := c.user.Ask(within(t, time.Minute), NewLabel(), text); err == nil {
+			t.Errorf("server %d cannot note the answer, and gives it", j)
+		}
+	}
+}
+
+// readFunc is shares that a function reads.
+type readFunc func(ctx context.Context, dst []uint64, column int, first int64) error
+
+func (f readFunc) Read(ctx context.Context, dst []uint64, column int, first int64) error {
+	return f(ctx, dst, column, first)
+}
+
+// A caller whose certificate is revoked, or has expired, is not served any more over a connection that is open.
+func TestCallsOfRevoked(t *testing.T) {
+	defer leaktest.Take().Check(t, "after the nodes have ended")
+	_, columns := testQuery()
+	var revoked atomic.Bool
+	turned := make(chan string, 10)
+	c := newCluster(t, columns, func(c *Config) {
+		c.Check = func(leaf *x509.Certificate) error {
+			if revoked.Load() && slices.Contains(leaf.DNSNames, researcher) {
+				return errors.New("the certificate is revoked")
+			}
+			return nil
+		}
+		c.Turned = func(_ string, err error) { turned <- err.Error() }
+		c.Call = func(context.Context, *x509.Certificate, byte, []byte, func([]byte) error) error { return nil }
+	})
+	defer c.stop()
+	caller, err := c.user.Dial(within(t, time.Minute), serverName(1), c.user.Addresses[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer caller.Close()
+	if err := caller.Call(within(t, time.Minute), 'm', nil, nil); err != nil {
+		t.Error(err)
+	}
+	revoked.Store(true)
+	if err := caller.Call(within(t, time.Minute), 'm', nil, nil); err == nil || err.Error() != "the certificate is revoked" {
+		t.Errorf("revoked: %v", err)
+	} else if noted := <-turned; noted != "the certificate is revoked" {
+		t.Errorf("the server notes %s", noted)
+	}
+	if err := caller.Call(within(t, time.Minute), 'm', nil, nil); err == nil {
+		t.Error("revoked, and served")
+	}
+	n := &Node{}
+	soon, past := &x509.Certificate{NotAfter: time.Now().Add(time.Hour)}, &x509.Certificate{NotAfter: time.Now().Add(-time.Second)}
+	if err := n.valid([]*x509.Certificate{soon, soon}); err != nil {
+		t.Error(err)
+	}
+	for _, chain := range [][]*x509.Certificate{{past, soon}, {soon, past}} {
+		if err := n.valid(chain); err == nil || !strings.Contains(err.Error(), "has expired") {
+			t.Errorf("expired: %v", err)
+		}
+	}
+}
+
+// Connections for calls leave room for queries.
+func TestCallsAreBounded(t *testing.T) {
+	defer leaktest.Take().Check(t, "after the nodes have ended")
+	q, columns := testQuery()
+	c := newCluster(t, columns, func(c *Config) {
+		c.ConnectionsMax = 8 // 2 for calls
+		c.Call = func(context.Context, *x509.Certificate, byte, []byte, func([]byte) error) error { return nil }
+	})
+	defer c.stop()
+	var open []*Caller
+	call := func() error {
+		caller, err := c.user.Dial(within(t, time.Minute), serverName(1), c.user.Addresses[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, caller)
+		return caller.Call(within(t, time.Minute), 'm', nil, nil)
+	}
+	defer func() {
+		for _, caller := range open {
+			caller.Close()
+		}
+	}()
+	for n, want := range []string{"", "", BusyCalls, BusyCalls} {
+		if err := call(); want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("connection %d: %v", n+1, err)
+		}
+	}
+	if _, err := c.ask(within(t, time.Minute), q); err != nil {
+		t.Errorf("a query meanwhile: %v", err)
+	}
+	open[0].Close()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if err := call(); err == nil {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("when one has gone: %v", err)
 		}
 	}
 }

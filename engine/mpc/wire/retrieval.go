@@ -46,10 +46,15 @@ func (n *Node) pass(ctx context.Context, user net.Conn, s *session, label [label
 		if err := greet(next, hello{n.Number, n.Number + 1, server.Digest()}); err != nil {
 			return fmt.Errorf("%s: %w", n.Names[n.Number+1], told(ctx, err))
 		}
-	} else if err := n.head(user, opened); err != nil {
-		return err
 	}
-	if err := n.passValues(ctx, worker, before, next, user, opened); err != nil {
+	err = opened.release()
+	if err == nil && n.Number == last {
+		err = n.head(user, opened)
+	}
+	if err == nil {
+		err = n.passValues(ctx, worker, before, next, user, opened)
+	}
+	if err != nil {
 		if before != nil {
 			writeError(before, err)
 		}

@@ -355,7 +355,7 @@ func testRollback(t *testing.T, open Opener) {
 	if err := s.Decide(t.Context(), func(l store.Ledger) error {
 		_, err := l.Nonce([32]byte{1}, 100, 0)
 		_, err2 := l.Append([]byte("entry"))
-		if err := errors.Join(err, err2, l.Spend("rita", 1), l.AddCohort(pulse, make(store.Cohort, 16))); err != nil {
+		if err := errors.Join(err, err2, l.Spend("rita", 1), l.AddCohort(pulse, make(store.Cohort, 24))); err != nil {
 			t.Error(err)
 		}
 		return refused
