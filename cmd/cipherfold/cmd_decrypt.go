@@ -64,7 +64,8 @@ measure divided by that of another, such as the frequency of an allele.
 
 A table that is no fusion of several owners' tables is refused without --unfused: it has an owner's rows.
 --min-count N leaves out sums, counts, means and all that follows from them where fewer than N values were added
-up, and whatever would betray them.`,
+up, and what would betray them by the totals of this table. It knows nothing of other releases, nor of what owners
+know; docs/user-guide.md has its limits.`,
 		Example: `  cipherfold decrypt --key keys/secret.age --in fused.cf.parquet --out sums.parquet
   cipherfold decrypt --key keys/secret.json --in fused.cf.parquet --out sums.csv
   cipherfold decrypt --key keys/secret.json --in variants.cf.parquet --out frequencies.tsv --ratio AF=AC/AN`,

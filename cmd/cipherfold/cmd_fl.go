@@ -282,6 +282,7 @@ The update goes to the aggregator. The shares of its key go to all members: one 
 	f.StringVar(&e.Tensor, "tensor", "", "`COL` column with the names of tensors, which come back in the mean")
 	f.StringArrayVar(&e.Nulls, "null", nil, "`TEXT...` what means a missing number in CSV and TSV, which is refused (default: empty and NA)")
 	f.Int64Var(&e.Weight, "weight", 1, "`W` of this member, such as the number of its records; it stays secret")
+	f.Lookup("weight").Annotations = map[string][]string{untold: nil}
 	f.StringVar(&e.Out, "out", "", "`DST` update to write")
 	f.StringVar(&e.Shares, "shares-out", "", "`FILE` shares of its key to write")
 	f.BoolVar(&overwrite, "overwrite", false, "replace outputs that exist")
@@ -307,7 +308,8 @@ func (a *app) flFuseCommand() *cobra.Command {
 		Use:   "fuse --round FILE --in FILE... --out DST",
 		Short: "Add up encrypted updates without a key",
 		Long: `Add up encrypted updates, or sums of them, without a key. Updates of another round, of another model or of members who
-are in it already are refused. Weights can be chosen now: a member who is not trusted can be left out.
+are in it already are refused. Weights can be chosen now: a member who is not trusted can be left out. A sum is not
+opened where they are so far apart that it is nearly one member's vector.
 
 The sum says which updates are in it. It is opened once, so it should have all that are to be in it.`,
 		Example: `  cipherfold fl fuse --round round.json --in *.update.parquet --out sum.parquet
@@ -367,18 +369,21 @@ sums tells a single member's vector. What was answered is recorded in a file bes
 				if strings.Contains(member.file, "://") {
 					return &commandLineError{fmt.Errorf("--key %s is not on a disk, where the record of answers could be beside it", member.file), "Give --record FILE, on a disk."}
 				}
-				q.Record = filepath.Clean(member.file) + ".answered"
+				q.Record = recordOf(member.file)
 				w.files = []job.FileUse{{Option: fieldOf("record"), Name: q.Record, Access: job.Shares}}
 			}
-			report, err := a.perform(cmd, w, overwrite, func(ctx context.Context, o job.Options) (*job.Report, error) {
+			var opening *round.Opening
+			report, err := a.perform(cmd, w, overwrite, func(ctx context.Context, o job.Options) (report *job.Report, err error) {
 				q.Options, q.Identity = o, member.reader(a)
-				return update.Answer(ctx, q)
+				report, opening, err = update.Answer(ctx, q)
+				return report, err
 			})
 			if err != nil {
 				return err
 			}
 			return a.print(report, func(w io.Writer) {
 				fmt.Fprintf(w, "%s: an answer for %s, recorded in %s\n", report.Out, q.In, q.Record)
+				writeWeights(w, opening)
 			})
 		},
 	}
@@ -393,6 +398,27 @@ sums tells a single member's vector. What was answered is recorded in a file bes
 	a.receiptFlags(f)
 	a.watchFlags(f)
 	return cmd
+}
+
+// recordOf is where the record of answers is, beside the key itself, by whatever links that is named.
+func recordOf(key string) string {
+	if target, err := filepath.EvalSymlinks(key); err == nil {
+		key = target
+	}
+	return filepath.Clean(key) + ".answered"
+}
+
+// writeWeights writes what members' updates were multiplied with, unless that is 1 for all.
+func writeWeights(w io.Writer, o *round.Opening) {
+	var list []string
+	uneven := false
+	for _, in := range o.Inputs {
+		list = append(list, fmt.Sprintf("%s %d", in.Member, in.Weight))
+		uneven = uneven || in.Weight != 1
+	}
+	if uneven {
+		fmt.Fprintf(w, "  weights: %s\n", strings.Join(list, ", "))
+	}
 }
 
 // openReport is the report of an opening with what it tells.

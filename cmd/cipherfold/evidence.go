@@ -169,11 +169,17 @@ func secretFiles(cmd *cobra.Command) (names []string) {
 	return names
 }
 
+// untold is the annotation of a flag whose value no receipt tells, such as a member's own weight.
+const untold = "cipherfold.untold"
+
 // parameters are flags as they were given, and the defaults that are not empty.
 func parameters(flags *pflag.FlagSet) map[string]receipt.Values {
 	out := map[string]receipt.Values{}
 	flags.VisitAll(func(f *pflag.Flag) {
 		usual := strings.Trim(f.DefValue, "[]")
+		if _, ok := f.Annotations[untold]; ok {
+			return
+		}
 		if secret(f.Name) || slices.Contains(notParameters, f.Name) || !f.Changed && (usual == "" || usual == "0" || usual == "false") {
 			return
 		}

@@ -120,6 +120,36 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
+// A member's own weight stays secret: its receipt does not tell it. A weight that a fusion chose is in that one's.
+func TestReceiptKeepsOwnWeight(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.lines("g.csv", "g", "0.5", "-1")
+	line := "fl fuse --round @/round.json --out @/sum.parquet --weight h2=2 --in"
+	for _, name := range []string{"h1", "h2", "h3", "h4"} {
+		p.ok("fl keys --plain --out @/keys --name " + name)
+	}
+	p.ok("fl round --network net --number 1 --parameters 2 --weight-max 9000 --alpha-max 2 --set R-1w --out @/round.json --card @/keys/h1.card.json @/keys/h2.card.json @/keys/h3.card.json @/keys/h4.card.json")
+	for _, name := range []string{"h1", "h2", "h3", "h4"} {
+		weight := ""
+		if name != "h4" {
+			weight = " --weight 8317"
+		}
+		p.ok("fl encrypt --round @/round.json --key @/keys/" + name + ".key.json --in @/g.csv --out @/" + name + ".parquet --shares-out @/" + name + ".json" + weight + signed + name + ".receipt.json")
+		line += " @/" + name + ".parquet"
+		if text := p.payload(name + ".receipt.json"); strings.Contains(text, `"8317"`) || strings.Contains(text, `"weight"`) || !strings.Contains(text, `"fl encrypt"`) {
+			t.Errorf("the receipt of %s tells its weight:\n%s", name, text)
+		}
+	}
+	p.ok(line + signed + "sum.receipt.json")
+	if text := p.payload("sum.receipt.json"); !strings.Contains(text, "h2=2") {
+		t.Errorf("the receipt of the sum does not tell the weights:\n%s", text)
+	}
+	if out := p.ok("fl answer --round @/round.json --key @/keys/h3.key.json --in @/sum.parquet --shares @/h1.json @/h2.json @/h3.json @/h4.json --out @/answer.json"); !strings.Contains(out, "  weights: h1 1, h2 2, h3 1, h4 1\n") {
+		t.Errorf("the answer does not tell the weights: %s", out)
+	}
+}
+
 // A changed byte of a receipt, an input or an output is refused with exit code 3, by name. Every byte is changed in the
 // tests of package receipt; here it is one in some.
 func TestVerifyRefuses(t *testing.T) {

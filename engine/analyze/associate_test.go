@@ -567,6 +567,30 @@ func TestCombinedAssociation(t *testing.T) {
 	}
 }
 
+// A stratum without a value of cases has no mean of them, and takes no other's.
+func TestMeansOfEmptyStrata(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte("id,x_sum,x_count,x_mean,x_var\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	rows, _, _ := associate(t, analyze.Association{
+		Test: analyze.Welch, Measure: "x",
+		Cases:    []string{file("cases1.csv", "a,30,10,3,2\nb,0,0,,\n"), file("cases2.csv", "a,0,0,,\nb,0,0,,\n")},
+		Controls: []string{file("controls1.csv", "a,20,10,2,2\nb,20,10,2,2\n"), file("controls2.csv", "a,180,30,6,2\nb,20,10,2,2\n")},
+	})
+	agree(t, "a", "MEAN_cases", rows["a"]["MEAN_cases"], 3, 0)
+	agree(t, "a", "MEAN_controls", rows["a"]["MEAN_controls"], 5, 0)
+	agree(t, "a", "DIFF", rows["a"]["DIFF"], 1, 1e-15)
+	if !math.IsNaN(rows["b"]["MEAN_cases"]) {
+		t.Errorf("the mean of nobody is %v", rows["b"]["MEAN_cases"])
+	}
+}
+
 // Requests and tables that do not go together.
 func TestAssociationRefusals(t *testing.T) {
 	t.Parallel()

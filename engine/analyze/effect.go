@@ -68,7 +68,9 @@ func (a *Association) test() (*test, error) {
 			}
 			total := 0.0
 			for _, x := range group {
-				total += x[0] * x[1]
+				if x[0] != 0 { // nobody has no mean
+					total += x[0] * x[1]
+				}
 			}
 			return total / sumOf(group, 0)
 		}

@@ -82,7 +82,7 @@ func (c *chart) area(x, low, high []float64) {
 	c.body.WriteString(`"/>`)
 }
 
-// ticks are round numbers on a scale, about n of them.
+// ticks are round numbers on a scale, about n of them; or its ends, where doubles have no such numbers between them.
 func (s scale) ticks(n float64) (out []tick) {
 	span := s.to - s.from
 	if !(span > 0) || math.IsInf(span, 0) {
@@ -94,6 +94,9 @@ func (s scale) ticks(n float64) (out []tick) {
 			step *= f
 			break
 		}
+	}
+	if !(max(math.Abs(s.from), math.Abs(s.to))/step < 1<<50) { // k++ would leave k as it is
+		return []tick{{s.from, number(s.from)}, {s.to, number(s.to)}}
 	}
 	for k := math.Ceil(s.from/step-1e-9) + 0; k*step <= s.to+1e-9*span; k++ { // + 0: no negative zero
 		out = append(out, tick{k * step, number(k * step)})
@@ -135,13 +138,14 @@ func histogram(title, x string, values []float64) template.HTML {
 		low, high = min(low, v), max(high, v)
 	}
 	if low == high {
-		low, high = low-0.5, high+0.5
+		half := max(0.5, math.Abs(low)/1024) // more than the doubles near it are apart
+		low, high = low-half, high+half
 	}
 	const bins = 40
 	var counts [bins]float64
 	most := 0.0
 	for _, v := range values {
-		i := min(bins-1, int((v-low)/(high-low)*bins))
+		i := max(0, min(bins-1, int((v-low)/(high-low)*bins)))
 		counts[i]++
 		most = max(most, counts[i])
 	}

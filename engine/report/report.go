@@ -71,7 +71,7 @@ const (
 	hitsMax     = 100
 	measuresMax = 24
 	groupsMax   = 10
-	valuesMax   = 1 << 20 // of a histogram: the first so many records
+	valuesMax   = 1 << 17 // of a histogram: the first so many records
 )
 
 // Write writes the page of a result, which is in a file, or the files of a directory, in the clear. r is the report of the verb
@@ -242,8 +242,9 @@ func (d *document) association(ctx context.Context, src dataset.Source, schema *
 	}
 	var places []place
 	var chromosomes []string
+	known := map[string]int{} // their numbers
 	var lengths []float64
-	row := 0.0
+	row, limit := 0.0, math.Inf(1) // no P of limit or more is among the hits
 	err := each(ctx, src, idColumns, results, func(ids []string, x []float64) {
 		row++
 		p := x[at]
@@ -258,18 +259,22 @@ func (d *document) association(ctx context.Context, src dataset.Source, schema *
 				where.pos = v
 			}
 		}
-		where.chromosome = slices.Index(chromosomes, name)
-		if where.chromosome < 0 {
-			where.chromosome = len(chromosomes)
+		n, ok := known[name]
+		if !ok {
+			name = strings.Clone(name)
+			n = len(chromosomes)
+			known[name] = n
 			chromosomes, lengths = append(chromosomes, name), append(lengths, 0)
 		}
+		where.chromosome = n
 		lengths[where.chromosome] = max(lengths[where.chromosome], where.pos)
 		ps, places = append(ps, p), append(places, where)
-		if len(hits) < 2*hitsMax || p < hits[hitsMax-1].p {
+		if p < limit {
 			hits = append(hits, hit{slices.Clone(ids), slices.Clone(x), p})
 		}
 		if len(hits) >= 4*hitsMax {
 			hits = best(hits)
+			limit = hits[hitsMax-1].p
 		}
 	})
 	if err != nil {
@@ -456,6 +461,7 @@ func (d *document) sums(ctx context.Context, src dataset.Source, schema *arrow.S
 		}
 	}
 	values := make([][]float64, len(shown)+len(others))
+	more := make([]bool, len(values)) // there are more of them than are kept
 	type total struct{ sum, values, records float64 }
 	totals := make([]total, len(some))
 	type group struct {
@@ -466,8 +472,12 @@ func (d *document) sums(ctx context.Context, src dataset.Source, schema *arrow.S
 	err := each(ctx, src, idColumns, slices.Concat(shown, others), func(ids []string, x []float64) {
 		most := 0.0
 		for i, v := range x {
-			if !math.IsNaN(v) && len(values[i]) < valuesMax {
+			switch {
+			case math.IsNaN(v) || i < len(shown) && i%3 == 0: // sums are not drawn
+			case len(values[i]) < valuesMax:
 				values[i] = append(values[i], v)
+			default:
+				more[i] = true
 			}
 		}
 		for m := range some {
@@ -499,17 +509,21 @@ func (d *document) sums(ctx context.Context, src dataset.Source, schema *arrow.S
 	}
 	d.Sections = append(d.Sections, s)
 	f := section{Title: "Distributions"}
-	show := func(name string, x []float64) {
-		if len(x) > 1 {
-			f.Figures = append(f.Figures, figure{Title: printable.Escape(name), Drawing: histogram(name+", a histogram", name, x)})
+	show := func(name string, i int) {
+		if x := values[i]; len(x) > 1 {
+			note := ""
+			if more[i] {
+				note = fmt.Sprintf("Of the first %s records that have a value.", thousands(valuesMax))
+			}
+			f.Figures = append(f.Figures, figure{Title: printable.Escape(name), Drawing: histogram(name+", a histogram", name, x), Note: note})
 		}
 	}
 	for i, name := range others {
-		show(name, values[len(shown)+i])
+		show(name, len(shown)+i)
 	}
 	for i, m := range some {
-		show(m+"_mean", values[3*i+2])
-		show(m+"_count", values[3*i+1])
+		show(m+"_mean", 3*i+2)
+		show(m+"_count", 3*i+1)
 	}
 	if len(f.Figures) > 0 {
 		d.Sections = append(d.Sections, f)

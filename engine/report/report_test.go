@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,6 +102,79 @@ func TestResultPage(t *testing.T) {
 	}
 	if n := strings.Count(page, "<svg"); n != 3 {
 		t.Errorf("%d drawings", n)
+	}
+}
+
+// Values that differ by what doubles just hold have axes, too.
+func TestTicksOfAlmostEqualValues(t *testing.T) {
+	t.Parallel()
+	for _, s := range []scale{{0.9999999999999999, 1}, {-1, -0.9999999999999999}, {4e15, 4e15 + 1}, {0, 5e-324}, {1e300, 1.0000000000000002e300}, {0, 1}, {-3, 1e6}, {2, 2}} {
+		ticks := s.ticks(6)
+		if len(ticks) < 1 || len(ticks) > 8 {
+			t.Errorf("%v has %d ticks", s, len(ticks))
+		}
+		for _, x := range ticks {
+			if margin := 1e-6 * (s.to - s.from); x.at < s.from-margin || x.at > s.to+margin {
+				t.Errorf("%v has a tick at %v", s, x.at)
+			}
+		}
+	}
+	written(t, "near.csv", "id,HR_sum,HR_count,HR_mean\na,1,1,1\nb,1,1,0.9999999999999999\n", &job.Report{})
+	written(t, "far.csv", "id,HR_sum,HR_count,HR_mean\na,1e17,1,1e17\nb,1e17,1,1e17\n", &job.Report{})
+	written(t, "assoc.csv", "chrom,pos,AF_cases,AF_controls,P\n1,4000000000000000,0.1,0.2,0.5\n1,4000000000000001,0.1,0.2,0.4\n", &job.Report{Association: &job.AssociationReport{Tests: 2}})
+}
+
+var hitID = regexp.MustCompile(`/snp/(rs[0-9]+)"`)
+
+// The records of the smallest P are those of a plain sort, wherever they are.
+func TestSmallestP(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		r := rand.New(rand.NewPCG(seed, 15))
+		type record struct {
+			id string
+			p  float64
+		}
+		var list []record
+		var s strings.Builder
+		s.WriteString("id,AF_cases,AF_controls,P\n")
+		for i := range 3000 {
+			x := record{fmt.Sprintf("rs%d", i+1), r.Float64()}
+			if seed == 0 && i == hitsMax-1 {
+				x.p = 1e-9
+			}
+			list = append(list, x)
+			fmt.Fprintf(&s, "%s,0.1,0.2,%g\n", x.id, x.p)
+		}
+		slices.SortStableFunc(list, func(a, b record) int { return cmp.Compare(a.p, b.p) })
+		page := written(t, "assoc.csv", s.String(), &job.Report{Association: &job.AssociationReport{Tests: 3000}})
+		got := hitID.FindAllStringSubmatch(page, -1)
+		if len(got) != hitsMax {
+			t.Fatalf("%d hits", len(got))
+		}
+		for i, m := range got {
+			if m[1] != list[i].id {
+				t.Fatalf("seed %d: hit %d is %s, not %s", seed, i, m[1], list[i].id)
+			}
+		}
+	}
+}
+
+// A histogram of the first records only says so.
+func TestHistogramOfSome(t *testing.T) {
+	t.Parallel()
+	var s strings.Builder
+	s.WriteString("id,HR_sum,HR_count,HR_mean\n")
+	for i := range valuesMax + 1 {
+		mean := "2"
+		if i == 0 {
+			mean = ""
+		}
+		fmt.Fprintf(&s, "%d,2,%d,%s\n", i, 1+i%3, mean)
+	}
+	const note = "Of the first 131 072 records that have a value."
+	if page := written(t, "sums.csv", s.String(), &job.Report{}); strings.Count(page, note) != 1 {
+		t.Errorf("%d notes, and only counts are too many", strings.Count(page, note))
 	}
 }
 

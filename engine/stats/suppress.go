@@ -15,8 +15,8 @@ import (
 //
 // A pair must also not differ from its two measures, or from another pair that has one of them, by fewer than Least records:
 // with the sums of both populations, the records that only one of them has could be computed. And where the hidden records of
-// a measure or pair have fewer than Least values together, one more is hidden: whoever knows the total over all records could
-// subtract the others from it.
+// a measure or pair have fewer than Least values together, or none, one more is hidden: whoever knows the total over all
+// records could subtract the others from it.
 //
 // A hidden count hides zero, too. What owners know of each other, and relations between measures such as one that is the sum
 // of two, are not known here.
@@ -91,6 +91,7 @@ type Tally struct {
 // hiddenValues is how many values are hidden, and which record with some of them to hide next.
 type hiddenValues struct {
 	hidden int64
+	zero   bool // a count of 0 is hidden: alone, it would be known to be 0
 	next   *candidate
 }
 
@@ -160,6 +161,7 @@ func (s *Suppression) Hide(t *Tally, sums [][]codec.Int, records int, place func
 				switch c := &t.hidden[i][j]; {
 				case small:
 					c.hidden = codec.SaturatingAdd(c.hidden, max(0, d))
+					c.zero = c.zero || j == 0 && d == 0
 				case d > 0:
 					if x := (candidate{n, at}); x.before(c.next) {
 						c.next = &x
@@ -192,7 +194,7 @@ func (t *Tally) Add(x *Tally) {
 	for i := range t.hidden {
 		for j := range t.hidden[i] {
 			c, d := &t.hidden[i][j], x.hidden[i][j]
-			c.hidden = codec.SaturatingAdd(c.hidden, d.hidden)
+			c.hidden, c.zero = codec.SaturatingAdd(c.hidden, d.hidden), c.zero || d.zero
 			if d.next != nil && d.next.before(c.next) {
 				c.next = d.next
 			}
@@ -209,7 +211,7 @@ func (s *Suppression) Again(t *Tally) bool {
 	s.further = map[Place][]int{}
 	for i := range s.units {
 		for _, c := range t.hidden[i] {
-			if c.hidden > 0 && c.hidden < s.Least && c.next != nil && !slices.Contains(s.further[c.next.place], i) {
+			if (c.hidden > 0 || c.zero) && c.hidden < s.Least && c.next != nil && !slices.Contains(s.further[c.next.place], i) {
 				s.further[c.next.place] = append(s.further[c.next.place], i)
 			}
 		}

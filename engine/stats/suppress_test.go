@@ -100,7 +100,9 @@ func TestSuppress(t *testing.T) {
 		"enough":                                {one, a(5, 9, 6), "[] [] []", 0},
 		"too few, and the total tells":          {one, a(8, 4, 6, 6), "[] [n|a] [n|a] []", 1},
 		"too few twice, and together enough":    {one, a(8, 4, 6, 3), "[] [n|a] [] [n|a]", 0},
-		"none is nobody's":                      {one, a(0, 9, 6), "[n|a] [] []", 0},
+		"none alone would be known to be none":  {one, a(0, 9, 6), "[n|a] [] [n|a]", 1},
+		"none twice would be, too":              {one, a(0, 9, 0, 6), "[n|a] [] [n|a] [n|a]", 1},
+		"none of a pair":                        {two, []map[string]int64{ab(9, 9, 0), ab(9, 9, 9), ab(8, 8, 8)}, "[n|a&b] [] [n|a&b]", 1},
 		"none and few look the same":            {one, a(0, 9, 1), "[n|a] [n|a] [n|a]", 1},
 		"all of it":                             {one, a(1, 0), "[n|a] [n|a]", 0},
 		"a pair of few":                         {two, []map[string]int64{ab(9, 9, 4), ab(14, 14, 9), ab(9, 9, 9)}, "[n|a&b] [n|a&b] []", 1},
@@ -132,8 +134,9 @@ func TestSingle(t *testing.T) {
 	}
 }
 
-// Whoever knows the totals over all records learns sums of no fewer than the least number of values: of each measure and pair,
-// and of what is in a measure and not in its pair. The oracle adds up what is hidden, in random tables.
+// Whoever knows the totals over all records learns sums of no fewer than the least number of values, and of no count that it
+// is 0: of each measure and pair, and of what is in a measure and not in its pair. The oracle adds up what is hidden, in random
+// tables.
 func TestNoDifferenceTells(t *testing.T) {
 	table := tableOf(t, []string{"a", "b"}, [][2]string{{"a", "b"}})
 	r := rand.New(rand.NewPCG(14, 1))
@@ -148,6 +151,7 @@ func TestNoDifferenceTells(t *testing.T) {
 		var cells int64
 		for _, of := range []struct{ unit, plus string }{{"n|a", ""}, {"n|b", ""}, {"n|a&b", ""}, {"n|a&b", "n|a"}, {"n|a&b", "n|b"}} {
 			var hiddenValues, visibleValues, all int64
+			hiddenZero := false
 			for i, names := range hidden {
 				n := records[i][of.unit]
 				if of.plus != "" {
@@ -156,6 +160,7 @@ func TestNoDifferenceTells(t *testing.T) {
 				all += n
 				if slices.Contains(names, of.unit) {
 					hiddenValues += n
+					hiddenZero = hiddenZero || of.plus == "" && n == 0
 					if of.plus == "" {
 						cells++
 					}
@@ -166,7 +171,7 @@ func TestNoDifferenceTells(t *testing.T) {
 					t.Fatalf("least %d, %v: record %d shows %d values of %v", least, records, i, n, of)
 				}
 			}
-			if hiddenValues > 0 && hiddenValues < least && visibleValues > 0 {
+			if (hiddenValues > 0 || hiddenZero) && hiddenValues < least && visibleValues > 0 {
 				t.Fatalf("least %d, %v: hidden %v: %d values of %v are the total %d without the others", least, records, hidden, hiddenValues, of, all)
 			}
 		}

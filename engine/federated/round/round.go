@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 
@@ -252,6 +253,28 @@ func (r *Round) CheckFooter(file string, f *updatefile.Footer) error {
 	return nil
 }
 
+// Uneven says why a sum tells too much of one member: the weights that its fusion chose are too far apart. It is "" where they
+// are not. No member has more than half of them. And (Σα)²/Σα², which is how many members there are where all weights α are
+// the same, is three quarters of the round's minimum or more. The members' own weights are secret, and not looked at.
+func (r *Round) Uneven(f *updatefile.Footer) string {
+	var sum, squares, largest uint64 // weights are 2^13 at most together
+	name := ""
+	for _, m := range f.Members {
+		sum, squares = sum+m.Weight, squares+m.Weight*m.Weight
+		if m.Weight > largest {
+			largest, name = m.Weight, m.Name
+		}
+	}
+	switch {
+	case 2*largest > sum:
+		return fmt.Sprintf("%s has more than half of the weights: the sum is nearly its vector", column.Quote(name))
+	case 4*sum*sum < 3*uint64(r.Minimum)*squares:
+		return fmt.Sprintf("with these weights, the sum tells as much of a member as one of %.1f members, and the round opens sums of %d at least",
+			float64(sum)*float64(sum)/float64(squares), r.Minimum)
+	}
+	return ""
+}
+
 // OpeningOf is the opening of a sum, once its footer is checked.
 func (r *Round) OpeningOf(file string, f *updatefile.Footer) (Opening, error) {
 	if f.Kind != updatefile.Sum {
@@ -260,6 +283,9 @@ func (r *Round) OpeningOf(file string, f *updatefile.Footer) (Opening, error) {
 	if len(f.Members) < r.Minimum {
 		return Opening{}, column.Refuse(file, "the sum has %d members, and the round opens sums of %d at least", len(f.Members), r.Minimum).
 			WithHint("Wait for more updates, and fuse them with these.")
+	}
+	if uneven := r.Uneven(f); uneven != "" {
+		return Opening{}, column.Refuse(file, "%s", uneven).WithHint("Fuse the updates again, with weights nearer to each other.")
 	}
 	o := Opening{RoundSHA256: r.digest}
 	for _, m := range f.Members {

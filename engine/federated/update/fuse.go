@@ -75,6 +75,8 @@ func Fuse(ctx context.Context, f FuseRequest) (*job.Report, error) {
 	}
 	if n := len(footer.Members); n < r.Minimum {
 		f.Log.Warn("this sum cannot be opened yet: it has fewer members than the round asks for", "members", n, "minimum", r.Minimum)
+	} else if uneven := r.Uneven(footer); uneven != "" {
+		f.Log.Warn("this sum cannot be opened", "because", uneven)
 	}
 	set := r.Set()
 	blocks, err := f.itemBlocks(set, len(inputs))

@@ -148,7 +148,7 @@ func (s *study) fuse(out string, in []string, weights map[string]uint64) error {
 
 // answer is that of helper i, counted from 1, in a<i>.
 func (s *study) answer(i int, sum string, shares []string) error {
-	_, err := Answer(context.Background(), AnswerRequest{Options: options(), Round: s.path("round.json"), Identity: s.identity(i - 1), In: s.path(sum),
+	_, _, err := Answer(context.Background(), AnswerRequest{Options: options(), Round: s.path("round.json"), Identity: s.identity(i - 1), In: s.path(sum),
 		Shares: shares, Record: s.path(fmt.Sprintf("record%d", i)), Out: s.path(fmt.Sprintf("a%d.json", i))})
 	return err
 }
@@ -325,6 +325,45 @@ func TestWeightsAndSumsOfSums(t *testing.T) {
 	}
 	s.refuses("a weight for one in a sum", s.fuse("x.parquet", append(s.paths("part%d.parquet", 1, 2), s.path("u3.parquet")), map[string]uint64{"h2": 2}), "which is a sum already")
 	s.refuses("a member of two sums", s.fuse("x.parquet", append(s.paths("part%d.parquet", 1), s.path("u5.parquet")), nil), "it would count twice")
+}
+
+// A sum is not answered for whose weights make it nearly one member's vector, or that of fewer members than the round asks for.
+func TestUnevenWeights(t *testing.T) {
+	s := newStudy(t, 7)
+	s.round("round.json", func(r *round.Round) { r.AlphaMax, r.Minimum, r.Parameters, r.SetName = 20, 4, 10, "R-1w" })
+	for i := 1; i <= 7; i++ {
+		s.table(fmt.Sprintf("g%d.parquet", i), vectorOf(i, 10), true, nil)
+		s.must(s.encrypt(i, nil))
+	}
+	shares := s.paths("s%d.json", 1, 2, 3, 4, 5, 6, 7)
+	for _, c := range []struct {
+		members []int
+		weights map[string]uint64
+		want    string // "" where it is answered for
+	}{
+		{[]int{1, 2, 3, 4, 5, 6, 7}, map[string]uint64{"h3": 7}, `"h3" has more than half of the weights`},
+		{[]int{1, 2, 3, 4}, map[string]uint64{"h1": 20}, `"h1" has more than half of the weights`},
+		{[]int{1, 2, 3, 4}, map[string]uint64{"h1": 4, "h4": 4}, "as one of 2.9 members, and the round opens sums of 4"},
+		{[]int{1, 2, 3, 4, 5, 6, 7}, map[string]uint64{"h1": 20, "h2": 20}, "as one of 2.5 members, and the round opens sums of 4"},
+		{[]int{1, 2, 3, 4}, map[string]uint64{"h1": 3}, ""},
+		{[]int{1, 2, 3, 4, 5, 6, 7}, map[string]uint64{"h3": 6}, ""},
+		{[]int{4, 5, 6, 7}, map[string]uint64{"h4": 20, "h5": 20, "h6": 20, "h7": 20}, ""},
+		{[]int{1, 2, 3, 4, 5, 6, 7}, map[string]uint64{"h1": 3, "h2": 4}, ""},
+	} {
+		what := fmt.Sprint(c.members, c.weights)
+		s.must(s.fuse("sum.parquet", s.paths("u%d.parquet", c.members...), c.weights))
+		if err := os.Remove(s.path("record1")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		err := s.answer(1, "sum.parquet", shares)
+		if c.want == "" && err != nil {
+			t.Errorf("%s: %v", what, err)
+		} else if c.want != "" {
+			s.refuses(what, err, c.want)
+			_, err = s.open("mean.parquet", "sum.parquet", s.paths("a%d.json", 1))
+			s.refuses(what, err, c.want)
+		}
+	}
 }
 
 // L2 norms are shortened before numbers are clipped.
